@@ -1,0 +1,85 @@
+#include "base/alloc.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+static void *or_abort(void *p)
+{
+    if (!p) {
+        fputs("out of memory\n", stderr);
+        abort();
+    }
+    return p;
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+    return or_abort(calloc(n ? n : 1, size));
+}
+
+void *xgrow(void *array, size_t n, size_t size)
+{
+    if (n & (n - 1) || (array && n == 0))
+        return array; /* not a power of two: the last growth left room */
+    if (n > SIZE_MAX / 2)
+        abort();
+    return or_abort(reallocarray(array, n ? n * 2 : 1, size));
+}
+
+char *xstrdup(const char *text)
+{
+    return text ? or_abort(strdup(text)) : NULL;
+}
+
+char *xstrndup(const char *text, size_t n)
+{
+    return or_abort(strndup(text, n));
+}
+
+void *xmemdup(const void *data, size_t n)
+{
+    void *copy = xcalloc(n, 1);
+    if (n > 0)
+        memcpy(copy, data, n);
+    return copy;
+}
+
+char *xvasprintf(const char *format, va_list args)
+{
+    char *text = NULL;
+    return or_abort(vasprintf(&text, format, args) < 0 ? NULL : text);
+}
+
+char *xasprintf(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = xvasprintf(format, args);
+    va_end(args);
+    return text;
+}
+
+size_t strv_length(char *const *list)
+{
+    size_t n = 0;
+    while (list && list[n])
+        n++;
+    return n;
+}
+
+void strv_append(char ***list, char *item)
+{
+    size_t n = strv_length(*list);
+    *list = or_abort(reallocarray(*list, n + 2, sizeof(char *)));
+    (*list)[n] = item;
+    (*list)[n + 1] = NULL;
+}
+
+char **strv_free(char **list)
+{
+    for (size_t i = 0; list && list[i]; i++)
+        free(list[i]);
+    free(list);
+    return NULL;
+}

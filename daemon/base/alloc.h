@@ -1,0 +1,32 @@
+#pragma once
+
+/*
+ * Memory that is there, or the process ends. On Linux a small malloc() fails only when nothing else would work
+ * either; systemd then starts the daemon anew. What a peer or a file can make large is bounded by a named limit
+ * before it gets here.
+ */
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "base/macro.h"
+
+/* Zeroed memory for n elements of the given size. */
+void *xcalloc(size_t n, size_t size) __attribute__((returns_nonnull));
+
+/* Room for element n of an array that holds n: grows in powers of two, so the array needs no capacity of its
+ * own. */
+void *xgrow(void *array, size_t n, size_t size) __attribute__((returns_nonnull));
+
+/* A copy, or NULL for NULL. */
+char *xstrdup(const char *text);
+char *xstrndup(const char *text, size_t n) __attribute__((returns_nonnull));
+void *xmemdup(const void *data, size_t n) __attribute__((returns_nonnull));
+char *xasprintf(const char *format, ...) _printf_(1, 2) __attribute__((returns_nonnull));
+char *xvasprintf(const char *format, va_list args) _printf_(1, 0) __attribute__((returns_nonnull));
+
+/* NULL-terminated lists of strings: strv_append() takes item. */
+size_t strv_length(char *const *list);
+void strv_append(char ***list, char *item);
+char **strv_free(char **list);
+CLEANUP_OF(char *, strv_free);

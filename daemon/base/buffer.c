@@ -1,0 +1,55 @@
+#include "base/buffer.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+void buffer_deinit(Buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (Buffer) { 0 };
+}
+
+void buffer_append(Buffer *buffer, const void *data, size_t size)
+{
+    if (buffer->capacity - buffer->size <= size) {
+        size_t capacity = (buffer->size + size + 1) * 2;
+        uint8_t *grown = xcalloc(capacity, 1);
+        if (buffer->size > 0)
+            memcpy(grown, buffer->data, buffer->size);
+        free(buffer->data);
+        buffer->data = grown;
+        buffer->capacity = capacity;
+    }
+    if (size > 0)
+        memcpy(buffer->data + buffer->size, data, size);
+    buffer->size += size;
+    buffer->data[buffer->size] = 0;
+}
+
+void buffer_printf(Buffer *buffer, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    _cleanup_free_ char *text = xvasprintf(format, args);
+    va_end(args);
+    buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_consume(Buffer *buffer, size_t size)
+{
+    assert(size <= buffer->size);
+    if (size == 0)
+        return;
+    buffer->size -= size;
+    memmove(buffer->data, buffer->data + size, buffer->size + 1);
+}
+
+char *buffer_take_text(Buffer *buffer)
+{
+    char *text = buffer->data ? (char *)TAKE(buffer->data) : xstrdup("");
+    *buffer = (Buffer) { 0 };
+    return text;
+}

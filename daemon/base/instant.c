@@ -1,0 +1,118 @@
+#include "base/instant.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/macro.h"
+
+static bool split(int64_t instant, struct tm *ret)
+{
+    time_t t = instant;
+    if (instant == INSTANT_NONE || instant == INSTANT_NEVER || !gmtime_r(&t, ret))
+        return false;
+    return true;
+}
+
+static const char *format(int64_t instant, const char *pattern, char *text)
+{
+    struct tm tm;
+    if (!split(instant, &tm) || strftime(text, INSTANT_TEXT_MAX, pattern, &tm) == 0)
+        return strcpy(text, "-");
+    return text;
+}
+
+const char *instant_text(int64_t instant, char *text)
+{
+    return format(instant, "%Y-%m-%dT%H:%M:%SZ", text);
+}
+
+const char *instant_date(int64_t instant, char *text)
+{
+    return format(instant, "%Y-%m-%d", text);
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month] + (month == 1 && leap);
+}
+
+int64_t instant_add_months(int64_t instant, int months)
+{
+    struct tm tm;
+    if (!split(instant, &tm))
+        return instant;
+    int month = tm.tm_year * 12 + tm.tm_mon + months;
+    tm.tm_year = month >= 0 ? month / 12 : -((11 - month) / 12);
+    tm.tm_mon = month - tm.tm_year * 12;
+    int last = days_in_month(tm.tm_year + 1900, tm.tm_mon);
+    if (tm.tm_mday > last)
+        tm.tm_mday = last;
+    return timegm(&tm);
+}
+
+int64_t instant_earlier(int64_t a, int64_t b)
+{
+    if (a == INSTANT_NONE)
+        return b;
+    if (b == INSTANT_NONE)
+        return a;
+    return a < b ? a : b;
+}
+
+static const struct {
+    char letter;
+    int64_t seconds;
+} units[] = { { 'w', WEEK }, { 'd', DAY }, { 'h', HOUR }, { 'm', MINUTE }, { 's', 1 } };
+
+static const int64_t longest_duration = (int64_t)100 * 366 * DAY;
+
+int duration_parse(const char *text, int64_t *ret_seconds)
+{
+    int64_t sum = 0;
+    if (!*text)
+        return -EINVAL;
+    while (*text) {
+        char *end;
+        if (*text < '0' || *text > '9')
+            return -EINVAL;
+        errno = 0;
+        long long n = strtoll(text, &end, 10);
+        if (errno == ERANGE)
+            return -ERANGE;
+        int64_t unit = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+            if (*end == units[i].letter)
+                unit = units[i].seconds;
+        if (unit == 0)
+            return -EINVAL;
+        if (n > longest_duration / unit || (sum += n * unit) > longest_duration)
+            return -ERANGE;
+        text = end + 1;
+    }
+    *ret_seconds = sum;
+    return 0;
+}
+
+const char *duration_text(int64_t seconds, char *text)
+{
+    const char *sign = seconds < 0 ? "-" : "";
+    int64_t rest = seconds < 0 ? -seconds : seconds;
+    for (size_t i = 1; i < ARRAY_SIZE(units); i++) { /* from days on: nobody says "2w 3d" */
+        if (rest < units[i].seconds && units[i].seconds > 1)
+            continue;
+        int64_t n = rest / units[i].seconds, left = rest % units[i].seconds;
+        int64_t next = i + 1 < ARRAY_SIZE(units) ? left / units[i + 1].seconds : 0;
+        if (next > 0)
+            snprintf(text, DURATION_TEXT_MAX, "%s%lld%c %lld%c", sign, (long long)n, units[i].letter,
+                     (long long)next, units[i + 1].letter);
+        else
+            snprintf(text, DURATION_TEXT_MAX, "%s%lld%c", sign, (long long)n, units[i].letter);
+        break;
+    }
+    return text;
+}

@@ -1,0 +1,43 @@
+#pragma once
+
+/* String tables, and the nearest word to a misspelt one. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macro.h"
+
+/*
+ * One table per enum: TYPE_to_string() and TYPE_from_string() (-EINVAL if there is none). The same words are
+ * used in the configuration, the journal, JSON and metrics.
+ */
+#define DECLARE_STRING_TABLE(prefix, type)      \
+    const char *prefix##_to_string(type value); \
+    int prefix##_from_string(const char *text)
+
+#define DEFINE_STRING_TABLE(prefix, type, table)                          \
+    const char *prefix##_to_string(type value)                            \
+    {                                                                     \
+        return (size_t)value < ARRAY_SIZE(table) ? (table)[value] : NULL; \
+    }                                                                     \
+    int prefix##_from_string(const char *text)                            \
+    {                                                                     \
+        return text_find(text, (table), ARRAY_SIZE(table));               \
+    }                                                                     \
+    struct prefix##_table_wants_a_semicolon
+
+/* Index of text in the table, or -EINVAL. */
+int text_find(const char *text, const char *const *table, size_t n);
+
+/* Of the words given one by one, keeps the one nearest to the misspelt word: for "did you mean". */
+typedef struct Nearest {
+    const char *misspelt;
+    const char *word; /* NULL while nothing is near enough to be meant */
+    size_t distance;
+} Nearest;
+
+void nearest_offer(Nearest *nearest, const char *word);
+
+/* FNV-1a, mixed: the same on every machine, so a fleet's phases can be foretold. Not for hash tables of foreign
+ * keys. */
+uint64_t text_hash(const char *text);

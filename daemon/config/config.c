@@ -1,0 +1,381 @@
+#include "config/config.h"
+
+#include <errno.h>
+#include <libconfig.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/instant.h"
+#include "config/key.h"
+
+typedef struct Parser {
+    const char *path; /* of the source that is being read */
+    Config *config;
+    char ***errors;
+    char ***warnings;
+} Parser;
+
+CLEANUP_OF(config_t, config_destroy);
+
+void config_free(Config *config)
+{
+    if (!config)
+        return;
+    free(config->socket);
+    strv_free(config->bundles);
+    for (size_t i = 0; i < config->n_endpoints; i++)
+        endpoint_unref(config->endpoints[i]);
+    free(config->endpoints);
+    free(config);
+}
+
+static const char *type_name(const config_setting_t *setting)
+{
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_STRING:
+        return "a text";
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        return "a number";
+    case CONFIG_TYPE_FLOAT:
+        return "a fraction";
+    case CONFIG_TYPE_BOOL:
+        return "true or false";
+    case CONFIG_TYPE_GROUP:
+        return "a group";
+    default:
+        return "a list";
+    }
+}
+
+/* "FILE:LINE: key: ..." */
+_printf_(4, 5) static void complain(Parser *parser, const config_setting_t *setting, const char *name,
+                                    const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    _cleanup_free_ char *what = xvasprintf(format, args);
+    va_end(args);
+    strv_append(parser->errors,
+                xasprintf("%s:%u: %s: %s", parser->path, config_setting_source_line(setting), name, what));
+}
+
+static void complain_type(Parser *parser, const config_setting_t *setting, const char *name, const Key *key)
+{
+    complain(parser, setting, name, "is %s; expected %s", type_name(setting), key->expected);
+}
+
+static void complain_text(Parser *parser, const config_setting_t *setting, const char *name, const Key *key,
+                          const char *text, const char *suggestion)
+{
+    if (suggestion)
+        complain(parser, setting, name, "\"%s\": did you mean \"%s\"? Expected %s", text, suggestion,
+                 key->expected);
+    else
+        complain(parser, setting, name, "\"%s\": expected %s", text, key->expected);
+}
+
+static const char *nearest_word(const Key *key, const char *text)
+{
+    Nearest nearest = { .misspelt = text };
+    if (key->type == KEY_ENGINE)
+        for (size_t i = 0; i < n_engines; i++)
+            nearest_offer(&nearest, engines[i].name);
+    for (int i = 0; key->word && key->word(i); i++)
+        nearest_offer(&nearest, key->word(i));
+    return nearest.word;
+}
+
+/* Writes the value of a key that is given as text. False if the text does not fit. */
+static bool set_from_text(const Key *key, const char *text, void *target)
+{
+    void *field = (char *)target + key->offset;
+    int64_t seconds;
+    int word;
+    switch (key->type) {
+    case KEY_TEXT:
+        if (strlen(text) < (size_t)key->min || strlen(text) > (size_t)key->max)
+            return false;
+        free(*(char **)field);
+        *(char **)field = xstrdup(text);
+        return true;
+    case KEY_INTEGER: /* only from the table's own defaults */
+        *(int64_t *)field = atoll(text);
+        return true;
+    case KEY_DURATION:
+        if (duration_parse(text, &seconds) < 0 || seconds < key->min || seconds > key->max)
+            return false;
+        *(int64_t *)field = seconds;
+        return true;
+    case KEY_WORD:
+        word = key->from_string(text);
+        if (word < 0)
+            return false;
+        *(int *)field = word;
+        return true;
+    case KEY_ENGINE:
+        *(const Engine **)field = engine_find(text);
+        return *(const Engine **)field != NULL;
+    case KEY_WINDOW:
+        return window_parse(text, field) == 0;
+    default:
+        return false;
+    }
+}
+
+static void read_integer(Parser *parser, const Key *key, config_setting_t *setting, const char *name,
+                         void *target)
+{
+    int type = config_setting_type(setting);
+    if (type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) {
+        complain_type(parser, setting, name, key);
+        return;
+    }
+    int64_t value = config_setting_get_int64(setting);
+    if (value < key->min || value > key->max)
+        complain(parser, setting, name, "%lld: expected %s", (long long)value, key->expected);
+    else
+        *(int64_t *)((char *)target + key->offset) = value;
+}
+
+static void read_text_list(Parser *parser, const Key *key, config_setting_t *setting, const char *name,
+                           void *target)
+{
+    char ***field = (char ***)((char *)target + key->offset);
+    if (!config_setting_is_array(setting) && !config_setting_is_list(setting)) {
+        complain_type(parser, setting, name, key);
+        return;
+    }
+    *field = strv_free(*field);
+    for (int i = 0; i < config_setting_length(setting); i++) {
+        const char *text = config_setting_get_string_elem(setting, i);
+        size_t length = text ? strlen(text) : 0;
+        if (length < (size_t)key->min || length > (size_t)key->max)
+            complain(parser, config_setting_get_elem(setting, (unsigned)i), name, "element %d: expected %s",
+                     i + 1, key->expected);
+        else
+            strv_append(field, xstrdup(text));
+    }
+}
+
+static void read_group(Parser *parser, const Key *keys, config_setting_t *group, const char *prefix,
+                       void *target);
+
+static void read_endpoints(Parser *parser, const Key *key, config_setting_t *list);
+
+static void read_value(Parser *parser, const Key *key, config_setting_t *setting, const char *name,
+                       void *target)
+{
+    const char *text = config_setting_get_string(setting);
+    switch (key->type) {
+    case KEY_INTEGER:
+        read_integer(parser, key, setting, name, target);
+        break;
+    case KEY_TEXT_LIST:
+        read_text_list(parser, key, setting, name, target);
+        break;
+    case KEY_GROUP:
+        if (config_setting_is_group(setting)) {
+            _cleanup_free_ char *prefix = xasprintf("%s.", name);
+            read_group(parser, key->keys, setting, prefix, target);
+        } else
+            complain_type(parser, setting, name, key);
+        break;
+    case KEY_GROUP_LIST:
+        read_endpoints(parser, key, setting);
+        break;
+    default:
+        if (!text)
+            complain_type(parser, setting, name, key);
+        else if (!set_from_text(key, text, target))
+            complain_text(parser, setting, name, key, text, nearest_word(key, text));
+    }
+}
+
+static void read_group(Parser *parser, const Key *keys, config_setting_t *group, const char *prefix,
+                       void *target)
+{
+    for (int i = 0; i < config_setting_length(group); i++) {
+        config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        const char *word = config_setting_name(setting);
+        _cleanup_free_ char *name = xasprintf("%s%s", prefix, word);
+        Nearest nearest = { .misspelt = word };
+        const Key *key;
+        for (key = keys; key->name && strcmp(key->name, word) != 0; key++)
+            nearest_offer(&nearest, key->name);
+        if (key->name)
+            read_value(parser, key, setting, name, target);
+        else if (nearest.word)
+            complain(parser, setting, name, "unknown key; did you mean \"%s\"?", nearest.word);
+        else
+            complain(parser, setting, name, "unknown key; dbcertd.conf(5) lists the known ones");
+    }
+}
+
+static void set_defaults(const Key *keys, void *target)
+{
+    for (const Key *key = keys; key->name; key++) {
+        if (key->type == KEY_GROUP)
+            set_defaults(key->keys, target);
+        else if (key->fallback)
+            (void)set_from_text(key, key->fallback, target); /* a unit test sets every default */
+    }
+}
+
+static bool is_name(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    return strspn(text, letters) == strlen(text) && text[0] != '-' && text[0] != '.';
+}
+
+/* A host name's letters only: what comes after is in a log line, in SNI and in a remedy that somebody pastes.
+ */
+static bool is_host(const char *text)
+{
+    Address address;
+    return address_parse(text, 0, &address) == 0 || is_name(text);
+}
+
+/* What one key alone does not tell. */
+static void check_endpoint(Parser *parser, config_setting_t *group, const char *name, Endpoint *endpoint)
+{
+    const struct {
+        const char *name;
+        bool missing;
+    } required[] = { { "name", !endpoint->name },
+                     { "host", !endpoint->host },
+                     { "engine", !endpoint->engine } };
+
+    for (size_t i = 0; i < ARRAY_SIZE(required); i++)
+        if (required[i].missing && !config_setting_get_member(group, required[i].name))
+            complain(parser, group, name, "%s is missing; every endpoint has name, host and engine",
+                     required[i].name);
+    if (endpoint->name && !is_name(endpoint->name))
+        complain(parser, group, name, "name \"%s\": expected letters, digits and . _ - only", endpoint->name);
+    if (endpoint->host && !is_host(endpoint->host))
+        complain(parser, group, name, "host \"%s\": expected a host name or an address", endpoint->host);
+    if (endpoint->verify_name && !is_host(endpoint->verify_name))
+        complain(parser, group, name, "verify_name \"%s\": expected a host name", endpoint->verify_name);
+    for (size_t i = 0; endpoint->addresses && endpoint->addresses[i]; i++) {
+        Address address;
+        if (address_parse(endpoint->addresses[i], 0, &address) < 0)
+            complain(parser, group, name, "addresses: \"%s\" is not an IPv4 or IPv6 address",
+                     endpoint->addresses[i]);
+    }
+    if (!endpoint->engine)
+        return;
+
+    bool mysql = endpoint->engine->family == FAMILY_MYSQL;
+    if (!config_setting_get_member(group, "farewell"))
+        endpoint->farewell = mysql ? FAREWELL_REFUSED : FAREWELL_CLOSE;
+    else if (mysql && endpoint->farewell == FAREWELL_CLOSE)
+        complain(parser, group, name,
+                 "farewell \"close\" would count as a failed connection on MySQL and MariaDB; expected "
+                 "refused, login, "
+                 "or drop if it has to be");
+    else if (!mysql && endpoint->farewell != FAREWELL_CLOSE)
+        complain(parser, group, name, "farewell \"%s\" is for MySQL and MariaDB; leave it out for %s",
+                 farewell_to_string((Farewell)endpoint->farewell), endpoint->engine->name);
+    if (endpoint->farewell == FAREWELL_LOGIN && (!endpoint->user || !endpoint->password_credential))
+        complain(parser, group, name, "farewell \"login\" needs user and password_credential");
+    if (endpoint->farewell != FAREWELL_LOGIN && endpoint->password_credential)
+        complain(parser, group, name, "password_credential is for farewell = \"login\" alone");
+    if (endpoint->port == 0)
+        endpoint->port = endpoint->engine->port;
+    if (endpoint->port == 0 && !config_setting_get_member(group, "port"))
+        complain(parser, group, name, "port is missing; engine \"%s\" has no default", endpoint->engine->name);
+}
+
+static const Endpoint *find_endpoint(const Config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_endpoints; i++)
+        if (config->endpoints[i]->name && strcmp(config->endpoints[i]->name, name) == 0)
+            return config->endpoints[i];
+    return NULL;
+}
+
+static void read_endpoint(Parser *parser, const Key *keys, config_setting_t *group, const char *name)
+{
+    Config *config = parser->config;
+    _cleanup_(endpoint_unrefp) Endpoint *endpoint = endpoint_new();
+    endpoint->origin = xasprintf("%s:%u", parser->path, config_setting_source_line(group));
+    _cleanup_free_ char *prefix = xasprintf("%s.", name);
+    set_defaults(keys, endpoint);
+    read_group(parser, keys, group, prefix, endpoint);
+    check_endpoint(parser, group, name, endpoint);
+
+    const Endpoint *twin = endpoint->name ? find_endpoint(config, endpoint->name) : NULL;
+    if (twin)
+        complain(parser, group, name, "name \"%s\" is taken by the endpoint at %s", endpoint->name,
+                 twin->origin);
+    config->endpoints = xgrow(config->endpoints, config->n_endpoints, sizeof *config->endpoints);
+    config->endpoints[config->n_endpoints++] = TAKE(endpoint);
+}
+
+static void read_endpoints(Parser *parser, const Key *key, config_setting_t *list)
+{
+    if (!config_setting_is_list(list)) {
+        complain_type(parser, list, key->name, key);
+        return;
+    }
+    for (int i = 0; i < config_setting_length(list); i++) {
+        config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
+        _cleanup_free_ char *name = xasprintf("%s[%d]", key->name, i);
+        if (!config_setting_is_group(group))
+            complain(parser, group, key->name, "element %d is %s; expected %s", i + 1, type_name(group),
+                     key->expected);
+        else if (parser->config->n_endpoints >= CONFIG_ENDPOINTS_MAX) {
+            complain(parser, group, key->name,
+                     "more than %d endpoints; one bastion's daemon watches at most that many",
+                     CONFIG_ENDPOINTS_MAX);
+            return;
+        } else
+            read_endpoint(parser, key->keys, group, name);
+    }
+}
+
+static void read_source(Parser *parser, const char *text)
+{
+    config_t file;
+    config_init(&file);
+    _cleanup_(config_destroyp) config_t *destroyed = &file;
+    if (config_read_string(destroyed, text) != CONFIG_TRUE)
+        strv_append(parser->errors,
+                    xasprintf("%s:%d: %s; expected libconfig's syntax: key = value;", parser->path,
+                              config_error_line(destroyed), config_error_text(destroyed)));
+    else
+        read_group(parser, config_keys, config_root_setting(destroyed), "", parser->config);
+}
+
+/* Keys that were not given take what the whole configuration says. */
+static void inherit(Config *config)
+{
+    for (size_t i = 0; i < config->n_endpoints; i++)
+        if (config->endpoints[i]->interval_seconds == 0)
+            config->endpoints[i]->interval_seconds = config->interval_seconds;
+}
+
+int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, char ***errors, char ***warnings)
+{
+    _cleanup_(config_freep) Config *config = xcalloc(1, sizeof *config);
+    Parser parser = { .config = config, .errors = errors, .warnings = warnings };
+    size_t errors_before = strv_length(*errors);
+
+    set_defaults(config_keys, config);
+    for (size_t i = 0; i < n_sources; i++) {
+        parser.path = sources[i].path;
+        read_source(&parser, sources[i].text);
+    }
+    inherit(config);
+
+    if (strv_length(*errors) > errors_before)
+        return -EINVAL;
+    if (config->n_endpoints == 0)
+        strv_append(warnings, xasprintf("%s: endpoints: none; there is nothing to watch", sources[0].path));
+    if (strv_length(config->bundles) == 0)
+        strv_append(warnings,
+                    xasprintf("%s: trust.bundles: none; chains will not be verified", sources[0].path));
+    *ret = TAKE(config);
+    return 0;
+}

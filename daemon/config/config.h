@@ -1,0 +1,38 @@
+#pragma once
+
+/*
+ * The configuration: text in, one Config out, or every error that the text has. Pure: who calls it has read the
+ * files. A Config never changes; a reload makes a new one.
+ */
+
+#include "model/endpoint.h"
+
+#define CONFIG_ENDPOINTS_MAX 10000 /* far beyond one bastion's fleet; bounds memory and the first round */
+#define CONFIG_FILE_BYTES    (4 * 1024 * 1024) /* some 20,000 endpoints in one file */
+
+typedef struct Config {
+    int64_t interval_seconds;
+    int64_t timeout_seconds;
+    int64_t concurrency;
+    char *socket; /* NULL: by systemd's environment */
+    char **bundles;
+    int64_t remind_seconds;
+    int64_t unreachable_after;
+    Endpoint **endpoints;
+    size_t n_endpoints;
+} Config;
+
+void config_free(Config *config);
+CLEANUP_OF(Config, config_free);
+
+typedef struct ConfigSource {
+    char *path; /* for messages */
+    char *text;
+} ConfigSource;
+
+/*
+ * Reads the sources in order: a later value replaces an earlier one, endpoints add up. On -EINVAL, *errors has
+ * a line for each thing that is wrong: "FILE:LINE: key: what is wrong; what would be right". Warnings do not
+ * fail.
+ */
+int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, char ***errors, char ***warnings);

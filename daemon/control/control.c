@@ -1,0 +1,335 @@
+#include "control/control.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "control/route.h"
+
+#define LISTENERS_MAX 8 /* ListenStream= lines in the socket unit */
+
+typedef struct Listener {
+    Control *control;
+    struct MHD_Daemon *daemon;
+    sd_event_source *io, *timer;
+} Listener;
+
+/* One request, from its head to its answer. */
+typedef struct Exchange {
+    Listener *listener;
+    struct MHD_Connection *connection;
+    size_t body_bytes;
+    char *waits_for; /* name of the endpoint whose probe is awaited */
+    int64_t turn;
+    struct Exchange *next; /* of those that wait */
+} Exchange;
+
+struct Control {
+    sd_event *event;
+    const ControlEvents *events;
+    void *userdata;
+    Listener *listeners[LISTENERS_MAX];
+    size_t n_listeners;
+    Exchange *waiting;
+    char *path; /* of a socket that we made, to be removed again */
+};
+
+int control_new(Control **ret, sd_event *event, const ControlEvents *events, void *userdata)
+{
+    Control *control = xcalloc(1, sizeof *control);
+    control->event = sd_event_ref(event);
+    control->events = events;
+    control->userdata = userdata;
+    *ret = control;
+    return 0;
+}
+
+static void resume(Control *control, Exchange *exchange)
+{
+    for (Exchange **at = &control->waiting; *at; at = &(*at)->next)
+        if (*at == exchange) {
+            *at = exchange->next;
+            break;
+        }
+    MHD_resume_connection(exchange->connection);
+    /* MHD has the connection on its list again, but waits for nothing on it: run it from the loop. */
+    (void)sd_event_source_set_time_relative(exchange->listener->timer, 0);
+    (void)sd_event_source_set_enabled(exchange->listener->timer, SD_EVENT_ONESHOT);
+}
+
+static void listener_free(Listener *listener)
+{
+    sd_event_source_disable_unref(listener->io);
+    sd_event_source_disable_unref(listener->timer);
+    if (listener->daemon)
+        MHD_stop_daemon(listener->daemon);
+    free(listener);
+}
+
+void control_free(Control *control)
+{
+    if (!control)
+        return;
+    while (control->waiting)
+        resume(control, control->waiting); /* MHD_stop_daemon() wants none suspended */
+    for (size_t i = 0; i < control->n_listeners; i++)
+        listener_free(control->listeners[i]);
+    if (control->path)
+        (void)unlink(control->path);
+    free(control->path);
+    sd_event_unref(control->event);
+    free(control);
+}
+
+static bool is_local(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    return info && getsockopt(info->connect_fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+           domain == AF_UNIX;
+}
+
+static enum MHD_Result send_answer(struct MHD_Connection *connection, Answer answer)
+{
+    char *text = json_dumps(answer.body, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    json_decref(answer.body);
+    if (!text)
+        return MHD_NO;
+    struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+    if (!response) {
+        free(text);
+        return MHD_NO;
+    }
+    enum MHD_Result r = MHD_add_response_header(response, "Content-Type", "application/json");
+    if (r == MHD_YES)
+        r = MHD_add_response_header(response, "Cache-Control", "no-store");
+    if (r == MHD_YES && answer.allow)
+        r = MHD_add_response_header(response, "Allow", answer.allow);
+    if (r == MHD_YES)
+        r = MHD_queue_response(connection, answer.status, response);
+    MHD_destroy_response(response);
+    return r;
+}
+
+/* The answer comes when the probe is over; until then MHD leaves the connection alone. */
+static enum MHD_Result await_probe(Exchange *exchange, char *name)
+{
+    Control *control = exchange->listener->control;
+    int64_t turn = control->events->probe(name, control->userdata);
+    exchange->waits_for = name;
+    if (turn < 0) {
+        Snapshot snapshot = { 0 };
+        control->events->snapshot(&snapshot, control->userdata);
+        return send_answer(exchange->connection, route_probed(name, &snapshot));
+    }
+    exchange->turn = turn;
+    exchange->next = control->waiting;
+    control->waiting = exchange;
+    MHD_suspend_connection(exchange->connection);
+    return MHD_YES;
+}
+
+static const char *filter(struct MHD_Connection *connection, const char *key)
+{
+    return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, key);
+}
+
+static enum MHD_Result answer_request(Exchange *exchange, const char *method, const char *path)
+{
+    struct MHD_Connection *connection = exchange->connection;
+    Control *control = exchange->listener->control;
+    Snapshot snapshot = { 0 };
+    control->events->snapshot(&snapshot, control->userdata);
+    if (exchange->waits_for)
+        return send_answer(connection, route_probed(exchange->waits_for, &snapshot));
+    const Request request = {
+        .method = method,
+        .path = path,
+        .local = is_local(connection),
+        .severity = filter(connection, "severity"),
+        .engine = filter(connection, "engine"),
+        .region = filter(connection, "region"),
+    };
+    Answer answer = route_request(&request, &snapshot);
+    if (answer.probe)
+        return await_probe(exchange, answer.probe);
+    return send_answer(connection, answer);
+}
+
+static bool announces_too_much(struct MHD_Connection *connection)
+{
+    const char *length =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length && strtoull(length, NULL, 10) > CONTROL_REQUEST_BYTES_MAX;
+}
+
+/* MHD calls this first with the head, then with each piece of a body, then once more; and again after a resume.
+ */
+static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version _unused_, const char *body _unused_,
+                                  size_t *body_size, void **state)
+{
+    Exchange *exchange = *state;
+    if (!exchange) {
+        *state = exchange = xcalloc(1, sizeof *exchange);
+        exchange->listener = userdata;
+        exchange->connection = connection;
+        if (announces_too_much(connection))
+            return send_answer(connection, route_error(413, "too-large", "the request's body is too large"));
+        return MHD_YES;
+    }
+    if (*body_size > 0) {
+        exchange->body_bytes += *body_size;
+        *body_size = 0; /* no request needs one */
+        return exchange->body_bytes <= CONTROL_REQUEST_BYTES_MAX ? MHD_YES : MHD_NO;
+    }
+    return answer_request(exchange, method, path);
+}
+
+static void on_completed(void *userdata _unused_, struct MHD_Connection *connection _unused_, void **state,
+                         enum MHD_RequestTerminationCode code _unused_)
+{
+    Exchange *exchange = *state;
+    if (!exchange)
+        return;
+    free(exchange->waits_for);
+    free(exchange);
+    *state = NULL;
+}
+
+static void run(Listener *listener)
+{
+    MHD_UNSIGNED_LONG_LONG wait_msec;
+    if (MHD_run(listener->daemon) != MHD_YES)
+        log_debug("control: MHD_run failed, ignoring");
+    if (MHD_get_timeout(listener->daemon, &wait_msec) != MHD_YES) {
+        (void)sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
+        return;
+    }
+    (void)sd_event_source_set_time_relative(listener->timer, wait_msec * USEC_PER_MSEC);
+    (void)sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_io(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *userdata)
+{
+    run(userdata);
+    return 0;
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    run(userdata);
+    return 0;
+}
+
+static _printf_(2, 0) void on_log(void *userdata _unused_, const char *format, va_list args)
+{
+    _cleanup_free_ char *text = xvasprintf(format, args);
+    log_debug("control: %s", text);
+}
+
+static int listener_start(Listener *listener, int fd)
+{
+    sd_event *event = listener->control->event;
+    listener->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, listener, //
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,                                                          //
+        MHD_OPTION_LISTEN_SOCKET, fd,                                                                      //
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,                                                   //
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONTROL_CLIENTS_MAX,                                        //
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONTROL_IDLE_SECONDS,                                     //
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONTROL_REQUEST_BYTES_MAX * 2,                         //
+        MHD_OPTION_END);
+    if (!listener->daemon) {
+        close(fd);
+        return -EIO;
+    }
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (!info)
+        return -EIO;
+    int r = sd_event_add_io(event, &listener->io, info->epoll_fd, EPOLLIN, on_io, listener);
+    if (r < 0)
+        return r;
+    r = sd_event_add_time(event, &listener->timer, CLOCK_BOOTTIME, 0, 0, on_timer, listener);
+    return r < 0 ? r : 0;
+}
+
+int control_serve(Control *control, int fd)
+{
+    if (control->n_listeners == LISTENERS_MAX) {
+        close(fd);
+        return -E2BIG;
+    }
+    Listener *listener = xcalloc(1, sizeof *listener);
+    listener->control = control;
+    int r = listener_start(listener, fd);
+    if (r < 0) {
+        listener_free(listener);
+        return r;
+    }
+    control->listeners[control->n_listeners++] = listener;
+    return 0;
+}
+
+static bool somebody_answers(const struct sockaddr_un *address)
+{
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN);
+}
+
+int control_listen(Control *control, const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct stat st;
+    if (strlen(path) >= sizeof address.sun_path)
+        return -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+        return -EEXIST; /* not ours to remove */
+    if (somebody_answers(&address))
+        return -EADDRINUSE;
+    if (unlink(path) < 0 && errno != ENOENT)
+        return -errno;
+
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    mode_t mask = umask(0117);
+    int r = bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, SOMAXCONN) < 0 ? -errno : 0;
+    (void)umask(mask);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    control->path = xstrdup(path);
+    return control_serve(control, fd);
+}
+
+static void resume_those(Control *control, const char *name, int64_t turn)
+{
+    for (Exchange *exchange = control->waiting, *next; exchange; exchange = next) {
+        next = exchange->next;
+        if (strcmp(exchange->waits_for, name) == 0 && exchange->turn <= turn)
+            resume(control, exchange);
+    }
+}
+
+void control_probed(Control *control, const char *name, int64_t turn)
+{
+    resume_those(control, name, turn);
+}
+
+void control_given_up(Control *control, const char *name)
+{
+    resume_those(control, name, INT64_MAX);
+}

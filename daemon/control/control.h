@@ -1,0 +1,39 @@
+#pragma once
+
+/* HTTP on the status socket, by libmicrohttpd on the loop. */
+
+#include <systemd/sd-event.h>
+
+#include "model/state.h"
+
+/* A connection costs some 40 KB; a bastion's admins, one Prometheus and a few scripts. The rest waits in the
+ * backlog. */
+#define CONTROL_CLIENTS_MAX       64
+#define CONTROL_REQUEST_BYTES_MAX 16384 /* head and body each */
+#define CONTROL_IDLE_SECONDS      30
+
+typedef struct Control Control;
+
+typedef struct ControlEvents {
+    /* All that may be shown, borrowed until the loop goes on. */
+    void (*snapshot)(Snapshot *ret, void *userdata);
+
+    /* Asks for a probe now. Returns the number of the turn to wait for, or -ENOENT. */
+    int64_t (*probe)(const char *name, void *userdata);
+} ControlEvents;
+
+int control_new(Control **ret, sd_event *event, const ControlEvents *events, void *userdata);
+void control_free(Control *control);
+CLEANUP_OF(Control, control_free);
+
+/* Serves a listening socket, Unix or TCP. Takes fd, also on error. */
+int control_serve(Control *control, int fd);
+
+/* Makes a Unix socket of mode 0660 and serves it. -EADDRINUSE if another daemon answers there. */
+int control_listen(Control *control, const char *path);
+
+/* An endpoint's turn of this number is over: whoever waits for it, or for an earlier one, is answered. */
+void control_probed(Control *control, const char *name, int64_t turn);
+
+/* There will be no such turn: whoever waits is answered with what there is. */
+void control_given_up(Control *control, const char *name);

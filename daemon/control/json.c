@@ -1,0 +1,208 @@
+#include "control/json.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/instant.h"
+
+/* Foreign bytes (names in certificates, a server's error text) may not be UTF-8: then they are shown as
+ * Latin-1. */
+static json_t *text(const char *value)
+{
+    if (!value)
+        return json_null();
+    json_t *string = json_string(value);
+    if (string)
+        return string;
+    char *utf8 = xcalloc(2 * strlen(value) + 1, 1), *to = utf8;
+    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+        if (*c >= 0x80)
+            *to++ = (char)(0xc0 | *c >> 6);
+        *to++ = (char)(*c >= 0x80 ? 0x80 | (*c & 0x3f) : *c);
+    }
+    string = json_string(utf8);
+    free(utf8);
+    return string;
+}
+
+static json_t *instant(int64_t value)
+{
+    return value == INSTANT_NONE || value == INSTANT_NEVER ? json_null() : json_string(INSTANT_TEXT(value));
+}
+
+static json_t *list(char **values)
+{
+    json_t *array = json_array();
+    for (; values && *values; values++)
+        json_array_append_new(array, text(*values));
+    return array;
+}
+
+/* Takes value. */
+static void put(json_t *object, const char *key, json_t *value)
+{
+    int r = json_object_set_new(object, key, value);
+    assert(r == 0); /* fails for want of memory, or of a value */
+}
+
+static json_t *of_certificate(const Certificate *c)
+{
+    json_t *object = json_object();
+    put(object, "role", text(certificate_role_to_string(c->role)));
+    put(object, "subject", text(c->subject));
+    put(object, "issuer", text(c->issuer));
+    put(object, "serial", text(c->serial));
+    put(object, "sha256", text(c->sha256));
+    put(object, "not_before", instant(c->not_before));
+    put(object, "not_after", instant(c->not_after));
+    put(object, "key", text(c->key));
+    put(object, "signature", text(c->signature));
+    put(object, "names", list(c->names));
+    return object;
+}
+
+static json_t *of_chain(const Observation *seen)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; seen && i < seen->chain.n; i++)
+        json_array_append_new(array, of_certificate(seen->chain.certificates[i]));
+    return array;
+}
+
+static json_t *of_tls(const Observation *seen)
+{
+    if (!seen || !seen->tls_version)
+        return json_null();
+    json_t *object = json_object();
+    put(object, "version", text(seen->tls_version));
+    put(object, "cipher", text(seen->tls_cipher));
+    put(object, "group", text(seen->tls_group));
+    return object;
+}
+
+/* Outcome, stage and times are the latest probe's; the chain is the latest that was seen, and seen_at says when. */
+static json_t *of_address(const AddressState *address)
+{
+    const Observation *latest = address->latest, *seen = address->seen;
+    const Verification *v = &address->verification;
+    json_t *object = json_object();
+    put(object, "address", text(address->address.text));
+    put(object, "outcome", text(latest ? outcome_to_string(latest->outcome) : NULL));
+    put(object, "stage", text(latest ? stage_to_string(latest->stage) : NULL));
+    put(object, "detail", text(latest ? latest->detail : NULL));
+    put(object, "observed_at", instant(latest ? latest->observed_at : INSTANT_NONE));
+    put(object, "duration_ms", latest ? json_integer((json_int_t)(latest->duration_usec / 1000)) : json_null());
+    put(object, "failures", json_integer((json_int_t)address->failures.n));
+    put(object, "seen_at", instant(seen ? seen->observed_at : INSTANT_NONE));
+    put(object, "trusted", seen && v->possible ? json_boolean(v->trusted) : json_null());
+    put(object, "name_matches", seen ? json_boolean(v->name_matches) : json_null());
+    put(object, "tls", of_tls(seen));
+    put(object, "chain", of_chain(seen));
+    return object;
+}
+
+static json_t *of_rotation(const EndpointState *state)
+{
+    const Rotation *r = &state->rotation;
+    if (!state->oldest)
+        return json_null();
+    json_t *object = json_object();
+    put(object, "class", text(rotation_class_to_string(r->class)));
+    put(object, "source", text(rotation_source_to_string(r->source)));
+    put(object, "half_life", instant(r->half_life));
+    put(object, "expected_by", instant(r->expected_by));
+    put(object, "overdue_after", instant(r->overdue_after));
+    return object;
+}
+
+static void put_finding(json_t *object, const Finding *finding)
+{
+    put(object, "id", text(finding_to_string(finding->id)));
+    put(object, "severity", text(severity_to_string(finding->severity)));
+    put(object, "address", text(finding->address));
+    put(object, "since", instant(finding->since));
+    put(object, "message", text(finding->message));
+    put(object, "remedy", text(finding->remedy));
+    put(object, "due", instant(finding->due));
+}
+
+json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *finding)
+{
+    json_t *object = json_object();
+    put(object, "endpoint", text(state->endpoint->name));
+    put(object, "engine", text(state->endpoint->engine->name));
+    put_finding(object, finding);
+    return object;
+}
+
+static json_t *of_findings(const EndpointState *state)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < state->findings.n; i++) {
+        json_t *object = json_object();
+        put_finding(object, &state->findings.items[i]);
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static json_t *of_addresses(const EndpointState *state)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < state->n_addresses; i++)
+        json_array_append_new(array, of_address(&state->addresses[i]));
+    return array;
+}
+
+json_t *json_of_endpoint(const EndpointState *state)
+{
+    const Endpoint *e = state->endpoint;
+    const Certificate *server = state->oldest ? address_certificate(state->oldest) : NULL;
+    json_t *object = json_object();
+    put(object, "name", text(e->name));
+    put(object, "host", text(e->host));
+    put(object, "port", json_integer(e->port));
+    put(object, "engine", text(e->engine->name));
+    put(object, "region", text(e->region));
+    put(object, "severity", text(severity_to_string(state->severity)));
+    put(object, "configured_ca", text(e->ca));
+    put(object, "served_ca", text(state->served_ca));
+    put(object, "rotation", of_rotation(state));
+    put(object, "not_before", instant(server ? server->not_before : INSTANT_NONE));
+    put(object, "not_after", instant(server ? server->not_after : INSTANT_NONE));
+    put(object, "ca_not_after", instant(state->ca_not_after));
+    put(object, "next_probe_at", instant(state->next_probe_at));
+    put(object, "addresses", of_addresses(state));
+    put(object, "findings", of_findings(state));
+    return object;
+}
+
+json_t *json_of_status(const Snapshot *snapshot)
+{
+    json_t *severities = json_object(), *object = json_object();
+    int64_t next = INSTANT_NONE;
+    for (Severity s = 0; s < N_SEVERITIES; s++)
+        put(severities, severity_to_string(s), json_integer((json_int_t)snapshot_count(snapshot, s)));
+    for (size_t i = 0; i < snapshot->n_endpoints; i++)
+        next = instant_earlier(next, snapshot->endpoints[i]->next_probe_at);
+    put(object, "version", text(snapshot->version));
+    put(object, "config", text(snapshot->config_path));
+    put(object, "started_at", instant(snapshot->started_at));
+    put(object, "configured_at", instant(snapshot->reloaded_at));
+    put(object, "reload_error", text(snapshot->reload_error));
+    put(object, "endpoints", json_integer((json_int_t)snapshot->n_endpoints));
+    put(object, "probing", json_integer((json_int_t)snapshot->n_probing));
+    put(object, "severities", severities);
+    put(object, "next_probe_at", instant(next));
+    return object;
+}
+
+json_t *json_of_error(const char *code, const char *message)
+{
+    json_t *error = json_object(), *object = json_object();
+    put(error, "code", text(code));
+    put(error, "message", text(message));
+    put(object, "error", error);
+    return object;
+}

@@ -1,0 +1,80 @@
+#include "ctl/client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/alloc.h"
+#include "base/buffer.h"
+#include "base/file.h"
+
+#define ANSWER_BYTES_MAX (512 * 1024 * 1024) /* 10,000 endpoints with their chains are some 60 MB */
+#define ANSWER_SECONDS   120L /* a probe may take its whole timeout, after another one has ended */
+
+CLEANUP_OF(CURL, curl_easy_cleanup);
+
+static size_t on_data(char *data, size_t size, size_t n, void *userdata)
+{
+    Buffer *body = userdata;
+    if (n > (ANSWER_BYTES_MAX - body->size) / size)
+        return 0;
+    buffer_append(body, data, size * n);
+    return size * n;
+}
+
+/* curl only says that it could not connect; an operator needs to know why. */
+static const char *reason(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    if (strlen(path) >= sizeof address.sun_path)
+        return "the path is too long for a socket";
+    strcpy(address.sun_path, path);
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return NULL;
+    switch (errno) {
+    case EACCES:
+        return "permission denied; join the group dbcertd, or use sudo";
+    case ENOENT:
+        return "there is no such socket; is dbcertd running? (systemctl status dbcertd.socket)";
+    case ECONNREFUSED:
+        return "nobody listens there; is dbcertd running? (systemctl status dbcertd)";
+    default:
+        return strerror(errno);
+    }
+}
+
+static int fail(const char *socket, const char *what)
+{
+    fprintf(stderr, "dbcertctl: %s: %s\n", socket, what);
+    return -EIO;
+}
+
+int client_ask(const char *socket, const char *method, const char *path, json_t **ret)
+{
+    _cleanup_(buffer_deinit) Buffer body = { 0 };
+    _cleanup_(curl_easy_cleanupp) CURL *curl = curl_easy_init();
+    _cleanup_free_ char *url = xasprintf("http://localhost%s", path);
+    if (!curl || curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK || /* $http_proxy knows nothing of this socket */
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_SECONDS) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body) != CURLE_OK)
+        return fail(socket, "cannot prepare the request");
+
+    CURLcode r = curl_easy_perform(curl);
+    if (r != CURLE_OK) {
+        const char *why = r == CURLE_COULDNT_CONNECT ? reason(socket) : NULL;
+        return fail(socket, why ? why : curl_easy_strerror(r));
+    }
+    long status = 0;
+    if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
+        return fail(socket, "no HTTP status in the answer");
+    *ret = json_loadb((const char *)body.data, body.size, 0, NULL);
+    return *ret ? (int)status : fail(socket, "the answer is not JSON; is that dbcertd's socket?");
+}

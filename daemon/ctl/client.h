@@ -1,0 +1,9 @@
+#pragma once
+
+#include <jansson.h>
+
+/*
+ * Asks the daemon over its status socket; waits for the answer. *ret is the parsed body, the caller's. Returns
+ * the HTTP status, or -EIO after saying on standard error what is wrong and what would be right.
+ */
+int client_ask(const char *socket, const char *method, const char *path, json_t **ret);

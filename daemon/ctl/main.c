@@ -1,0 +1,284 @@
+/* dbcertctl: asks the daemon, and renders for people. */
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/instant.h"
+#include "base/text.h"
+#include "ctl/client.h"
+#include "ctl/render.h"
+#include "ctl/scan.h"
+
+#define DEFAULT_SOCKET "/run/dbcertd/status.sock"
+
+enum {
+    EXIT_USAGE = 2,
+};
+
+static const char usage[] =
+    "dbcertctl [--socket PATH] [--json] COMMAND\n"
+    "Asks dbcertd about the TLS certificates of databases.\n"
+    "\n"
+    "  status              a line per endpoint\n"
+    "  show NAME           everything about one: dates, addresses, chains, findings\n"
+    "  findings            what is wrong, with what to type\n"
+    "  probe NAME          probe it now, and show it\n"
+    "  scan TARGET...      probe without the daemon: ENGINE://HOST[:PORT][?ca=CA&...]\n"
+    "\n"
+    "      --socket PATH   the daemon's status socket (default: $DBCERTD_SOCKET, else " DEFAULT_SOCKET ")\n"
+    "      --json          print JSON, for scan one object a line\n"
+    "      --version       print the version, and exit\n"
+    "      --help          print this, and exit\n"
+    "\n"
+    "For scan:\n"
+    "      --file FILE     more targets, one a line; - for standard input\n"
+    "      --ca-file FILE  verify chains against this PEM bundle\n"
+    "      --expect-ca CA  the CA that targets should serve, such as rds-ca-rsa2048-g1\n"
+    "      --timeout TIME  for each probe (default: 10s)\n"
+    "      --concurrency N probes at once (default: 64)\n"
+    "\n"
+    "Engines: postgres, aurora-postgresql, mysql, aurora-mysql, mariadb, tls.\n"
+    "Exits with 0, 1 if something failed (probe, scan: if a certificate was not fetched), 2 for wrong "
+    "arguments.\n";
+
+typedef struct Options {
+    const char *socket;
+    bool json;
+    ScanOptions scan;
+    bool scan_only_given; /* an option that is for scan alone */
+} Options;
+
+static int show_error(const json_t *body)
+{
+    const char *message = json_string_value(json_object_get(json_object_get(body, "error"), "message"));
+    fprintf(stderr, "dbcertctl: %s\n",
+            message ? message : "the daemon answered with an error that has no message");
+    return EXIT_FAILURE;
+}
+
+static void print_json(const json_t *body)
+{
+    (void)json_dumpf(body, stdout, JSON_INDENT(2)); /* main looks at stdout's error flag */
+    puts("");
+}
+
+/* Asks, and renders the answer's member (or, without one, all of it). */
+static int ask(const Options *options, const char *method, const char *path, const char *member,
+               void (*render)(const json_t *), json_t **ret_body)
+{
+    json_t *body = NULL;
+    int status = client_ask(options->socket, method, path, &body);
+    if (status < 0)
+        return EXIT_FAILURE;
+    int r = EXIT_SUCCESS;
+    if (status != 200)
+        r = show_error(body);
+    else if (options->json)
+        print_json(body);
+    else
+        render(member ? json_object_get(body, member) : body);
+    if (ret_body)
+        *ret_body = body;
+    else
+        json_decref(body);
+    return r;
+}
+
+static int run_status(const Options *options, const char *name _unused_)
+{
+    int r = ask(options, "GET", "/v1/endpoints", "endpoints", render_endpoints, NULL);
+    if (r != EXIT_SUCCESS || options->json)
+        return r;
+    return ask(options, "GET", "/v1/status", NULL, render_status, NULL);
+}
+
+/* Names have letters that need no escaping; anything else cannot be a name. */
+static char *path_of(const char *name, const char *suffix)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    return *name && strspn(name, letters) == strlen(name) ? xasprintf("/v1/endpoints/%s%s", name, suffix)
+                                                          : NULL;
+}
+
+static int no_such_name(const char *name)
+{
+    fprintf(stderr, "dbcertctl: no endpoint is named \"%s\"\n", name);
+    return EXIT_FAILURE;
+}
+
+static int run_show(const Options *options, const char *name)
+{
+    _cleanup_free_ char *path = path_of(name, "");
+    return path ? ask(options, "GET", path, NULL, render_endpoint, NULL) : no_such_name(name);
+}
+
+static int run_findings(const Options *options, const char *name _unused_)
+{
+    return ask(options, "GET", "/v1/findings", "findings", render_findings, NULL);
+}
+
+static int run_probe(const Options *options, const char *name)
+{
+    json_t *body = NULL, *address;
+    size_t i;
+    _cleanup_free_ char *path = path_of(name, "/probe");
+    int r = path ? ask(options, "POST", path, NULL, render_endpoint, &body) : no_such_name(name);
+    const json_t *addresses = json_object_get(body, "addresses");
+    if (json_array_size(addresses) == 0)
+        r = EXIT_FAILURE;
+    json_array_foreach(addresses, i, address)
+    {
+        const char *outcome = json_string_value(json_object_get(address, "outcome"));
+        if (!outcome || strcmp(outcome, "fetched") != 0)
+            r = EXIT_FAILURE;
+    }
+    json_decref(body);
+    return r;
+}
+
+static const struct {
+    const char *name;
+    bool takes_name;
+    int (*run)(const Options *options, const char *name);
+} commands[] = {
+    { "status", false, run_status },
+    { "show", true, run_show },
+    { "findings", false, run_findings },
+    { "probe", true, run_probe },
+};
+
+static int usage_error(const char *format, const char *word)
+{
+    fputs("dbcertctl: ", stderr);
+    fprintf(stderr, format, word);
+    fputs(". See dbcertctl --help.\n", stderr);
+    return EXIT_USAGE;
+}
+
+static int run_command(Options *options, int argc, char **argv)
+{
+    if (argc == 0)
+        return usage_error("expected a command: status, show, findings, probe or scan%s", "");
+    if (strcmp(argv[0], "scan") == 0) {
+        options->scan.targets = argv + 1;
+        options->scan.json = options->json;
+        return scan(&options->scan);
+    }
+    if (options->scan_only_given)
+        return usage_error(
+            "--file, --ca-file, --expect-ca, --timeout and --concurrency are for scan, not for %s", argv[0]);
+    Nearest nearest = { .misspelt = argv[0] };
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        nearest_offer(&nearest, commands[i].name);
+        if (strcmp(commands[i].name, argv[0]) != 0)
+            continue;
+        if (argc != (commands[i].takes_name ? 2 : 1))
+            return usage_error(commands[i].takes_name ? "%s takes the name of one endpoint"
+                                                      : "%s takes no arguments",
+                               argv[0]);
+        return commands[i].run(options, commands[i].takes_name ? argv[1] : NULL);
+    }
+    nearest_offer(&nearest, "scan");
+    if (nearest.word)
+        fprintf(stderr, "dbcertctl: unknown command \"%s\"; did you mean \"%s\"?\n", argv[0], nearest.word);
+    else
+        return usage_error("unknown command \"%s\"", argv[0]);
+    return EXIT_USAGE;
+}
+
+static bool set_timeout(Options *options, const char *text)
+{
+    int64_t *seconds = &options->scan.timeout_seconds;
+    return duration_parse(text, seconds) == 0 && *seconds >= 1 && *seconds <= 60;
+}
+
+static bool set_concurrency(Options *options, const char *text)
+{
+    char *end;
+    options->scan.concurrency = strtol(text, &end, 10);
+    return end != text && !*end && options->scan.concurrency >= 1 && options->scan.concurrency <= 4096;
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int parse_arguments(int argc, char **argv, Options *options)
+{
+    enum { SOCKET = 256, JSON, VERSION, HELP, FILE_, CA_FILE, EXPECT_CA, TIMEOUT, CONCURRENCY };
+    static const struct option longs[] = {
+        { "socket", required_argument, NULL, SOCKET },
+        { "json", no_argument, NULL, JSON },
+        { "version", no_argument, NULL, VERSION },
+        { "help", no_argument, NULL, HELP },
+        { "file", required_argument, NULL, FILE_ },
+        { "ca-file", required_argument, NULL, CA_FILE },
+        { "expect-ca", required_argument, NULL, EXPECT_CA },
+        { "timeout", required_argument, NULL, TIMEOUT },
+        { "concurrency", required_argument, NULL, CONCURRENCY },
+        { 0 },
+    };
+    const char *socket = getenv("DBCERTD_SOCKET");
+    *options = (Options) {
+        .socket = socket && *socket ? socket : DEFAULT_SOCKET,
+        .scan = { .timeout_seconds = 10, .concurrency = 64 },
+    };
+    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) >= 0;) {
+        options->scan_only_given |= c >= FILE_;
+        switch (c) {
+        case SOCKET:
+            options->socket = optarg;
+            break;
+        case JSON:
+            options->json = true;
+            break;
+        case VERSION:
+            puts("dbcertctl " DBCERTD_VERSION);
+            return EXIT_SUCCESS;
+        case HELP:
+        case 'h':
+            fputs(usage, stdout);
+            return EXIT_SUCCESS;
+        case FILE_:
+            options->scan.file = optarg;
+            break;
+        case CA_FILE:
+            options->scan.ca_file = optarg;
+            break;
+        case EXPECT_CA:
+            options->scan.expect_ca = optarg;
+            break;
+        case TIMEOUT:
+            if (!set_timeout(options, optarg))
+                return usage_error("--timeout %s: expected a duration from 1s to 60s", optarg);
+            break;
+        case CONCURRENCY:
+            if (!set_concurrency(options, optarg))
+                return usage_error("--concurrency %s: expected a number from 1 to 4096", optarg);
+            break;
+        default:
+            fputs("See dbcertctl --help.\n", stderr);
+            return EXIT_USAGE;
+        }
+    }
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    Options options;
+    int status = parse_arguments(argc, argv, &options);
+    if (status < 0) {
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+            return EXIT_FAILURE;
+        status = run_command(&options, argc - optind, argv + optind);
+        curl_global_cleanup();
+    }
+    if (fflush(stdout) == EOF || ferror(stdout)) {
+        fprintf(stderr, "dbcertctl: cannot write: %m\n");
+        return EXIT_FAILURE;
+    }
+    return status;
+}

@@ -1,0 +1,230 @@
+#include "ctl/scan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "control/json.h"
+#include "ctl/render.h"
+#include "ctl/target.h"
+#include "pki/bundle.h"
+#include "pki/verify.h"
+#include "probe/survey.h"
+#include "rules/rule.h"
+
+#define FILE_BYTES_MAX (32 * 1024 * 1024)
+
+enum {
+    EXIT_SOME_FAILED = 1,
+    EXIT_USAGE = 2,
+};
+
+typedef struct Scan {
+    const ScanOptions *options;
+    sd_event *event;
+    Bundle *bundle;
+    EndpointState **states;
+    size_t n, n_started, n_done, n_failed;
+    json_t *endpoints; /* for the table; NULL with --json */
+} Scan;
+
+/* One target on its way. */
+typedef struct Job {
+    Scan *scan;
+    EndpointState *state;
+} Job;
+
+static void scan_deinit(Scan *scan)
+{
+    for (size_t i = 0; i < scan->n; i++)
+        endpoint_state_free(scan->states[i]);
+    free(scan->states);
+    bundle_free(scan->bundle);
+    json_decref(scan->endpoints);
+    sd_event_unref(scan->event);
+}
+
+static bool add_target(Scan *scan, const char *text)
+{
+    _cleanup_free_ char *error = NULL;
+    _cleanup_(endpoint_unrefp) Endpoint *endpoint = target_parse(text, &error);
+    if (!endpoint) {
+        fprintf(stderr, "dbcertctl: %s\n", error);
+        return false;
+    }
+    if (scan->n == SCAN_TARGETS_MAX) {
+        fprintf(stderr, "dbcertctl: more than %d targets\n", SCAN_TARGETS_MAX);
+        return false;
+    }
+    if (!endpoint->ca && scan->options->expect_ca)
+        endpoint->ca = xstrdup(scan->options->expect_ca);
+    scan->states = xgrow(scan->states, scan->n, sizeof *scan->states);
+    scan->states[scan->n++] = endpoint_state_new(endpoint);
+    return true;
+}
+
+/* One target a line; empty lines and those that begin with # are passed over. */
+static bool add_file(Scan *scan, const char *path)
+{
+    _cleanup_(buffer_deinit) Buffer text = { 0 };
+    char *rest = NULL;
+    bool ok = true;
+    int r = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, FILE_BYTES_MAX, &text);
+    if (r < 0) {
+        fprintf(stderr, "dbcertctl: %s: %s\n", path, strerror(-r));
+        return false;
+    }
+    for (char *line = strtok_r((char *)text.data, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
+        line += strspn(line, " \t");
+        line[strcspn(line, " \t")] = 0;
+        if (*line && *line != '#')
+            ok &= add_target(scan, line);
+    }
+    return ok;
+}
+
+static bool read_bundle(Scan *scan, const char *path)
+{
+    _cleanup_(buffer_deinit) Buffer pem = { 0 };
+    _cleanup_(strv_freep) char **errors = NULL;
+    int r = file_read(path, BUNDLE_BYTES_MAX, &pem);
+    if (r < 0) {
+        fprintf(stderr, "dbcertctl: %s: %s\n", path, strerror(-r));
+        return false;
+    }
+    scan->bundle = bundle_new();
+    r = bundle_add_pem(scan->bundle, path, pem.data ? pem.data : (const uint8_t *)"", pem.size, &errors);
+    for (size_t i = 0; errors && errors[i]; i++)
+        fprintf(stderr, "dbcertctl: %s\n", errors[i]);
+    return r >= 0;
+}
+
+static void show_progress(const Scan *scan)
+{
+    if (!isatty(STDERR_FILENO) || !isatty(STDOUT_FILENO) || scan->options->json)
+        return;
+    fprintf(stderr, "\r\033[K");
+    if (scan->n_done < scan->n)
+        fprintf(stderr, "%zu of %zu probed, %zu failed", scan->n_done, scan->n, scan->n_failed);
+}
+
+static bool was_fetched(const EndpointState *state)
+{
+    for (size_t i = 0; i < state->n_addresses; i++)
+        if (!state->addresses[i].latest || state->addresses[i].latest->outcome != OUTCOME_FETCHED)
+            return false;
+    return state->n_addresses > 0;
+}
+
+static void print_result(Scan *scan, EndpointState *state)
+{
+    const Policy at_once = { .unreachable_after = 1 };
+    judge(state, &at_once, clock_now());
+    json_t *endpoint = json_of_endpoint(state);
+    if (scan->endpoints) {
+        json_array_append_new(scan->endpoints, endpoint);
+        return;
+    }
+    (void)json_dumpf(endpoint, stdout,
+                     JSON_COMPACT | JSON_ENSURE_ASCII); /* main looks at stdout's error flag */
+    puts("");
+    json_decref(endpoint);
+}
+
+static void start_more(Scan *scan);
+
+static void on_resolved(Survey *survey _unused_, const Address *addresses _unused_, size_t n, const char *error,
+                        void *userdata)
+{
+    Job *job = userdata;
+    if (n == 0)
+        endpoint_state_note_unresolved(job->state, error, clock_now());
+}
+
+static void on_observed(Survey *survey _unused_, Observation *observation, void *userdata)
+{
+    Job *job = userdata;
+    EndpointState *state = job->state;
+    if (!endpoint_state_note(state, observation))
+        return;
+    AddressState *address = endpoint_state_find(state, observation->address.text);
+    verification_deinit(&address->verification);
+    verify_chain(job->scan->bundle, &address->seen->chain, endpoint_verify_name(state->endpoint),
+                 &address->verification);
+}
+
+static void job_over(Job *job)
+{
+    Scan *scan = job->scan;
+    scan->n_done++;
+    scan->n_failed += !was_fetched(job->state);
+    print_result(scan, job->state);
+    free(job);
+    show_progress(scan);
+    if (scan->n_done == scan->n)
+        (void)sd_event_exit(scan->event, 0);
+}
+
+static void on_done(Survey *survey, void *userdata)
+{
+    Job *job = userdata;
+    Scan *scan = job->scan;
+    survey_free(survey);
+    job_over(job);
+    start_more(scan);
+}
+
+static const SurveyEvents events = { .resolved = on_resolved, .observed = on_observed, .done = on_done };
+
+static void start_more(Scan *scan)
+{
+    const ScanOptions *options = scan->options;
+    while (scan->n_started < scan->n && scan->n_started - scan->n_done < (size_t)options->concurrency) {
+        Job *job = xcalloc(1, sizeof *job);
+        *job = (Job) { .scan = scan, .state = scan->states[scan->n_started++] };
+        Survey *survey;
+        int r = survey_new(&survey, scan->event, job->state->endpoint, NULL,
+                           (uint64_t)options->timeout_seconds * USEC_PER_SEC, &events, job);
+        if (r >= 0)
+            continue;
+        fprintf(stderr, "dbcertctl: %s: cannot start a probe: %s\n", job->state->endpoint->name, strerror(-r));
+        job_over(job);
+    }
+}
+
+int scan(const ScanOptions *options)
+{
+    _cleanup_(scan_deinit) Scan scan = { .options = options };
+    bool ok = true;
+    for (char **target = options->targets; target && *target; target++)
+        ok &= add_target(&scan, *target);
+    if (options->file)
+        ok &= add_file(&scan, options->file);
+    if (options->ca_file)
+        ok &= read_bundle(&scan, options->ca_file);
+    if (ok && scan.n == 0) {
+        fputs("dbcertctl: scan: no targets; expected ENGINE://HOST[:PORT] or --file FILE\n", stderr);
+        ok = false;
+    }
+    if (!ok)
+        return EXIT_USAGE;
+
+    int r = sd_event_new(&scan.event);
+    if (r < 0) {
+        fprintf(stderr, "dbcertctl: %s\n", strerror(-r));
+        return EXIT_SOME_FAILED;
+    }
+    scan.endpoints = options->json ? NULL : json_array();
+    show_progress(&scan);
+    start_more(&scan);
+    r = sd_event_loop(scan.event);
+    if (scan.endpoints) {
+        render_endpoints(scan.endpoints);
+        printf("\n%zu probed, %zu failed\n", scan.n_done, scan.n_failed);
+    }
+    return r < 0 || scan.n_failed > 0 ? EXIT_SOME_FAILED : EXIT_SUCCESS;
+}

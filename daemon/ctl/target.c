@@ -1,0 +1,177 @@
+#include "ctl/target.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "rds/hostname.h"
+
+#define HOST_MAX 253
+
+static bool take_text(char **field, const char *value)
+{
+    free(*field);
+    *field = xstrdup(value);
+    return *value != 0;
+}
+
+static bool set_ca(Endpoint *e, const char *value)
+{
+    return take_text(&e->ca, value);
+}
+
+static bool set_verify_name(Endpoint *e, const char *value)
+{
+    return take_text(&e->verify_name, value);
+}
+
+static bool set_region(Endpoint *e, const char *value)
+{
+    return take_text(&e->region, value);
+}
+
+static bool set_rotation(Endpoint *e, const char *value)
+{
+    e->rotation = rotation_class_from_string(value);
+    return e->rotation >= 0;
+}
+
+static bool set_window(Endpoint *e, const char *value)
+{
+    return window_parse(value, &e->maintenance_window) == 0;
+}
+
+static bool set_farewell(Endpoint *e, const char *value)
+{
+    e->farewell = farewell_from_string(value);
+    return e->engine->family == FAMILY_MYSQL &&
+           (e->farewell == FAREWELL_REFUSED || e->farewell == FAREWELL_DROP);
+}
+
+static const struct {
+    const char *name;
+    bool (*set)(Endpoint *e, const char *value);
+    const char *expected;
+} keys[] = {
+    { "ca", set_ca, "a CA identifier" },
+    { "verify_name", set_verify_name, "a host name" },
+    { "region", set_region, "a region" },
+    { "rotation", set_rotation, "one of auto, online, restart, acm, external" },
+    { "maintenance_window", set_window, "a window such as sun:05:00-sun:06:00" },
+    { "farewell", set_farewell, "refused or drop, for MySQL and MariaDB" },
+};
+
+static char *set_key(Endpoint *endpoint, const char *name, const char *value)
+{
+    Nearest nearest = { .misspelt = name };
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        nearest_offer(&nearest, keys[i].name);
+        if (strcmp(keys[i].name, name) == 0)
+            return keys[i].set(endpoint, value)
+                       ? NULL
+                       : xasprintf("%s=\"%s\": expected %s", name, value, keys[i].expected);
+    }
+    return nearest.word ? xasprintf("unknown key \"%s\"; did you mean \"%s\"?", name, nearest.word)
+                        : xasprintf("unknown key \"%s\"; expected ca, verify_name, region, rotation, "
+                                    "maintenance_window or farewell",
+                                    name);
+}
+
+static char *set_query(Endpoint *endpoint, char *query)
+{
+    char *rest = NULL;
+    for (char *pair = strtok_r(query, "&", &rest); pair; pair = strtok_r(NULL, "&", &rest)) {
+        char *equals = strchr(pair, '=');
+        if (!equals)
+            return xasprintf("\"%s\": expected KEY=VALUE", pair);
+        *equals = 0;
+        char *error = set_key(endpoint, pair, equals + 1);
+        if (error)
+            return error;
+    }
+    return NULL;
+}
+
+/* "host", "host:port", "[::1]:port" */
+static char *set_authority(Endpoint *endpoint, char *authority)
+{
+    char *port = NULL;
+    if (authority[0] == '[') {
+        char *bracket = strchr(authority, ']');
+        if (!bracket || (bracket[1] && bracket[1] != ':'))
+            return xstrdup("expected [IPv6 ADDRESS]:PORT");
+        port = bracket[1] ? bracket + 2 : NULL;
+        *bracket = 0;
+        authority++;
+    } else if ((port = strchr(authority, ':')))
+        *port++ = 0;
+
+    Address literal;
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    bool is_host =
+        strspn(authority, letters) == strlen(authority) || address_parse(authority, 0, &literal) == 0;
+    if (!*authority || strlen(authority) > HOST_MAX || !is_host)
+        return xasprintf("\"%s\" is no host name", authority);
+    endpoint->host = xstrdup(authority);
+    endpoint->port = endpoint->engine->port;
+    if (port) {
+        char *end;
+        endpoint->port = strtol(port, &end, 10);
+        if (*end || end == port || endpoint->port < 1 || endpoint->port > 65535)
+            return xasprintf("\"%s\" is no port; expected 1 to 65535", port);
+    }
+    return endpoint->port == 0 ? xasprintf("engine \"%s\" has no default port; expected %s://HOST:PORT",
+                                           endpoint->engine->name, endpoint->engine->name)
+                               : NULL;
+}
+
+static char *set_engine(Endpoint *endpoint, const char *name)
+{
+    Nearest nearest = { .misspelt = name };
+    for (size_t i = 0; i < n_engines; i++)
+        nearest_offer(&nearest, engines[i].name);
+    endpoint->engine = engine_find(name);
+    if (endpoint->engine)
+        return NULL;
+    return nearest.word
+               ? xasprintf("\"%s\" is not an engine; did you mean \"%s\"?", name, nearest.word)
+               : xasprintf(
+                     "\"%s\" is not an engine; expected postgres, aurora-postgresql, mysql, aurora-mysql, "
+                     "mariadb or tls",
+                     name);
+}
+
+static char *parse(Endpoint *endpoint, char *text)
+{
+    char *authority = strstr(text, "://");
+    if (!authority)
+        return xstrdup("expected ENGINE://HOST[:PORT]");
+    *authority = 0;
+    authority += 3;
+    char *query = strchr(authority, '?');
+    if (query)
+        *query++ = 0;
+    authority[strcspn(authority, "/")] = 0;
+
+    char *error = set_engine(endpoint, text);
+    if (error)
+        return error;
+    endpoint->farewell = endpoint->engine->family == FAMILY_MYSQL ? FAREWELL_REFUSED : FAREWELL_CLOSE;
+    error = set_authority(endpoint, authority);
+    return error || !query ? error : set_query(endpoint, query);
+}
+
+Endpoint *target_parse(const char *text, char **ret_error)
+{
+    _cleanup_(endpoint_unrefp) Endpoint *endpoint = endpoint_new();
+    _cleanup_free_ char *copy = xstrdup(text), *error = parse(endpoint, copy);
+    RdsHostname host;
+    if (error) {
+        *ret_error = xasprintf("%s: %s", text, error);
+        return NULL;
+    }
+    endpoint->name = xasprintf(strchr(endpoint->host, ':') ? "[%s]:%lld" : "%s:%lld", endpoint->host,
+                               (long long)endpoint->port);
+    if (!endpoint->region && rds_hostname_parse(endpoint->host, &host))
+        endpoint->region = xstrdup(host.region);
+    return TAKE(endpoint);
+}

@@ -1,0 +1,83 @@
+/*
+ * PostgreSQL (frontend/backend protocol 3.0, "SSL Session Encryption"): SSLRequest, one byte back, TLS. A
+ * server that gets close_notify before anything else logs nothing, so there is no farewell beyond it.
+ */
+
+#include <string.h>
+
+#include "engine/dialogue.h"
+
+#define ERROR_BYTES_MAX 2048 /* an ErrorResponse this early is one sentence */
+
+enum {
+    STATE_ANSWER, /* one byte, and not one more: what is behind an 'S' belongs to TLS (CVE-2021-23222's class)
+                   */
+    STATE_ERROR,
+};
+
+static DialogueStep start(Dialogue *dialogue, Buffer *out)
+{
+    static const uint8_t ssl_request[] = { 0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f };
+    dialogue->state = STATE_ANSWER;
+    buffer_append(out, ssl_request, sizeof ssl_request);
+    return DIALOGUE_MORE;
+}
+
+static size_t wants(const Dialogue *dialogue)
+{
+    return dialogue->state == STATE_ANSWER ? 1 : ERROR_BYTES_MAX;
+}
+
+/* ErrorResponse: 'E', length, then fields of a type byte and a string; before version 3.0: 'E' and a string. */
+static const char *error_text(const Buffer *in)
+{
+    const char *text = (const char *)in->data + 1, *end = (const char *)in->data + in->size;
+    if (in->size < 6 || (text[0] >= ' ' && text[0] <= '~'))
+        return text;
+    for (const char *field = text + 4; field < end && *field; field += strlen(field) + 1)
+        if (*field == 'M')
+            return field + 1;
+    return "an error without a text";
+}
+
+static bool error_complete(const Buffer *in)
+{
+    if (in->size >= ERROR_BYTES_MAX)
+        return true;
+    if (in->size < 5)
+        return false;
+    size_t length =
+        (size_t)in->data[1] << 24 | (size_t)in->data[2] << 16 | (size_t)in->data[3] << 8 | in->data[4];
+    if (length < ERROR_BYTES_MAX)
+        return in->size >= 1 + length;
+    return memchr(in->data + 1, 0, in->size - 1) != NULL;
+}
+
+static DialogueStep feed(Dialogue *dialogue, Buffer *out _unused_)
+{
+    Buffer *in = &dialogue->in;
+    if (dialogue->secure)
+        return DIALOGUE_LEAVE; /* whatever it says, we are on our way */
+    switch (in->data[0]) {
+    case 'S':
+        buffer_consume(in, in->size);
+        return DIALOGUE_SECURE;
+    case 'N':
+        return dialogue_end(dialogue, DIALOGUE_REFUSED, "the server answered N: it takes no TLS (ssl = off)");
+    case 'E':
+        dialogue->state = STATE_ERROR;
+        if (!error_complete(in))
+            return DIALOGUE_MORE;
+        return dialogue_end(dialogue, DIALOGUE_FAILED, "the server answered with an error: %s", error_text(in));
+    default:
+        return dialogue_end(dialogue, DIALOGUE_GARBAGE,
+                            "the answer to SSLRequest was 0x%02x, which is not PostgreSQL", in->data[0]);
+    }
+}
+
+static DialogueStep secured(Dialogue *dialogue _unused_, Buffer *out _unused_)
+{
+    return DIALOGUE_LEAVE;
+}
+
+const Protocol protocol_postgres = { .start = start, .wants = wants, .feed = feed, .secured = secured };

@@ -1,0 +1,130 @@
+/* argv, load, run. */
+
+#include <getopt.h>
+#include <gnutls/gnutls.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "config/key.h"
+#include "manager/manager.h"
+
+#define DEFAULT_CONFIG "/etc/dbcertd/dbcertd.conf"
+
+enum {
+    EXIT_USAGE = 2,
+    EXIT_CONFIGURATION = 78, /* EX_CONFIG */
+};
+
+static const char usage[] =
+    "dbcertd [--config FILE] [--check-config]\n"
+    "Watches the TLS certificates of databases on Amazon RDS and says when a rotation is overdue.\n"
+    "\n"
+    "      --config FILE   read FILE and dbcertd.d/*.conf beside it (default: " DEFAULT_CONFIG ")\n"
+    "      --check-config  read everything, say what is wrong, and exit\n"
+    "      --list-keys     print the configuration's keys with their defaults, and exit\n"
+    "      --version       print the version, and exit\n"
+    "      --help          print this, and exit\n"
+    "\n"
+    "Exits with 0, 1 for a failure while running, 2 for wrong arguments, 78 for a wrong configuration.\n"
+    "See dbcertd(8), dbcertd.conf(5), dbcertctl(1).\n";
+
+typedef struct Options {
+    const char *config;
+    bool check_only;
+} Options;
+
+static void print_key(const char *name, const Key *key, void *userdata _unused_)
+{
+    if (!key->keys)
+        printf("%s\t%s\t%s\n", name, key->fallback ? key->fallback : "-", key->expected);
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int parse_arguments(int argc, char **argv, Options *options)
+{
+    enum { CONFIG = 256, CHECK_CONFIG, LIST_KEYS, VERSION, HELP };
+    static const struct option longs[] = {
+        { "config", required_argument, NULL, CONFIG }, { "check-config", no_argument, NULL, CHECK_CONFIG },
+        { "list-keys", no_argument, NULL, LIST_KEYS }, { "version", no_argument, NULL, VERSION },
+        { "help", no_argument, NULL, HELP },           { 0 },
+    };
+    *options = (Options) { .config = DEFAULT_CONFIG };
+    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) >= 0;) {
+        switch (c) {
+        case CONFIG:
+            options->config = optarg;
+            break;
+        case CHECK_CONFIG:
+            options->check_only = true;
+            break;
+        case LIST_KEYS:
+            key_for_each(print_key, NULL);
+            return EXIT_SUCCESS;
+        case VERSION:
+            puts("dbcertd " DBCERTD_VERSION);
+            return EXIT_SUCCESS;
+        case HELP:
+        case 'h':
+            fputs(usage, stdout);
+            return EXIT_SUCCESS;
+        default:
+            fputs("See dbcertd --help.\n", stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "dbcertd: unexpected argument \"%s\". See dbcertd --help.\n", argv[optind]);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+/* Each probe holds a socket or two. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        log_warning("cannot raise the limit of open files, ignoring: %m");
+}
+
+int main(int argc, char **argv)
+{
+    _cleanup_(strv_freep) char **errors = NULL, **warnings = NULL;
+    _cleanup_(manager_freep) Manager *manager = NULL;
+    Loaded *loaded = NULL;
+    Options options;
+    int status = parse_arguments(argc, argv, &options);
+    if (status >= 0)
+        return status;
+
+    const char *level = getenv("SYSTEMD_LOG_LEVEL");
+    if (level && strcmp(level, "debug") == 0)
+        log_set_max_level(LOG_DEBUG);
+    int r = load(options.config, options.check_only, &loaded, &errors, &warnings);
+    for (size_t i = 0; warnings && warnings[i]; i++)
+        log_warning("%s", warnings[i]);
+    for (size_t i = 0; errors && errors[i]; i++)
+        log_error("%s", errors[i]);
+    if (r < 0)
+        return EXIT_CONFIGURATION;
+    if (options.check_only) {
+        printf("%s: %zu endpoints, %zu trusted certificates, no errors\n", options.config,
+               loaded->config->n_endpoints, bundle_size(loaded->bundle));
+        loaded_free(loaded);
+        return EXIT_SUCCESS;
+    }
+
+    raise_file_limit();
+    r = manager_new(&manager, loaded);
+    if (r >= 0)
+        r = manager_run(manager);
+    if (r < 0)
+        log_error("dbcertd: %s", strerror(-r));
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,194 @@
+#include "manager/load.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/instant.h"
+#include "rds/authority.h"
+#include "rds/hostname.h"
+
+#define DROPS_BEFORE_BLOCK 100 /* max_connect_errors' default */
+
+void loaded_free(Loaded *loaded)
+{
+    if (!loaded)
+        return;
+    for (size_t i = 0; i < loaded->n_secrets; i++) {
+        free(loaded->secrets[i].credential);
+        explicit_bzero(loaded->secrets[i].value, strlen(loaded->secrets[i].value));
+        free(loaded->secrets[i].value);
+    }
+    free(loaded->secrets);
+    bundle_free(loaded->bundle);
+    config_free(loaded->config);
+    free(loaded->path);
+    free(loaded);
+}
+
+typedef struct Sources {
+    ConfigSource *items;
+    size_t n;
+} Sources;
+
+static void sources_deinit(Sources *sources)
+{
+    for (size_t i = 0; i < sources->n; i++) {
+        free(sources->items[i].path);
+        free(sources->items[i].text);
+    }
+    free(sources->items);
+}
+
+static void read_source(Sources *sources, const char *path, char ***errors)
+{
+    _cleanup_(buffer_deinit) Buffer text = { 0 };
+    int r = file_read(path, CONFIG_FILE_BYTES, &text);
+    if (r < 0) {
+        strv_append(errors, xasprintf("%s: cannot read: %s", path, strerror(-r)));
+        return;
+    }
+    sources->items = xgrow(sources->items, sources->n, sizeof *sources->items);
+    sources->items[sources->n++] = (ConfigSource) { .path = xstrdup(path), .text = buffer_take_text(&text) };
+}
+
+static void read_sources(Sources *sources, const char *path, char ***errors)
+{
+    _cleanup_(strv_freep) char **drop_ins = NULL;
+    const char *slash = strrchr(path, '/');
+    int length = slash ? (int)(slash - path + 1) : 0;
+    _cleanup_free_ char *pattern = xasprintf("%.*sdbcertd.d/*.conf", length, path);
+    read_source(sources, path, errors);
+    if (file_glob(pattern, &drop_ins) < 0)
+        strv_append(errors, xasprintf("%s: cannot list", pattern));
+    for (size_t i = 0; drop_ins && drop_ins[i]; i++)
+        read_source(sources, drop_ins[i], errors);
+}
+
+static void read_bundle(Bundle *bundle, const char *path, char ***errors, char ***warnings)
+{
+    _cleanup_(buffer_deinit) Buffer pem = { 0 };
+    _cleanup_(strv_freep) char **complaints = NULL;
+    int r = file_read(path, BUNDLE_BYTES_MAX, &pem);
+    if (r < 0) {
+        strv_append(errors, xasprintf("trust.bundles: %s: cannot read: %s", path, strerror(-r)));
+        return;
+    }
+    r = bundle_add_pem(bundle, path, pem.data ? pem.data : (const uint8_t *)"", pem.size, &complaints);
+    for (size_t i = 0; complaints && complaints[i]; i++)
+        strv_append(r < 0 ? errors : warnings, xasprintf("trust.bundles: %s", complaints[i]));
+}
+
+static void read_bundles(Loaded *loaded, char ***errors, char ***warnings)
+{
+    loaded->bundle = bundle_new();
+    for (char **pattern = loaded->config->bundles; pattern && *pattern; pattern++) {
+        _cleanup_(strv_freep) char **paths = NULL;
+        if (file_glob(*pattern, &paths) < 0)
+            strv_append(errors, xasprintf("trust.bundles: %s: cannot list", *pattern));
+        else if (strv_length(paths) == 0)
+            strv_append(warnings,
+                        xasprintf("trust.bundles: %s: no such file; nothing is trusted by it", *pattern));
+        for (size_t i = 0; paths && paths[i]; i++)
+            read_bundle(loaded->bundle, paths[i], errors, warnings);
+    }
+}
+
+static const Secret *find_secret(const Loaded *loaded, const char *credential)
+{
+    for (size_t i = 0; i < loaded->n_secrets; i++)
+        if (strcmp(loaded->secrets[i].credential, credential) == 0)
+            return &loaded->secrets[i];
+    return NULL;
+}
+
+const char *loaded_password(const Loaded *loaded, const Endpoint *endpoint)
+{
+    const Secret *secret =
+        endpoint->password_credential ? find_secret(loaded, endpoint->password_credential) : NULL;
+    return secret ? secret->value : NULL;
+}
+
+static void read_secret(Loaded *loaded, const Endpoint *endpoint, bool check_only, char ***errors,
+                        char ***warnings)
+{
+    const char *credential = endpoint->password_credential, *directory = getenv("CREDENTIALS_DIRECTORY");
+    if (!credential || find_secret(loaded, credential))
+        return;
+    if (strchr(credential, '/') || !directory) {
+        bool may_be_fine = check_only && !strchr(credential, '/');
+        strv_append(
+            may_be_fine ? warnings : errors,
+            xasprintf("%s: password_credential \"%s\": $CREDENTIALS_DIRECTORY is not set or this is no name; "
+                      "expected LoadCredential=%s:/path/to/file in dbcertd.service",
+                      endpoint->origin, credential, credential));
+        return;
+    }
+    _cleanup_free_ char *path = xasprintf("%s/%s", directory, credential);
+    _cleanup_(buffer_deinit) Buffer value = { 0 };
+    int r = file_read(path, SECRET_BYTES_MAX, &value);
+    if (r < 0) {
+        strv_append(
+            errors,
+            xasprintf("%s: password_credential \"%s\": %s: %s; expected LoadCredential=%s:/path/to/file "
+                      "in dbcertd.service",
+                      endpoint->origin, credential, path, strerror(-r), credential));
+        return;
+    }
+    char *text = buffer_take_text(&value);
+    text[strcspn(text, "\r\n")] = 0;
+    loaded->secrets = xgrow(loaded->secrets, loaded->n_secrets, sizeof(Secret));
+    loaded->secrets[loaded->n_secrets++] = (Secret) { .credential = xstrdup(credential), .value = text };
+}
+
+/* What the parser cannot know: Amazon's names. */
+static void consult_rds(Endpoint *endpoint, char ***warnings)
+{
+    RdsHostname host;
+    if (!endpoint->region && rds_hostname_parse(endpoint->host, &host))
+        endpoint->region = xstrdup(host.region);
+    if (endpoint->ca && !authority_is_known(endpoint->ca)) {
+        Nearest nearest = { .misspelt = endpoint->ca };
+        for (size_t i = 0; authority_known(i); i++)
+            nearest_offer(&nearest, authority_known(i));
+        strv_append(warnings, xasprintf("%s: ca \"%s\" is not a CA of RDS that dbcertd knows%s%s%s",
+                                        endpoint->origin, endpoint->ca, nearest.word ? "; did you mean \"" : "",
+                                        nearest.word ? nearest.word : "", nearest.word ? "\"?" : ""));
+    }
+}
+
+static void warn_of_drop(const Endpoint *endpoint, char ***warnings)
+{
+    if (endpoint->farewell != FAREWELL_DROP)
+        return;
+    strv_append(
+        warnings,
+        xasprintf("%s: %s: farewell \"drop\" is counted by the server; with its defaults it blocks this "
+                  "host after %d probes, in %s; \"refused\" and \"login\" are not counted",
+                  endpoint->origin, endpoint->name, DROPS_BEFORE_BLOCK,
+                  DURATION_TEXT(endpoint->interval_seconds * DROPS_BEFORE_BLOCK)));
+}
+
+int load(const char *path, bool check_only, Loaded **ret, char ***errors, char ***warnings)
+{
+    _cleanup_(sources_deinit) Sources sources = { 0 };
+    _cleanup_(loaded_freep) Loaded *loaded = xcalloc(1, sizeof *loaded);
+    size_t errors_before = strv_length(*errors);
+
+    loaded->path = xstrdup(path);
+    read_sources(&sources, path, errors);
+    if (sources.n == 0 || config_parse(sources.items, sources.n, &loaded->config, errors, warnings) < 0)
+        return -EINVAL;
+    for (size_t i = 0; i < loaded->config->n_endpoints; i++) {
+        Endpoint *endpoint = loaded->config->endpoints[i];
+        consult_rds(endpoint, warnings);
+        warn_of_drop(endpoint, warnings);
+        read_secret(loaded, endpoint, check_only, errors, warnings);
+    }
+    read_bundles(loaded, errors, warnings);
+    if (strv_length(*errors) > errors_before)
+        return -EINVAL;
+    *ret = TAKE(loaded);
+    return 0;
+}

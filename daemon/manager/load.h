@@ -1,0 +1,34 @@
+#pragma once
+
+/* All that a start or a reload reads: configuration, trust bundles, credentials. All or nothing. */
+
+#include "config/config.h"
+#include "pki/bundle.h"
+
+#define SECRET_BYTES_MAX 4096
+
+typedef struct Secret {
+    char *credential;
+    char *value; /* wiped when freed */
+} Secret;
+
+typedef struct Loaded {
+    char *path;
+    Config *config;
+    Bundle *bundle;
+    Secret *secrets;
+    size_t n_secrets;
+} Loaded;
+
+void loaded_free(Loaded *loaded);
+CLEANUP_OF(Loaded, loaded_free);
+
+/*
+ * Reads path, and the files of dbcertd.d/ beside it. -EINVAL if anything is wrong, with a line for each thing
+ * in *errors. Where $CREDENTIALS_DIRECTORY is not set, as in a check by hand, a credential that is missing is a
+ * warning if check_only.
+ */
+int load(const char *path, bool check_only, Loaded **ret, char ***errors, char ***warnings);
+
+/* Borrowed; NULL if the endpoint needs none. */
+const char *loaded_password(const Loaded *loaded, const Endpoint *endpoint);

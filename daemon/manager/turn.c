@@ -1,0 +1,134 @@
+#include "manager/turn.h"
+
+#include <string.h>
+
+#include "alert/alert.h"
+#include "base/clock.h"
+#include "base/instant.h"
+#include "base/log.h"
+#include "manager/manager-internal.h"
+#include "pki/verify.h"
+#include "rules/rule.h"
+#include "sink/journal.h"
+
+static void verify(Member *member, AddressState *address)
+{
+    verification_deinit(&address->verification);
+    verify_chain(member->manager->loaded->bundle, &address->seen->chain,
+                 endpoint_verify_name(member->state->endpoint), &address->verification);
+}
+
+void turn_verify_all(Member *member)
+{
+    for (size_t i = 0; i < member->state->n_addresses; i++)
+        if (member->state->addresses[i].seen)
+            verify(member, &member->state->addresses[i]);
+}
+
+void turn_judge(Member *member)
+{
+    Manager *manager = member->manager;
+    const Config *config = manager->loaded->config;
+    const Policy policy = { .unreachable_after = config->unreachable_after };
+    const char *name = member->state->endpoint->name;
+    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
+    int64_t now = clock_now();
+
+    judge(member->state, &policy, now);
+    AlertList *standing = store_alerts(manager->store, name);
+    alert_update(standing, member->state, config->remind_seconds, now, &transitions);
+    member->wakes_at = instant_earlier(member->state->changes_at, alert_next(standing, config->remind_seconds));
+    manager_commit(manager, name, &transitions);
+}
+
+static void on_resolved(Survey *survey _unused_, const Address *addresses, size_t n, const char *error,
+                        void *userdata)
+{
+    Member *member = userdata;
+    EndpointState *state = member->state;
+    if (n == 0) {
+        endpoint_state_note_unresolved(state, error, clock_now());
+        return;
+    }
+    state->unresolved = (Streak) { 0 };
+    endpoint_state_retain(state, addresses, n);
+}
+
+/* A server that blocks this host is left alone until somebody says that it does not any more. */
+static bool on_skips(Survey *survey _unused_, const Address *address, void *userdata)
+{
+    Member *member = userdata;
+    const AddressState *known = endpoint_state_find(member->state, address->text);
+    return !member->force && known && known->latest && known->latest->outcome == OUTCOME_PROBER_BLOCKED;
+}
+
+/* The certificate was fetched, but the way out was not the one that is configured. */
+static void mind_farewell(Member *member, const Observation *observation)
+{
+    bool failing = observation->outcome == OUTCOME_FETCHED && observation->detail;
+    if (failing && !member->farewell_failing)
+        journal_event(EVENT_FAREWELL_FAILED,
+                      "%s (%s): the certificate was fetched, but the farewell failed: %s",
+                      member->state->endpoint->name, observation->address.text, observation->detail);
+    member->farewell_failing = failing;
+}
+
+static void on_observed(Survey *survey _unused_, Observation *observation, void *userdata)
+{
+    Member *member = userdata;
+    log_debug("%s (%s): %s at %s%s%s", member->state->endpoint->name, observation->address.text,
+              outcome_to_string(observation->outcome), stage_to_string(observation->stage),
+              observation->detail ? ": " : "", observation->detail ? observation->detail : "");
+    mind_farewell(member, observation);
+    if (endpoint_state_note(member->state, observation))
+        verify(member, endpoint_state_find(member->state, observation->address.text));
+    if (!member->retired)
+        turn_judge(member);
+}
+
+/* The worst of the addresses decides when to come again. */
+static Result result_of(const EndpointState *state)
+{
+    Result result = { .failures = state->unresolved.n };
+    for (size_t i = 0; i < state->n_addresses; i++) {
+        const AddressState *address = &state->addresses[i];
+        if (!address->latest || address->latest->outcome == OUTCOME_PROBER_BLOCKED)
+            continue; /* left alone */
+        if (address->failures.n > result.failures)
+            result.failures = address->failures.n;
+        result.counted |= address->failures.n > 0 && address->latest->counted;
+    }
+    return result;
+}
+
+static void on_done(Survey *survey, void *userdata)
+{
+    Member *member = userdata;
+    const Endpoint *endpoint = member->state->endpoint;
+    survey_free(survey);
+    member->survey = NULL;
+    member->force = false;
+    member->turns++;
+    if (!member->retired) {
+        turn_judge(member); /* also when only the name's resolution failed */
+        member->slot.due_usec =
+            schedule_next(endpoint->name, (uint64_t)endpoint->interval_seconds * USEC_PER_SEC,
+                          result_of(member->state), clock_boottime_usec());
+    }
+    manager_turn_over(member->manager, member);
+}
+
+static const SurveyEvents events = {
+    .resolved = on_resolved,
+    .observed = on_observed,
+    .done = on_done,
+    .skips = on_skips,
+};
+
+int turn_start(Member *member)
+{
+    Manager *manager = member->manager;
+    Endpoint *endpoint = member->state->endpoint;
+    return survey_new(&member->survey, manager->event, endpoint, loaded_password(manager->loaded, endpoint),
+                      (uint64_t)manager->loaded->config->timeout_seconds * USEC_PER_SEC, &events, member);
+}

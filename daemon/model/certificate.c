@@ -1,0 +1,46 @@
+#include "model/certificate.h"
+
+#include "base/alloc.h"
+
+static const char *const roles[] = {
+    [ROLE_SERVER] = "server",
+    [ROLE_INTERMEDIATE] = "intermediate",
+    [ROLE_ROOT] = "root",
+};
+DEFINE_STRING_TABLE(certificate_role, CertificateRole, roles);
+
+void certificate_free(Certificate *certificate)
+{
+    if (!certificate)
+        return;
+    free(certificate->subject);
+    free(certificate->issuer);
+    free(certificate->subject_cn);
+    free(certificate->issuer_cn);
+    free(certificate->serial);
+    free(certificate->sha256);
+    free(certificate->key);
+    free(certificate->signature);
+    strv_free(certificate->names);
+    free(certificate->der);
+    free(certificate);
+}
+
+const char *certificate_issuer_label(const Certificate *certificate)
+{
+    return certificate->issuer_cn ? certificate->issuer_cn : certificate->issuer;
+}
+
+void chain_append(Chain *chain, Certificate *certificate)
+{
+    chain->certificates = xgrow(chain->certificates, chain->n, sizeof *chain->certificates);
+    chain->certificates[chain->n++] = certificate;
+}
+
+void chain_deinit(Chain *chain)
+{
+    for (size_t i = 0; i < chain->n; i++)
+        certificate_free(chain->certificates[i]);
+    free(chain->certificates);
+    *chain = (Chain) { 0 };
+}

@@ -1,0 +1,50 @@
+#pragma once
+
+/* The facts of one X.509 certificate (RFC 5280), and the DER they were read from. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macro.h"
+#include "base/text.h"
+
+typedef enum CertificateRole {
+    ROLE_SERVER,
+    ROLE_INTERMEDIATE,
+    ROLE_ROOT, /* its own issuer */
+} CertificateRole;
+DECLARE_STRING_TABLE(certificate_role, CertificateRole);
+
+typedef struct Certificate {
+    CertificateRole role;
+    char *subject; /* whole names, RFC 4514 */
+    char *issuer;
+    char *subject_cn; /* NULL if there is none */
+    char *issuer_cn;
+    char *serial; /* upper-case hex, as openssl prints it */
+    char *sha256; /* of the DER, lower-case hex */
+    int64_t not_before;
+    int64_t not_after; /* the last second that is valid (RFC 5280, 4.1.2.5) */
+    char *key;         /* "RSA 2048", "ECDSA SECP384R1" */
+    char *signature;   /* "RSA-SHA256" */
+    char **names;      /* SAN dNSName and iPAddress entries, in order; NULL if none */
+    bool self_issued;  /* issuer is subject, byte for byte */
+    uint8_t *der;
+    size_t der_size;
+} Certificate;
+
+void certificate_free(Certificate *certificate);
+CLEANUP_OF(Certificate, certificate_free);
+
+/* What is printed as the certificate's issuer: its CN, else the whole name. */
+const char *certificate_issuer_label(const Certificate *certificate);
+
+/* Owns its certificates; the server's own comes first. */
+typedef struct Chain {
+    Certificate **certificates;
+    size_t n;
+} Chain;
+
+void chain_append(Chain *chain, Certificate *certificate); /* takes it */
+void chain_deinit(Chain *chain);

@@ -1,0 +1,117 @@
+#include "model/endpoint.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+
+static const char *const farewells[] = {
+    [FAREWELL_CLOSE] = "close",
+    [FAREWELL_REFUSED] = "refused",
+    [FAREWELL_LOGIN] = "login",
+    [FAREWELL_DROP] = "drop",
+};
+DEFINE_STRING_TABLE(farewell, Farewell, farewells);
+
+static const char *const rotation_classes[] = {
+    [CLASS_AUTO] = "auto", [CLASS_ONLINE] = "online",     [CLASS_RESTART] = "restart",
+    [CLASS_ACM] = "acm",   [CLASS_EXTERNAL] = "external",
+};
+DEFINE_STRING_TABLE(rotation_class, RotationClass, rotation_classes);
+
+void address_from_sockaddr(const struct sockaddr *sa, uint16_t port, Address *ret)
+{
+    *ret = (Address) { 0 };
+    if (sa->sa_family == AF_INET) {
+        memcpy(&ret->in, sa, sizeof ret->in);
+        ret->in.sin_port = htons(port);
+        inet_ntop(AF_INET, &ret->in.sin_addr, ret->text, sizeof ret->text);
+        return;
+    }
+    memcpy(&ret->in6, sa, sizeof ret->in6);
+    ret->in6.sin6_port = htons(port);
+    inet_ntop(AF_INET6, &ret->in6.sin6_addr, ret->text, sizeof ret->text);
+    char scope[IF_NAMESIZE];
+    if (ret->in6.sin6_scope_id != 0 && if_indextoname(ret->in6.sin6_scope_id, scope)) {
+        size_t length = strlen(ret->text);
+        snprintf(ret->text + length, sizeof ret->text - length, "%%%s", scope);
+    }
+}
+
+int address_parse(const char *text, uint16_t port, Address *ret)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET };
+    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+    if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
+        address_from_sockaddr((struct sockaddr *)&in, port, ret);
+        return 0;
+    }
+    char host[INET6_ADDRSTRLEN + 1];
+    const char *percent = strchrnul(text, '%');
+    if ((size_t)(percent - text) >= sizeof host)
+        return -EINVAL;
+    memcpy(host, text, (size_t)(percent - text));
+    host[percent - text] = 0;
+    if (inet_pton(AF_INET6, host, &in6.sin6_addr) != 1)
+        return -EINVAL;
+    if (*percent && !(in6.sin6_scope_id = if_nametoindex(percent + 1)))
+        return -EINVAL;
+    address_from_sockaddr((struct sockaddr *)&in6, port, ret);
+    return 0;
+}
+
+socklen_t address_length(const Address *address)
+{
+    return address->sa.sa_family == AF_INET ? sizeof address->in : sizeof address->in6;
+}
+
+Endpoint *endpoint_new(void)
+{
+    Endpoint *endpoint = xcalloc(1, sizeof *endpoint);
+    endpoint->n_refs = 1;
+    return endpoint;
+}
+
+Endpoint *endpoint_ref(Endpoint *endpoint)
+{
+    endpoint->n_refs++;
+    return endpoint;
+}
+
+void endpoint_unref(Endpoint *endpoint)
+{
+    if (!endpoint || --endpoint->n_refs > 0)
+        return;
+    free(endpoint->name);
+    free(endpoint->host);
+    free(endpoint->ca);
+    free(endpoint->region);
+    free(endpoint->verify_name);
+    strv_free(endpoint->addresses);
+    free(endpoint->user);
+    free(endpoint->password_credential);
+    free(endpoint->origin);
+    free(endpoint);
+}
+
+const char *endpoint_verify_name(const Endpoint *endpoint)
+{
+    return endpoint->verify_name ? endpoint->verify_name : endpoint->host;
+}
+
+bool endpoint_same_server(const Endpoint *a, const Endpoint *b)
+{
+    size_t n = strv_length(a->addresses);
+    if (strcasecmp(a->host, b->host) != 0 || a->port != b->port || a->engine != b->engine ||
+        strv_length(b->addresses) != n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(a->addresses[i], b->addresses[i]) != 0)
+            return false;
+    return true;
+}

@@ -1,0 +1,75 @@
+#pragma once
+
+/* One thing to watch, as the configuration says; never changes once it is made. Shared by reference. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/text.h"
+#include "model/engine.h"
+#include "model/window.h"
+
+typedef enum Farewell {
+    FAREWELL_CLOSE,   /* close_notify and close: all that PostgreSQL and plain TLS need */
+    FAREWELL_REFUSED, /* MySQL: log in as a user that does not exist, read the refusal; never counted against us
+                       */
+    FAREWELL_LOGIN,   /* MySQL: log in as a user without privileges, quit; silent, and resets the server's count
+                       */
+    FAREWELL_DROP,    /* MySQL: hang up; counted, and blocks this host in the end */
+} Farewell;
+DECLARE_STRING_TABLE(farewell, Farewell);
+
+typedef enum RotationClass {
+    CLASS_AUTO,     /* not configured: from the lifetime that is observed */
+    CLASS_ONLINE,   /* 12 months, by itself at half-life */
+    CLASS_RESTART,  /* 36 months, needs a restart */
+    CLASS_ACM,      /* proxies: renewed by AWS Certificate Manager */
+    CLASS_EXTERNAL, /* nobody promises anything */
+} RotationClass;
+DECLARE_STRING_TABLE(rotation_class, RotationClass);
+
+typedef struct Address {
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    };
+    char text[INET6_ADDRSTRLEN + 18]; /* without the port; with %scope where there is one */
+} Address;
+
+/* -EINVAL if the text is not an IPv4 or IPv6 literal. */
+int address_parse(const char *text, uint16_t port, Address *ret);
+void address_from_sockaddr(const struct sockaddr *sa, uint16_t port, Address *ret);
+socklen_t address_length(const Address *address);
+
+typedef struct Endpoint {
+    unsigned n_refs;
+    char *name;
+    char *host;
+    int64_t port;
+    const Engine *engine;
+    char *ca;          /* configured CA identifier; NULL: not compared */
+    char *region;      /* NULL: from the host name */
+    char *verify_name; /* NULL: the host */
+    char **addresses;  /* instead of resolving; NULL: resolve */
+    int rotation;      /* RotationClass */
+    Window maintenance_window;
+    int farewell; /* Farewell */
+    char *user;
+    char *password_credential;
+    int64_t interval_seconds;
+    char *origin; /* "FILE:LINE", for messages */
+} Endpoint;
+
+Endpoint *endpoint_new(void);
+Endpoint *endpoint_ref(Endpoint *endpoint);
+void endpoint_unref(Endpoint *endpoint);
+CLEANUP_OF(Endpoint, endpoint_unref);
+
+/* The name that the certificate has to carry and that SNI asks for. */
+const char *endpoint_verify_name(const Endpoint *endpoint);
+
+/* Whether both lead to the same server, so that what was seen of one holds for the other. */
+bool endpoint_same_server(const Endpoint *a, const Endpoint *b);

@@ -1,0 +1,98 @@
+#include "model/finding.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+static const char *const severities[] = {
+    [SEVERITY_OK] = "ok",           [SEVERITY_NOTICE] = "notice",     [SEVERITY_UNKNOWN] = "unknown",
+    [SEVERITY_WARNING] = "warning", [SEVERITY_CRITICAL] = "critical",
+};
+DEFINE_STRING_TABLE(severity, Severity, severities);
+
+static const char *const ids[] = {
+    [FINDING_ROTATION_DUE] = "rotation-due",
+    [FINDING_ROTATION_OVERDUE] = "rotation-overdue",
+    [FINDING_CERTIFICATE_EXPIRING] = "certificate-expiring",
+    [FINDING_CERTIFICATE_EXPIRED] = "certificate-expired",
+    [FINDING_CERTIFICATE_NOT_YET_VALID] = "certificate-not-yet-valid",
+    [FINDING_CA_EXPIRED] = "ca-expired",
+    [FINDING_CA_MISMATCH] = "ca-mismatch",
+    [FINDING_CHAIN_UNTRUSTED] = "chain-untrusted",
+    [FINDING_CHAIN_INCOMPLETE] = "chain-incomplete",
+    [FINDING_NAME_MISMATCH] = "name-mismatch",
+    [FINDING_SELF_SIGNED] = "self-signed",
+    [FINDING_UNREACHABLE] = "unreachable",
+    [FINDING_TLS_REFUSED] = "tls-refused",
+    [FINDING_HANDSHAKE_FAILED] = "handshake-failed",
+    [FINDING_PROBER_BLOCKED] = "prober-blocked",
+    [FINDING_NAME_UNRESOLVED] = "name-unresolved",
+};
+DEFINE_STRING_TABLE(finding, FindingId, ids);
+
+/* Made once with systemd-id128 new; never changed, since filters and the catalog lean on them. */
+static const char *const message_ids[] = {
+    [FINDING_ROTATION_DUE] = "013a6c32fa3f44efae0152e9d53b87ae",
+    [FINDING_ROTATION_OVERDUE] = "2539a1e1c68242c495ab9d457ec0eb58",
+    [FINDING_CERTIFICATE_EXPIRING] = "362ea253605b4101bc7e0121f80bd332",
+    [FINDING_CERTIFICATE_EXPIRED] = "3bfeef269bd54d60a6b2f8ad736e4803",
+    [FINDING_CERTIFICATE_NOT_YET_VALID] = "82ed25b733a84ceb9604221b558ec2a0",
+    [FINDING_CA_EXPIRED] = "9899a26723f14b77b13d8ef8406a47ae",
+    [FINDING_CA_MISMATCH] = "e1185bdd504c43a9934720bce5464bd6",
+    [FINDING_CHAIN_UNTRUSTED] = "8354bfe693d347ff8e107be9610d414b",
+    [FINDING_CHAIN_INCOMPLETE] = "b722d832f87346f3b58ae97a345c9864",
+    [FINDING_NAME_MISMATCH] = "28bef9b077f94fb29e45a45d1fae2b59",
+    [FINDING_SELF_SIGNED] = "26fce104a59847b78a8222a68ac08def",
+    [FINDING_UNREACHABLE] = "4342b45688374cac89b229c90aab32f3",
+    [FINDING_TLS_REFUSED] = "277055718fdc424683fa74ec8b6bae72",
+    [FINDING_HANDSHAKE_FAILED] = "97f5242810b6454c9a7b9c00df42ba78",
+    [FINDING_PROBER_BLOCKED] = "dccc2a8aed1b46c6b9d94836dc7f6260",
+    [FINDING_NAME_UNRESOLVED] = "1e0f853ade884f488ab4abdc96061630",
+};
+
+const char *finding_message_id(FindingId id)
+{
+    return message_ids[id];
+}
+
+void finding_deinit(Finding *finding)
+{
+    free(finding->address);
+    free(finding->message);
+    free(finding->remedy);
+    *finding = (Finding) { 0 };
+}
+
+Finding finding_copy(const Finding *finding)
+{
+    Finding copy = *finding;
+    copy.address = xstrdup(finding->address);
+    copy.message = xstrdup(finding->message);
+    copy.remedy = xstrdup(finding->remedy);
+    return copy;
+}
+
+Finding *finding_list_append(FindingList *list, Finding finding)
+{
+    list->items = xgrow(list->items, list->n, sizeof *list->items);
+    list->items[list->n] = finding;
+    return &list->items[list->n++];
+}
+
+void finding_list_deinit(FindingList *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        finding_deinit(&list->items[i]);
+    free(list->items);
+    *list = (FindingList) { 0 };
+}
+
+Finding *finding_list_find(const FindingList *list, FindingId id, const char *address)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        Finding *f = &list->items[i];
+        if (f->id == id && (address && f->address ? strcmp(address, f->address) == 0 : address == f->address))
+            return f;
+    }
+    return NULL;
+}

@@ -1,0 +1,69 @@
+#pragma once
+
+/* What is to be said of an endpoint now: design's table of findings, with the words for each. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macro.h"
+#include "base/text.h"
+
+/* In order of urgency: the worst of an endpoint's findings is its severity. */
+typedef enum Severity {
+    SEVERITY_OK,
+    SEVERITY_NOTICE,
+    SEVERITY_UNKNOWN, /* nothing can be seen: not bad, and not good either */
+    SEVERITY_WARNING,
+    SEVERITY_CRITICAL,
+} Severity;
+#define N_SEVERITIES (SEVERITY_CRITICAL + 1)
+DECLARE_STRING_TABLE(severity, Severity);
+
+typedef enum FindingId {
+    FINDING_ROTATION_DUE,
+    FINDING_ROTATION_OVERDUE,
+    FINDING_CERTIFICATE_EXPIRING,
+    FINDING_CERTIFICATE_EXPIRED,
+    FINDING_CERTIFICATE_NOT_YET_VALID,
+    FINDING_CA_EXPIRED,
+    FINDING_CA_MISMATCH,
+    FINDING_CHAIN_UNTRUSTED,
+    FINDING_CHAIN_INCOMPLETE,
+    FINDING_NAME_MISMATCH,
+    FINDING_SELF_SIGNED,
+    FINDING_UNREACHABLE,
+    FINDING_TLS_REFUSED,
+    FINDING_HANDSHAKE_FAILED,
+    FINDING_PROBER_BLOCKED,
+    FINDING_NAME_UNRESOLVED,
+} FindingId;
+#define N_FINDINGS (FINDING_NAME_UNRESOLVED + 1)
+DECLARE_STRING_TABLE(finding, FindingId);
+
+/* The journal's MESSAGE_ID, 32 hex digits; explained in systemd/dbcertd.catalog. */
+const char *finding_message_id(FindingId id);
+
+typedef struct Finding {
+    FindingId id;
+    Severity severity;
+    char *address; /* NULL: of the endpoint as a whole */
+    int64_t since; /* when it was first raised */
+    int64_t due;   /* by when something has to be done, or when it gets worse; INSTANT_NONE if never */
+    char *message;
+    char *remedy; /* something to type */
+} Finding;
+
+void finding_deinit(Finding *finding);
+Finding finding_copy(const Finding *finding);
+
+typedef struct FindingList {
+    Finding *items;
+    size_t n;
+} FindingList;
+
+/* A new finding at the end of the list, borrowed until the next append. */
+Finding *finding_list_append(FindingList *list, Finding finding);
+void finding_list_deinit(FindingList *list);
+
+/* Borrowed, NULL if there is none. */
+Finding *finding_list_find(const FindingList *list, FindingId id, const char *address);

@@ -1,0 +1,61 @@
+#pragma once
+
+/* What one probe of one address saw. Never changes once it is made; shared by reference. */
+
+#include "model/certificate.h"
+#include "model/endpoint.h"
+
+typedef enum Outcome {
+    OUTCOME_FETCHED, /* the handshake completed, the certificate is known */
+    OUTCOME_NAME_UNRESOLVED,
+    OUTCOME_UNREACHABLE,
+    OUTCOME_TLS_REFUSED,
+    OUTCOME_HANDSHAKE_FAILED,
+    OUTCOME_PROBER_BLOCKED,
+} Outcome;
+DECLARE_STRING_TABLE(outcome, Outcome);
+
+typedef enum Stage { /* how far it came */
+                     STAGE_RESOLVE,
+                     STAGE_DIAL,
+                     STAGE_PREAMBLE,
+                     STAGE_HANDSHAKE,
+                     STAGE_FAREWELL,
+                     STAGE_DONE,
+} Stage;
+DECLARE_STRING_TABLE(stage, Stage);
+
+typedef struct Observation {
+    unsigned n_refs;
+    Address address;
+    Outcome outcome;
+    Stage stage;
+    char *detail; /* what went wrong, for people; also set when only the farewell did; else NULL */
+    int64_t observed_at;
+    uint64_t duration_usec;
+    char *tls_version; /* "TLS1.3"; the three are NULL unless the handshake completed */
+    char *tls_cipher;
+    char *tls_group;
+    Chain chain;   /* may be there even if the handshake failed later */
+    bool no_route; /* this host cannot send to such an address at all */
+    bool counted;  /* the server may count this connection against our address (MySQL's max_connect_errors) */
+} Observation;
+
+Observation *observation_new(const Address *address);
+Observation *observation_ref(Observation *observation);
+void observation_unref(Observation *observation);
+CLEANUP_OF(Observation, observation_unref);
+
+/* What the chain is worth, time aside: dates are judged by the rules, again and again. */
+typedef struct Verification {
+    bool possible;     /* a bundle was there to verify against */
+    bool trusted;      /* leads to a root of the bundle */
+    bool incomplete;   /* trusted only with an intermediate that the bundle holds and the server did not send */
+    bool self_signed;  /* the server certificate is its own issuer */
+    bool name_matches; /* RFC 9525 */
+    char *reason;      /* why it is not trusted; NULL if it is */
+    int64_t
+        root_not_after; /* end of the bundle's root that the chain leads to; INSTANT_NONE if there is none */
+} Verification;
+
+void verification_deinit(Verification *verification);

@@ -1,0 +1,153 @@
+#include "model/state.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/instant.h"
+
+static const char *const sources[] = {
+    [SOURCE_CONFIGURED] = "configured",
+    [SOURCE_API] = "api",
+    [SOURCE_LIFETIME] = "lifetime",
+};
+DEFINE_STRING_TABLE(rotation_source, RotationSource, sources);
+
+static void address_state_deinit(AddressState *address)
+{
+    observation_unref(address->latest);
+    observation_unref(address->seen);
+    verification_deinit(&address->verification);
+}
+
+EndpointState *endpoint_state_new(Endpoint *endpoint)
+{
+    EndpointState *state = xcalloc(1, sizeof *state);
+    state->endpoint = endpoint_ref(endpoint);
+    state->next_probe_at = INSTANT_NONE;
+    endpoint_state_clear_verdict(state);
+    return state;
+}
+
+void endpoint_state_free(EndpointState *state)
+{
+    if (!state)
+        return;
+    endpoint_state_clear_verdict(state);
+    for (size_t i = 0; i < state->n_addresses; i++)
+        address_state_deinit(&state->addresses[i]);
+    free(state->addresses);
+    free(state->unresolved_detail);
+    endpoint_unref(state->endpoint);
+    free(state);
+}
+
+void endpoint_state_clear_verdict(EndpointState *state)
+{
+    finding_list_deinit(&state->findings);
+    free(TAKE(state->served_ca));
+    state->judged_at = INSTANT_NONE;
+    state->oldest = NULL;
+    state->ca_not_after = INSTANT_NONE;
+    state->severity = SEVERITY_UNKNOWN;
+    state->changes_at = INSTANT_NEVER;
+    state->rotation = (Rotation) {
+        .half_life = INSTANT_NONE,
+        .due_at = INSTANT_NONE,
+        .expected_by = INSTANT_NONE,
+        .overdue_after = INSTANT_NONE,
+        .critical_from = INSTANT_NONE,
+    };
+}
+
+AddressState *endpoint_state_find(EndpointState *state, const char *address)
+{
+    for (size_t i = 0; i < state->n_addresses; i++)
+        if (strcmp(state->addresses[i].address.text, address) == 0)
+            return &state->addresses[i];
+    return NULL;
+}
+
+const Certificate *address_certificate(const AddressState *address)
+{
+    return address->seen ? address->seen->chain.certificates[0] : NULL;
+}
+
+static void streak_add(Streak *streak, int64_t now)
+{
+    if (streak->n++ == 0)
+        streak->first_at = now;
+}
+
+bool endpoint_state_note(EndpointState *state, Observation *observation)
+{
+    AddressState *address = endpoint_state_find(state, observation->address.text);
+    if (!address) {
+        state->oldest = NULL; /* the array may move */
+        state->addresses = xgrow(state->addresses, state->n_addresses, sizeof *state->addresses);
+        address = &state->addresses[state->n_addresses++];
+        *address = (AddressState) { .address = observation->address };
+    }
+    observation_unref(address->latest);
+    address->latest = observation_ref(observation);
+
+    if (observation->outcome == OUTCOME_FETCHED)
+        address->failures = (Streak) { 0 };
+    else
+        streak_add(&address->failures, observation->observed_at);
+
+    if (observation->chain.n == 0)
+        return false;
+    observation_unref(address->seen);
+    address->seen = observation_ref(observation);
+    return true;
+}
+
+void endpoint_state_note_unresolved(EndpointState *state, const char *detail, int64_t now)
+{
+    free(state->unresolved_detail);
+    state->unresolved_detail = xstrdup(detail);
+    state->unresolved_at = now;
+    streak_add(&state->unresolved, now);
+}
+
+static bool is_present(const AddressState *address, const Address *present, size_t n_present)
+{
+    for (size_t i = 0; i < n_present; i++)
+        if (strcmp(address->address.text, present[i].text) == 0)
+            return true;
+    return false;
+}
+
+void endpoint_state_retain(EndpointState *state, const Address *present, size_t n_present)
+{
+    bool shown = false;
+    for (size_t i = 0; i < state->n_addresses; i++)
+        shown |= state->addresses[i].seen && is_present(&state->addresses[i], present, n_present);
+
+    size_t n = 0;
+    state->oldest = NULL;
+    for (size_t i = 0; i < state->n_addresses; i++) {
+        AddressState *address = &state->addresses[i];
+        if (is_present(address, present, n_present) || (!shown && address->seen))
+            state->addresses[n++] = *address;
+        else
+            address_state_deinit(address);
+    }
+    state->n_addresses = n;
+}
+
+const EndpointState *snapshot_find(const Snapshot *snapshot, const char *name)
+{
+    for (size_t i = 0; i < snapshot->n_endpoints; i++)
+        if (strcmp(snapshot->endpoints[i]->endpoint->name, name) == 0)
+            return snapshot->endpoints[i];
+    return NULL;
+}
+
+size_t snapshot_count(const Snapshot *snapshot, Severity severity)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < snapshot->n_endpoints; i++)
+        n += snapshot->endpoints[i]->severity == severity;
+    return n;
+}

@@ -1,0 +1,104 @@
+#pragma once
+
+/* All that is known of one endpoint: what was seen, and what follows from it. */
+
+#include "model/finding.h"
+#include "model/observation.h"
+
+/* Probes that failed in a row, without one that fetched a certificate in between. */
+typedef struct Streak {
+    unsigned n;
+    int64_t first_at;
+} Streak;
+
+typedef struct AddressState {
+    Address address;
+    Observation *latest; /* NULL until the first probe has ended */
+    Observation *seen;   /* the latest one with a chain; goes on ageing while probes fail; NULL if none yet */
+    Verification verification; /* of seen's chain */
+    Streak failures;
+} AddressState;
+
+typedef enum RotationSource {
+    SOURCE_CONFIGURED,
+    SOURCE_API,
+    SOURCE_LIFETIME, /* inferred from the certificate's */
+} RotationSource;
+DECLARE_STRING_TABLE(rotation_source, RotationSource);
+
+/* When a certificate has to be replaced, by the law of its class. Instants that the class does not know are
+ * NONE. */
+typedef struct Rotation {
+    RotationClass class;
+    RotationSource source;
+    int64_t half_life;
+    int64_t due_at;        /* from here on a rotation is waited for */
+    int64_t expected_by;   /* and by here it should have come */
+    int64_t overdue_after; /* the last second that is not yet overdue */
+    int64_t critical_from;
+} Rotation;
+
+typedef struct EndpointState {
+    Endpoint *endpoint;
+    AddressState *addresses;
+    size_t n_addresses;
+    Streak unresolved; /* turns in a row in which the name had no address */
+    char *unresolved_detail;
+    int64_t unresolved_at; /* of the latest such turn */
+
+    /* What the rules made of it, at judged_at. */
+    int64_t judged_at;
+    const AddressState *oldest; /* whose certificate has to be replaced first; NULL if none was seen */
+    Rotation rotation;          /* of that one */
+    char *served_ca;            /* its CA identifier; NULL if that is none of RDS's */
+    int64_t ca_not_after;       /* the earliest end in its chain above the server; INSTANT_NONE if not known */
+    FindingList findings;
+    Severity severity;
+    int64_t changes_at; /* when time alone will change the verdict; INSTANT_NEVER if it will not */
+
+    int64_t next_probe_at; /* INSTANT_NONE while one is running */
+} EndpointState;
+
+EndpointState *endpoint_state_new(Endpoint *endpoint); /* takes a reference of its own */
+void endpoint_state_free(EndpointState *state);
+CLEANUP_OF(EndpointState, endpoint_state_free);
+
+/* Forgets the verdict, before a new one is made. */
+void endpoint_state_clear_verdict(EndpointState *state);
+
+/* Borrowed, NULL if the address is not known yet. */
+AddressState *endpoint_state_find(EndpointState *state, const char *address);
+
+/* The server certificate that was last seen there; NULL if none. */
+const Certificate *address_certificate(const AddressState *address);
+
+/*
+ * Notes a probe's observation (takes a reference of its own). True if it brought a chain, so that the
+ * verification has to be made anew.
+ */
+bool endpoint_state_note(EndpointState *state, Observation *observation);
+
+/* Notes that the name had no address. */
+void endpoint_state_note_unresolved(EndpointState *state, const char *detail, int64_t now);
+
+/*
+ * Forgets the addresses that the name no longer has. The last known certificate is not lost to a change of
+ * addresses: those are kept until one of the present ones has shown a certificate.
+ */
+void endpoint_state_retain(EndpointState *state, const Address *present, size_t n_present);
+
+/* What the status socket shows: borrowed from the manager while a request is answered. */
+typedef struct Snapshot {
+    const char *version;
+    const char *config_path;
+    int64_t now;
+    int64_t started_at;
+    int64_t reloaded_at;      /* when the configuration in force was read */
+    const char *reload_error; /* of the latest reload, if it failed: the old configuration goes on */
+    size_t n_probing;
+    EndpointState *const *endpoints; /* in the configuration's order */
+    size_t n_endpoints;
+} Snapshot;
+
+const EndpointState *snapshot_find(const Snapshot *snapshot, const char *name);
+size_t snapshot_count(const Snapshot *snapshot, Severity severity);

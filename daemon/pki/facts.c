@@ -1,0 +1,153 @@
+#include "pki/facts.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <gnutls/crypto.h>
+#include <gnutls/x509.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define NAMES_MAX 1000 /* subject alternative names that are kept */
+
+CLEANUP_OF(struct gnutls_x509_crt_int, gnutls_x509_crt_deinit);
+
+static char *hex(const uint8_t *bytes, size_t n, const char *digits)
+{
+    char *text = xcalloc(2 * n + 1, 1);
+    for (size_t i = 0; i < n; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    return text;
+}
+
+static char *take_datum(int r, gnutls_datum_t *datum)
+{
+    char *text = r < 0 ? xstrdup("") : xstrndup((const char *)datum->data, datum->size);
+    if (r >= 0)
+        gnutls_free(datum->data);
+    return text;
+}
+
+static char *subject_text(gnutls_x509_crt_t crt)
+{
+    gnutls_datum_t text = { 0 };
+    return take_datum(gnutls_x509_crt_get_dn3(crt, &text, 0), &text);
+}
+
+static char *issuer_text(gnutls_x509_crt_t crt)
+{
+    gnutls_datum_t text = { 0 };
+    return take_datum(gnutls_x509_crt_get_issuer_dn3(crt, &text, 0), &text);
+}
+
+static char *common_name(gnutls_x509_crt_t crt,
+                         int (*get)(gnutls_x509_crt_t, const char *, unsigned, unsigned, void *, size_t *))
+{
+    char text[512];
+    size_t size = sizeof text;
+    if (get(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &size) < 0)
+        return NULL;
+    return xstrndup(text, size);
+}
+
+static char *serial_text(gnutls_x509_crt_t crt)
+{
+    uint8_t serial[64];
+    size_t size = sizeof serial, skip = 0;
+    if (gnutls_x509_crt_get_serial(crt, serial, &size) < 0)
+        return xstrdup("");
+    while (skip + 1 < size && serial[skip] == 0)
+        skip++; /* the sign's byte */
+    return hex(serial + skip, size - skip, "0123456789ABCDEF");
+}
+
+static char *key_text(gnutls_x509_crt_t crt)
+{
+    unsigned bits = 0;
+    gnutls_ecc_curve_t curve;
+    int algorithm = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
+    if (algorithm == GNUTLS_PK_ECDSA && gnutls_x509_crt_get_pk_ecc_raw(crt, &curve, NULL, NULL) >= 0)
+        return xasprintf("ECDSA %s", gnutls_ecc_curve_get_name(curve));
+    const char *name = algorithm < 0 ? NULL : gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm);
+    return xasprintf("%s %u", name ? name : "unknown", bits);
+}
+
+static char *signature_text(gnutls_x509_crt_t crt)
+{
+    int algorithm = gnutls_x509_crt_get_signature_algorithm(crt);
+    const char *name = algorithm < 0 ? NULL : gnutls_sign_get_name((gnutls_sign_algorithm_t)algorithm);
+    return xstrdup(name ? name : "unknown");
+}
+
+static char **names(gnutls_x509_crt_t crt)
+{
+    char **list = NULL;
+    for (unsigned i = 0; i < NAMES_MAX; i++) {
+        char name[1024], text[INET6_ADDRSTRLEN];
+        size_t size = sizeof name;
+        int type = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &size, NULL);
+        if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+            break;
+        if (type == GNUTLS_SAN_DNSNAME)
+            strv_append(&list, xstrndup(name, size));
+        else if (type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) &&
+                 inet_ntop(size == 4 ? AF_INET : AF_INET6, name, text, sizeof text))
+            strv_append(&list, xstrdup(text));
+    }
+    return list;
+}
+
+static bool is_self_issued(gnutls_x509_crt_t crt)
+{
+    gnutls_datum_t subject = { 0 }, issuer = { 0 };
+    bool same = gnutls_x509_crt_get_raw_dn(crt, &subject) >= 0 &&
+                gnutls_x509_crt_get_raw_issuer_dn(crt, &issuer) >= 0 && subject.size == issuer.size &&
+                memcmp(subject.data, issuer.data, subject.size) == 0;
+    gnutls_free(subject.data);
+    gnutls_free(issuer.data);
+    return same;
+}
+
+int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
+{
+    _cleanup_(gnutls_x509_crt_deinitp) gnutls_x509_crt_t crt = NULL;
+    if (size > CERTIFICATE_BYTES_MAX)
+        return -EBADMSG;
+    if (gnutls_x509_crt_init(&crt) < 0)
+        return -ENOMEM;
+    const gnutls_datum_t datum = { (unsigned char *)der, (unsigned)size };
+    if (gnutls_x509_crt_import(crt, &datum, GNUTLS_X509_FMT_DER) < 0)
+        return -EBADMSG;
+
+    uint8_t digest[32];
+    int r = gnutls_hash_fast(GNUTLS_DIG_SHA256, der, size, digest);
+    assert(r >= 0);
+    Certificate *c = xcalloc(1, sizeof *c);
+    c->subject = subject_text(crt);
+    c->issuer = issuer_text(crt);
+    c->subject_cn = common_name(crt, gnutls_x509_crt_get_dn_by_oid);
+    c->issuer_cn = common_name(crt, gnutls_x509_crt_get_issuer_dn_by_oid);
+    c->serial = serial_text(crt);
+    c->sha256 = hex(digest, sizeof digest, "0123456789abcdef");
+    c->not_before = gnutls_x509_crt_get_activation_time(crt);
+    c->not_after = gnutls_x509_crt_get_expiration_time(crt);
+    c->key = key_text(crt);
+    c->signature = signature_text(crt);
+    c->names = names(crt);
+    c->self_issued = is_self_issued(crt);
+    c->role = c->self_issued ? ROLE_ROOT : ROLE_INTERMEDIATE; /* the server role is by place in a chain */
+    c->der = xmemdup(der, size);
+    c->der_size = size;
+    *ret = c;
+    return 0;
+}
+
+void pki_sha1(const void *data, size_t size, uint8_t ret[20])
+{
+    int r = gnutls_hash_fast(GNUTLS_DIG_SHA1, data, size, ret);
+    assert(r >= 0);
+}

@@ -1,0 +1,15 @@
+#pragma once
+
+/* DER to facts. Beside probe/session.c, this folder is all that sees GnuTLS. */
+
+#include "model/certificate.h"
+
+#define CERTIFICATE_BYTES_MAX \
+    (256 * 1024)                  /* real ones have 1 to 2 KB; GnuTLS's own handshake limit is 128 KB */
+#define CHAIN_CERTIFICATES_MAX 16 /* RDS sends at most 3; GnuTLS verifies at most 16 */
+
+/* -EBADMSG if the bytes are no X.509 certificate; *ret is the caller's. */
+int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret);
+
+/* SHA-1, for what still asks for it: RDS's Thumbprint and mysql_native_password. */
+void pki_sha1(const void *data, size_t size, uint8_t ret[20]);

@@ -1,0 +1,102 @@
+#include "pki/verify.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/instant.h"
+#include "pki/bundle-internal.h"
+#include "pki/facts.h"
+
+static const struct {
+    unsigned bit;
+    const char *words;
+} status_words[] = {
+    { GNUTLS_CERT_SIGNER_NOT_FOUND, "its issuer is not in the bundle" },
+    { GNUTLS_CERT_SIGNER_NOT_CA, "its issuer is not a CA" },
+    { GNUTLS_CERT_INSECURE_ALGORITHM, "it is signed with an algorithm that is not secure any more" },
+    { GNUTLS_CERT_SIGNATURE_FAILURE, "its signature is wrong" },
+    { GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, "it breaks a constraint of its issuer" },
+    { GNUTLS_CERT_PURPOSE_MISMATCH, "it is not meant for servers" },
+    { GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS, "it has a critical extension that nobody knows" },
+    { GNUTLS_CERT_REVOKED, "it is revoked" },
+};
+
+static const char *words_of(unsigned status)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(status_words); i++)
+        if (status & status_words[i].bit)
+            return status_words[i].words;
+    return "it does not verify";
+}
+
+typedef struct Imported {
+    gnutls_x509_crt_t crt[CHAIN_CERTIFICATES_MAX];
+    unsigned n;
+} Imported;
+
+static void imported_deinit(Imported *imported)
+{
+    while (imported->n > 0)
+        gnutls_x509_crt_deinit(imported->crt[--imported->n]);
+}
+
+static bool import(const Chain *chain, Imported *ret)
+{
+    for (size_t i = 0; i < chain->n && i < CHAIN_CERTIFICATES_MAX; i++) {
+        const Certificate *c = chain->certificates[i];
+        const gnutls_datum_t der = { c->der, (unsigned)c->der_size };
+        if (gnutls_x509_crt_init(&ret->crt[ret->n]) < 0)
+            return false;
+        ret->n++;
+        if (gnutls_x509_crt_import(ret->crt[i], &der, GNUTLS_X509_FMT_DER) < 0)
+            return false;
+    }
+    return ret->n > 0;
+}
+
+static unsigned status_against(gnutls_x509_trust_list_t list, Imported *chain)
+{
+    unsigned status = GNUTLS_CERT_INVALID;
+    const unsigned flags = GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS;
+    if (gnutls_x509_trust_list_verify_crt2(list, chain->crt, chain->n, NULL, 0, flags, &status, NULL) < 0)
+        return GNUTLS_CERT_INVALID;
+    return status;
+}
+
+/* Climbs from the last certificate that was sent to the bundle's root. */
+static int64_t find_root_end(const Bundle *bundle, gnutls_x509_crt_t last)
+{
+    gnutls_x509_crt_t at = last, issuer;
+    for (unsigned depth = 0; depth < CHAIN_CERTIFICATES_MAX; depth++) {
+        if (gnutls_x509_trust_list_get_issuer(bundle->all, at, &issuer, 0) < 0)
+            return INSTANT_NONE;
+        if (gnutls_x509_crt_check_issuer(issuer, issuer))
+            return gnutls_x509_crt_get_expiration_time(issuer);
+        at = issuer;
+    }
+    return INSTANT_NONE;
+}
+
+void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Verification *ret)
+{
+    _cleanup_(imported_deinit) Imported imported = { 0 };
+    *ret = (Verification) { .root_not_after = INSTANT_NONE };
+    if (!import(chain, &imported)) {
+        ret->reason = xstrdup("it does not parse");
+        return;
+    }
+    gnutls_x509_crt_t server = imported.crt[0], last = imported.crt[imported.n - 1];
+    ret->name_matches = gnutls_x509_crt_check_hostname2(server, name, 0) != 0;
+    ret->self_signed = imported.n == 1 && gnutls_x509_crt_check_issuer(server, server) != 0;
+    ret->possible = bundle && bundle_size(bundle) > 0;
+    if (!ret->possible)
+        return;
+
+    unsigned status = status_against(bundle->all, &imported);
+    ret->trusted = status == 0;
+    if (!ret->trusted)
+        ret->reason = xstrdup(words_of(status));
+    ret->incomplete =
+        ret->trusted && status_against(bundle->roots, &imported) != 0 && !bundle_holds(bundle, last);
+    ret->root_not_after = find_root_end(bundle, last);
+}

@@ -1,0 +1,402 @@
+#include "probe/probe.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "engine/dialogue.h"
+#include "pki/facts.h"
+#include "probe/session.h"
+
+#define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
+
+/* How long the server may take to hang up after our close_notify; longer would only hold a socket. */
+#define LINGER_USEC (1 * USEC_PER_SEC)
+
+/* What may come after close_notify before we hang up all the same. */
+#define LINGER_BYTES_MAX 65536
+
+typedef enum ProbeState {
+    PROBE_DIAL,     /* connect() */
+    PROBE_PREAMBLE, /* the dialogue, in the clear */
+    PROBE_HANDSHAKE,
+    PROBE_FAREWELL, /* the dialogue, inside TLS */
+    PROBE_BYE,      /* close_notify */
+    PROBE_LINGER,   /* until the server hangs up: close() on unread bytes would be a reset, which servers log */
+} ProbeState;
+
+struct Probe {
+    sd_event *event;
+    sd_event_source *start, *io, *deadline;
+    Endpoint *endpoint;
+    probe_fn done;
+    void *userdata;
+
+    ProbeState state;
+    int fd;
+    Dialogue dialogue;
+    Buffer out;
+    Session *session;
+    Observation *observation;
+    uint64_t started_usec;
+    size_t lingered;
+};
+
+typedef enum Next {
+    NEXT_AGAIN, /* the state has changed: go on */
+    NEXT_READ,
+    NEXT_WRITE,
+    NEXT_END,
+} Next;
+
+static const Stage stages[] = {
+    [PROBE_DIAL] = STAGE_DIAL,         [PROBE_PREAMBLE] = STAGE_PREAMBLE, [PROBE_HANDSHAKE] = STAGE_HANDSHAKE,
+    [PROBE_FAREWELL] = STAGE_FAREWELL, [PROBE_BYE] = STAGE_FAREWELL,      [PROBE_LINGER] = STAGE_DONE,
+};
+
+void probe_free(Probe *probe)
+{
+    if (!probe)
+        return;
+    sd_event_source_disable_unref(probe->start);
+    sd_event_source_disable_unref(probe->io);
+    sd_event_source_disable_unref(probe->deadline);
+    session_free(probe->session);
+    closep(&probe->fd);
+    dialogue_deinit(&probe->dialogue);
+    buffer_deinit(&probe->out);
+    observation_unref(probe->observation);
+    endpoint_unref(probe->endpoint);
+    sd_event_unref(probe->event);
+    free(probe);
+}
+
+_printf_(3, 4) static Next end(Probe *probe, Outcome outcome, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    free(probe->observation->detail);
+    probe->observation->detail = xvasprintf(format, args);
+    va_end(args);
+    probe->observation->outcome = outcome;
+    return NEXT_END;
+}
+
+/* The certificate is known; only the farewell was cut short. */
+static Next end_farewell(Probe *probe, const char *why)
+{
+    if (!probe->observation->detail && probe->dialogue.counted)
+        return end(probe, OUTCOME_FETCHED, "%s before the farewell was over", why);
+    return NEXT_END;
+}
+
+static Next change_state(Probe *probe, ProbeState state)
+{
+    probe->state = state;
+    return NEXT_AGAIN;
+}
+
+static void finish(Probe *probe)
+{
+    Observation *o = probe->observation;
+    o->stage = stages[probe->state];
+    o->observed_at = clock_now();
+    o->duration_usec = clock_boottime_usec() - probe->started_usec;
+    o->counted = probe->dialogue.counted && probe->state != PROBE_DIAL;
+    if (probe->session && o->chain.n == 0) {
+        o->chain = *session_chain(probe->session);
+        *session_chain(probe->session) = (Chain) { 0 };
+    }
+    sd_event_source_disable_unref(TAKE(probe->io));
+    sd_event_source_disable_unref(TAKE(probe->deadline));
+    probe->done(probe, o, probe->userdata);
+}
+
+/* What a step of the dialogue asks for. In the clear LEAVE cannot come. */
+static Next obey(Probe *probe, DialogueStep step)
+{
+    const char *detail = probe->dialogue.detail ? probe->dialogue.detail : "";
+    switch (step) {
+    case DIALOGUE_MORE:
+        return probe->out.size > 0 ? NEXT_WRITE : NEXT_READ;
+    case DIALOGUE_SECURE:
+        return change_state(probe, PROBE_HANDSHAKE);
+    case DIALOGUE_LEAVE:
+        if (*detail)
+            (void)end(probe, OUTCOME_FETCHED, "%s", detail);
+        return change_state(probe, PROBE_BYE);
+    case DIALOGUE_REFUSED:
+        return end(probe, OUTCOME_TLS_REFUSED, "%s", detail);
+    case DIALOGUE_BLOCKED:
+        return end(probe, OUTCOME_PROBER_BLOCKED, "%s", detail);
+    case DIALOGUE_FAILED:
+        return end(probe, OUTCOME_UNREACHABLE, "%s", detail);
+    case DIALOGUE_GARBAGE:
+        break;
+    }
+    /* Nonsense inside TLS takes nothing from the certificate. */
+    return end(probe, probe->dialogue.secure ? OUTCOME_FETCHED : OUTCOME_HANDSHAKE_FAILED, "%s", detail);
+}
+
+static Next failed_socket(Probe *probe, const char *doing, int error)
+{
+    if (error == ECONNREFUSED)
+        return end(probe, OUTCOME_UNREACHABLE, "connection refused");
+    if (error == ECONNRESET || error == EPIPE)
+        return end(probe, OUTCOME_UNREACHABLE, "the server reset the connection");
+    return end(probe, OUTCOME_UNREACHABLE, "%s: %s", doing, strerror(error));
+}
+
+/* Sends what is to be sent. NEXT_AGAIN when all is gone. */
+static Next flush_clear(Probe *probe)
+{
+    while (probe->out.size > 0) {
+        ssize_t n = send(probe->fd, probe->out.data, probe->out.size, MSG_NOSIGNAL);
+        if (n < 0 && errno == EAGAIN)
+            return NEXT_WRITE;
+        if (n < 0)
+            return failed_socket(probe, "send", errno);
+        buffer_consume(&probe->out, (size_t)n);
+    }
+    return NEXT_AGAIN;
+}
+
+static Next do_dial(Probe *probe)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        error = errno;
+    if (error)
+        return failed_socket(probe, "connect", error);
+    (void)change_state(probe, PROBE_PREAMBLE);
+    Next next = obey(probe, dialogue_start(&probe->dialogue, &probe->out));
+    return next == NEXT_WRITE ? NEXT_AGAIN : next;
+}
+
+static Next do_preamble(Probe *probe)
+{
+    uint8_t bytes[4096];
+    for (;;) {
+        Next next = flush_clear(probe);
+        if (next != NEXT_AGAIN)
+            return next;
+        size_t wants = dialogue_wants(&probe->dialogue);
+        ssize_t n = recv(probe->fd, bytes, wants < sizeof bytes ? wants : sizeof bytes, 0);
+        if (n < 0 && errno == EAGAIN)
+            return NEXT_READ;
+        if (n < 0)
+            return failed_socket(probe, "receive", errno);
+        if (n == 0)
+            return end(probe, OUTCOME_UNREACHABLE, "the server closed the connection before TLS");
+        next = obey(probe, dialogue_feed(&probe->dialogue, bytes, (size_t)n, &probe->out));
+        if (next == NEXT_AGAIN || next == NEXT_END)
+            return next;
+    }
+}
+
+static Next next_of(SessionStep step)
+{
+    return step == SESSION_READ ? NEXT_READ : NEXT_WRITE;
+}
+
+static void keep_tls_facts(Probe *probe)
+{
+    Observation *o = probe->observation;
+    o->tls_version = xstrdup(session_version(probe->session));
+    o->tls_cipher = xstrdup(session_cipher(probe->session));
+    o->tls_group = xstrdup(session_group(probe->session));
+    o->chain = *session_chain(probe->session);
+    *session_chain(probe->session) = (Chain) { 0 };
+}
+
+static Next do_handshake(Probe *probe)
+{
+    Next next = flush_clear(probe);
+    if (next != NEXT_AGAIN)
+        return next;
+    if (!probe->session && session_new(&probe->session, probe->fd, endpoint_verify_name(probe->endpoint)) < 0)
+        return end(probe, OUTCOME_HANDSHAKE_FAILED, "cannot make a TLS session for this name");
+
+    SessionStep step = session_handshake(probe->session);
+    if (step == SESSION_FAILED)
+        return end(probe, OUTCOME_HANDSHAKE_FAILED, "%s", session_error(probe->session));
+    if (step != SESSION_DONE)
+        return next_of(step);
+    keep_tls_facts(probe);
+    if (probe->observation->chain.n == 0)
+        return end(probe, OUTCOME_HANDSHAKE_FAILED, "the server showed no certificate that can be read");
+    probe->observation->outcome = OUTCOME_FETCHED;
+    (void)change_state(probe, PROBE_FAREWELL);
+    next = obey(probe, dialogue_secured(&probe->dialogue, &probe->out));
+    return next == NEXT_WRITE || next == NEXT_READ ? NEXT_AGAIN : next;
+}
+
+static Next flush_secure(Probe *probe)
+{
+    while (probe->out.size > 0) {
+        size_t n = 0;
+        SessionStep step = session_send(probe->session, probe->out.data, probe->out.size, &n);
+        if (step == SESSION_FAILED)
+            return end_farewell(probe, session_error(probe->session));
+        if (step != SESSION_DONE)
+            return next_of(step);
+        buffer_consume(&probe->out, n);
+    }
+    return NEXT_AGAIN;
+}
+
+static Next do_farewell(Probe *probe)
+{
+    uint8_t bytes[4096];
+    for (;;) {
+        Next next = flush_secure(probe);
+        if (next != NEXT_AGAIN)
+            return next;
+        size_t n = 0;
+        SessionStep step = session_receive(probe->session, bytes, sizeof bytes, &n);
+        if (step == SESSION_FAILED)
+            return end_farewell(probe, session_error(probe->session));
+        if (step == SESSION_CLOSED)
+            return end_farewell(probe, "the server closed the connection");
+        if (step != SESSION_DONE)
+            return next_of(step);
+        next = obey(probe, dialogue_feed(&probe->dialogue, bytes, n, &probe->out));
+        if (next == NEXT_AGAIN || next == NEXT_END)
+            return next;
+    }
+}
+
+static Next do_bye(Probe *probe)
+{
+    Next next = flush_secure(probe);
+    if (next != NEXT_AGAIN)
+        return next;
+    SessionStep step = session_bye(probe->session);
+    if (step == SESSION_READ || step == SESSION_WRITE)
+        return next_of(step);
+    (void)change_state(probe, PROBE_LINGER);
+    if (step == SESSION_FAILED || shutdown(probe->fd, SHUT_WR) < 0)
+        return NEXT_END; /* the server was quicker */
+    (void)sd_event_source_set_time_relative(probe->deadline, LINGER_USEC);
+    return NEXT_AGAIN;
+}
+
+static Next do_linger(Probe *probe)
+{
+    uint8_t bytes[4096];
+    while (probe->lingered < LINGER_BYTES_MAX) {
+        ssize_t n = recv(probe->fd, bytes, sizeof bytes, 0);
+        if (n < 0 && errno == EAGAIN)
+            return NEXT_READ;
+        if (n <= 0)
+            break;
+        probe->lingered += (size_t)n;
+    }
+    return NEXT_END;
+}
+
+static Next (*const handlers[])(Probe *) = {
+    [PROBE_DIAL] = do_dial,         [PROBE_PREAMBLE] = do_preamble, [PROBE_HANDSHAKE] = do_handshake,
+    [PROBE_FAREWELL] = do_farewell, [PROBE_BYE] = do_bye,           [PROBE_LINGER] = do_linger,
+};
+
+static void drive(Probe *probe)
+{
+    Next next;
+    do
+        next = handlers[probe->state](probe);
+    while (next == NEXT_AGAIN);
+    if (next == NEXT_END ||
+        sd_event_source_set_io_events(probe->io, next == NEXT_READ ? EPOLLIN : EPOLLOUT) < 0)
+        finish(probe);
+}
+
+static int on_io(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *userdata)
+{
+    drive(userdata);
+    return 0;
+}
+
+static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Probe *probe = userdata;
+    switch (probe->state) {
+    case PROBE_DIAL:
+        (void)end(probe, OUTCOME_UNREACHABLE, "no answer to the connection attempt in time");
+        break;
+    case PROBE_PREAMBLE:
+        (void)end(probe, OUTCOME_UNREACHABLE, "connected, but the server said nothing, or not enough, in time");
+        break;
+    case PROBE_HANDSHAKE:
+        (void)end(probe, OUTCOME_HANDSHAKE_FAILED, "the TLS handshake did not end in time");
+        break;
+    case PROBE_FAREWELL:
+    case PROBE_BYE:
+        (void)end_farewell(probe, "time ran out");
+        break;
+    case PROBE_LINGER:
+        break;
+    }
+    finish(probe);
+    return 0;
+}
+
+/* A failure of ours to make a socket is told as what it is: nothing was learnt about the server. */
+static Next dial(Probe *probe)
+{
+    const Address *address = &probe->observation->address;
+    probe->fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (probe->fd < 0)
+        return failed_socket(probe, "socket", errno);
+    int r = sd_event_add_io(probe->event, &probe->io, probe->fd, EPOLLOUT, on_io, probe);
+    if (r < 0)
+        return failed_socket(probe, "epoll", -r);
+    if (connect(probe->fd, &address->sa, address_length(address)) < 0 && errno != EINPROGRESS) {
+        probe->observation->no_route = errno == ENETUNREACH || errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
+        return failed_socket(probe, "connect", errno);
+    }
+    return NEXT_WRITE;
+}
+
+static int on_start(sd_event_source *source _unused_, void *userdata)
+{
+    Probe *probe = userdata;
+    if (dial(probe) == NEXT_END)
+        finish(probe);
+    return 0;
+}
+
+int probe_new(Probe **ret, sd_event *event, Endpoint *endpoint, const Address *address, const char *password,
+              uint64_t deadline_usec, probe_fn done, void *userdata)
+{
+    _cleanup_(probe_freep) Probe *probe = xcalloc(1, sizeof *probe);
+    probe->event = sd_event_ref(event);
+    probe->endpoint = endpoint_ref(endpoint);
+    probe->fd = -1;
+    probe->done = done;
+    probe->userdata = userdata;
+    probe->started_usec = clock_boottime_usec();
+    probe->observation = observation_new(address);
+    const DialogueParams params = {
+        .farewell = (Farewell)endpoint->farewell,
+        .user = endpoint->user,
+        .password = password,
+        .sha1 = pki_sha1,
+    };
+    dialogue_init(&probe->dialogue, endpoint->engine->family, &params);
+
+    int r = sd_event_add_defer(event, &probe->start, on_start, probe);
+    if (r < 0)
+        return r;
+    r = sd_event_add_time(event, &probe->deadline, CLOCK_BOOTTIME, deadline_usec, TIMER_ACCURACY_USEC,
+                          on_deadline, probe);
+    if (r < 0)
+        return r;
+    *ret = TAKE(probe);
+    return 0;
+}

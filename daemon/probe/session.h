@@ -1,0 +1,42 @@
+#pragma once
+
+/* A TLS client that completes the handshake whatever the certificate is, and keeps the chain it was shown. */
+
+#include <sys/types.h>
+
+#include "base/macro.h"
+#include "model/certificate.h"
+
+typedef struct Session Session;
+
+typedef enum SessionStep {
+    SESSION_DONE,
+    SESSION_READ,  /* again when the socket is readable */
+    SESSION_WRITE, /* again when it is writable */
+    SESSION_CLOSED,
+    SESSION_FAILED, /* session_error() says why */
+} SessionStep;
+
+/* Borrows fd, a connected non-blocking socket. server_name: for SNI; NULL or an address literal: none. */
+int session_new(Session **ret, int fd, const char *server_name);
+void session_free(Session *session);
+CLEANUP_OF(Session, session_free);
+
+SessionStep session_handshake(Session *session);
+
+/* On SESSION_DONE *ret_size says how many bytes were moved, at least 1. */
+SessionStep session_send(Session *session, const void *data, size_t size, size_t *ret_size);
+SessionStep session_receive(Session *session, void *data, size_t size, size_t *ret_size);
+
+/* Says close_notify (RFC 8446, 6.1), and does not wait for the server's. */
+SessionStep session_bye(Session *session);
+
+const char *session_error(const Session *session);
+
+/* What was negotiated; NULL where there is none. Static. */
+const char *session_version(const Session *session);
+const char *session_cipher(const Session *session);
+const char *session_group(const Session *session);
+
+/* The chain as it was sent, server certificate first; empty until the server has sent it. The session's. */
+Chain *session_chain(Session *session);

@@ -1,0 +1,132 @@
+#include "probe/survey.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "probe/probe.h"
+#include "probe/resolve.h"
+
+#define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
+
+struct Survey {
+    sd_event *event;
+    sd_event_source *deadline; /* of resolving; each probe keeps its own */
+    uint64_t deadline_usec;
+    Endpoint *endpoint;
+    char *password;
+    const SurveyEvents *events;
+    void *userdata;
+    Resolve *resolve;
+    Probe *probes[RESOLVE_ADDRESSES_MAX];
+    size_t n_running;
+    bool has_ipv4, has_ipv6;
+};
+
+void survey_free(Survey *survey)
+{
+    if (!survey)
+        return;
+    resolve_free(survey->resolve);
+    for (size_t i = 0; i < ARRAY_SIZE(survey->probes); i++)
+        probe_free(survey->probes[i]);
+    sd_event_source_disable_unref(survey->deadline);
+    sd_event_unref(survey->event);
+    endpoint_unref(survey->endpoint);
+    if (survey->password)
+        explicit_bzero(survey->password, strlen(survey->password));
+    free(survey->password);
+    free(survey);
+}
+
+/*
+ * A host without IPv6 cannot probe the IPv6 half of a dual-stack name, and no client on it can use it either:
+ * that is not the server's failure as long as the other family is probed.
+ */
+static bool is_beyond_us(const Survey *survey, const Observation *observation)
+{
+    return observation->no_route && survey->has_ipv4 && survey->has_ipv6;
+}
+
+static void on_probe(Probe *probe, Observation *observation, void *userdata)
+{
+    Survey *survey = userdata;
+    if (!is_beyond_us(survey, observation))
+        survey->events->observed(survey, observation, survey->userdata);
+    for (size_t i = 0; i < ARRAY_SIZE(survey->probes); i++)
+        if (survey->probes[i] == probe)
+            survey->probes[i] = NULL;
+    probe_free(probe);
+    if (--survey->n_running == 0)
+        survey->events->done(survey, survey->userdata);
+}
+
+static void probe_all(Survey *survey, const Address *addresses, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        survey->has_ipv4 |= addresses[i].sa.sa_family == AF_INET;
+        survey->has_ipv6 |= addresses[i].sa.sa_family == AF_INET6;
+        if (survey->events->skips && survey->events->skips(survey, &addresses[i], survey->userdata))
+            continue;
+        if (probe_new(&survey->probes[i], survey->event, survey->endpoint, &addresses[i], survey->password,
+                      survey->deadline_usec, on_probe, survey) >= 0)
+            survey->n_running++;
+    }
+    if (survey->n_running == 0)
+        survey->events->done(survey, survey->userdata);
+}
+
+static void on_resolve(Resolve *resolve _unused_, const Address *addresses, size_t n, const char *error,
+                       void *userdata)
+{
+    Survey *survey = userdata;
+    sd_event_source_disable_unref(TAKE(survey->deadline));
+    survey->events->resolved(survey, addresses, n, error, survey->userdata);
+    probe_all(survey, addresses, n);
+}
+
+static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Survey *survey = userdata;
+    resolve_free(TAKE(survey->resolve));
+    on_resolve(NULL, NULL, 0, "the name servers did not answer in time", survey);
+    return 0;
+}
+
+/* `addresses` of the configuration: checked there, so each is a literal. */
+static int on_pinned(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Survey *survey = userdata;
+    Address addresses[RESOLVE_ADDRESSES_MAX];
+    size_t n = 0;
+    for (char **text = survey->endpoint->addresses; *text && n < RESOLVE_ADDRESSES_MAX; text++)
+        if (address_parse(*text, (uint16_t)survey->endpoint->port, &addresses[n]) == 0)
+            n++;
+    on_resolve(NULL, addresses, n, n == 0 ? "none of the configured addresses can be used" : NULL, survey);
+    return 0;
+}
+
+int survey_new(Survey **ret, sd_event *event, Endpoint *endpoint, const char *password, uint64_t timeout_usec,
+               const SurveyEvents *events, void *userdata)
+{
+    _cleanup_(survey_freep) Survey *survey = xcalloc(1, sizeof *survey);
+    bool pinned = endpoint->addresses != NULL;
+    survey->event = sd_event_ref(event);
+    survey->endpoint = endpoint_ref(endpoint);
+    survey->password = xstrdup(password);
+    survey->events = events;
+    survey->userdata = userdata;
+    survey->deadline_usec = clock_boottime_usec() + timeout_usec;
+
+    int r = sd_event_add_time(event, &survey->deadline, CLOCK_BOOTTIME, pinned ? 0 : survey->deadline_usec,
+                              TIMER_ACCURACY_USEC, pinned ? on_pinned : on_deadline, survey);
+    if (r < 0)
+        return r;
+    if (!pinned) {
+        r = resolve_new(&survey->resolve, event, endpoint->host, (uint16_t)endpoint->port, on_resolve, survey);
+        if (r < 0)
+            return r;
+    }
+    *ret = TAKE(survey);
+    return 0;
+}

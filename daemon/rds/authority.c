@@ -1,0 +1,168 @@
+#include "rds/authority.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WORDS_MAX      10 /* the longest name has eight */
+#define NAME_MAX_BYTES 128
+
+static const char *const known[] = {
+    "rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1", "rds-ca-2019", "rds-ca-2017", "rds-ca-2015",
+};
+
+const char *authority_known(size_t i)
+{
+    return i < ARRAY_SIZE(known) ? known[i] : NULL;
+}
+
+bool authority_is_known(const char *id)
+{
+    return text_find(id, known, ARRAY_SIZE(known)) >= 0;
+}
+
+bool authority_rotates(const Authority *authority)
+{
+    return strstr(authority->id, "-g") != NULL; /* the generations since g1 */
+}
+
+typedef struct Words {
+    char text[NAME_MAX_BYTES];
+    const char *word[WORDS_MAX + 1]; /* NULL after the last */
+    size_t next;
+} Words;
+
+static bool split(const char *text, Words *words)
+{
+    size_t n = 0;
+    char *rest = NULL;
+    *words = (Words) { 0 };
+    if (strlen(text) >= sizeof words->text)
+        return false;
+    strcpy(words->text, text);
+    for (char *w = strtok_r(words->text, " ", &rest); w; w = strtok_r(NULL, " ", &rest)) {
+        if (n == WORDS_MAX)
+            return false;
+        words->word[n++] = w;
+    }
+    return true;
+}
+
+static bool skip(Words *words, const char *word)
+{
+    if (!words->word[words->next] || strcmp(words->word[words->next], word) != 0)
+        return false;
+    words->next++;
+    return true;
+}
+
+static bool at_end(const Words *words)
+{
+    return !words->word[words->next];
+}
+
+static const char *take_region(Words *words)
+{
+    const char *word = words->word[words->next];
+    size_t length = word ? strlen(word) : 0;
+    if (length < 5 || length >= sizeof((Authority *)0)->region || !isdigit((unsigned char)word[length - 1]) ||
+        strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-") != length || !strchr(word, '-'))
+        return NULL;
+    words->next++;
+    return word;
+}
+
+/* "RSA2048 G1" or "RSA2048 G1.A.10" to "rds-ca-rsa2048-g1": facts of the g1 hierarchy, read out of its
+ * certificates. */
+static bool take_generation(Words *words, char *id, size_t size)
+{
+    const char *key = words->word[words->next], *generation = key ? words->word[words->next + 1] : NULL;
+    if (!generation || words->word[words->next + 2] || generation[0] != 'G' ||
+        !isdigit((unsigned char)generation[1]))
+        return false;
+    if ((strncmp(key, "RSA", 3) != 0 && strncmp(key, "ECC", 3) != 0) ||
+        strspn(key + 3, "0123456789") != strlen(key + 3))
+        return false;
+    int n = snprintf(id, size, "rds-ca-%s-%.*s", key, (int)strcspn(generation, "."), generation);
+    for (char *c = id; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return n > 0 && (size_t)n < size;
+}
+
+/* "Amazon RDS <region> CA": 2015, 2017 in GovCloud, 2019 in regions that are opted into; its issuer tells. */
+static const char *ambiguous_id(const char *region, const char *issuer_cn)
+{
+    char opt_in_root[NAME_MAX_BYTES];
+    if (!issuer_cn)
+        return NULL;
+    if (strcmp(issuer_cn, "Amazon RDS Root CA") == 0)
+        return "rds-ca-2015";
+    if (strcmp(issuer_cn, "Amazon RDS GovCloud Root CA") == 0)
+        return "rds-ca-2017";
+    snprintf(opt_in_root, sizeof opt_in_root, "Amazon RDS %s Root CA", region);
+    return strcmp(issuer_cn, opt_in_root) == 0 ? "rds-ca-2019" : NULL;
+}
+
+/* The roots that sign for many regions. */
+static const struct {
+    const char *cn, *id;
+} global_roots[] = {
+    { "Amazon RDS Root 2019 CA", "rds-ca-2019" },
+    { "Amazon RDS Root CA", "rds-ca-2015" },
+    { "Amazon RDS GovCloud Root CA", "rds-ca-2017" },
+};
+
+static bool named(Authority *ret, const char *id)
+{
+    return id && snprintf(ret->id, sizeof ret->id, "%s", id) > 0;
+}
+
+bool authority_from_names(const char *cn, const char *issuer_cn, Authority *ret)
+{
+    Words words;
+    Authority authority = { 0 };
+    *ret = authority;
+    if (!cn || !split(cn, &words))
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(global_roots); i++)
+        if (strcmp(cn, global_roots[i].cn) == 0)
+            return named(ret, global_roots[i].id);
+
+    if (!skip(&words, "Amazon") || !skip(&words, "RDS"))
+        return false;
+    authority.preview = skip(&words, "Beta") || skip(&words, "Preview");
+    const char *region = take_region(&words);
+    if (!region)
+        return false;
+    strcpy(authority.region, region);
+
+    bool ok;
+    if (skip(&words, "2019"))
+        ok = skip(&words, "CA") && at_end(&words) && named(&authority, "rds-ca-2019");
+    else {
+        bool root = skip(&words, "Root");
+        if (!root)
+            (void)skip(&words, "Subordinate");
+        /* The guides print g1 names without "Root CA", and four intermediates in GovCloud are named like that.
+         */
+        bool ca = skip(&words, "CA");
+        if (at_end(&words))
+            ok = ca && named(&authority, root ? "rds-ca-2019" : ambiguous_id(region, issuer_cn));
+        else
+            ok = take_generation(&words, authority.id, sizeof authority.id);
+    }
+    if (ok)
+        *ret = authority;
+    return ok;
+}
+
+bool authority_of_chain(const Chain *chain, Authority *ret)
+{
+    *ret = (Authority) { 0 };
+    if (chain->n == 0 || chain->certificates[0]->self_issued)
+        return false;
+    const Certificate *server = chain->certificates[0];
+    const Certificate *signer = chain->n > 1 ? chain->certificates[1] : NULL;
+    bool signer_sent = signer && strcmp(signer->subject, server->issuer) == 0;
+    return authority_from_names(server->issuer_cn, signer_sent ? signer->issuer_cn : NULL, ret);
+}

@@ -1,0 +1,92 @@
+#include "rds/rotation.h"
+
+#include "base/instant.h"
+
+/* "The new DB server certificate is valid for 12 months": 365 or 366 days, and some slack for the hour. */
+#define ONLINE_LIFE_MIN (360 * DAY)
+#define ONLINE_LIFE_MAX (370 * DAY)
+
+/* "The new DB server certificate is valid for 36 months": 1095 or 1096 days. */
+#define RESTART_LIFE_MIN (1090 * DAY)
+#define RESTART_LIFE_MAX (1100 * DAY)
+
+/* A week's window that was missed may be made up for in the next one; the day on top is for the window's own
+ * length. */
+#define GRACE (8 * DAY)
+
+#define NOTICE_MONTHS    6
+#define RESTART_OVERDUE  (90 * DAY)
+#define RESTART_CRITICAL (30 * DAY)
+
+/* AWS Certificate Manager renews 60 days before the end. */
+#define ACM_RENEWAL  (60 * DAY)
+#define ACM_OVERDUE  (30 * DAY)
+#define ACM_CRITICAL (14 * DAY)
+
+RotationClass rotation_class_of_lifetime(int64_t not_before, int64_t not_after)
+{
+    int64_t life = not_after - not_before;
+    if (life >= ONLINE_LIFE_MIN && life <= ONLINE_LIFE_MAX)
+        return CLASS_ONLINE;
+    if (life >= RESTART_LIFE_MIN && life <= RESTART_LIFE_MAX)
+        return CLASS_RESTART;
+    return CLASS_EXTERNAL;
+}
+
+static void earliest_of(int64_t *instant, int64_t bound)
+{
+    if (*instant > bound)
+        *instant = bound;
+}
+
+Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_before, int64_t not_after,
+                     const Window *window)
+{
+    int64_t life = not_after - not_before;
+    Rotation r = {
+        .class = class,
+        .source = source,
+        .half_life = not_before + life / 2,
+        .due_at = INSTANT_NONE,
+        .expected_by = INSTANT_NONE,
+        .overdue_after = INSTANT_NONE,
+        .critical_from = INSTANT_NONE,
+    };
+    switch (class) {
+    case CLASS_ONLINE:
+        /*
+         * "If your DB engine supports rotation without restart, RDS automatically rotates the DB server
+         * certificate without requiring any action from you. RDS attempts to rotate your DB server certificate
+         * in your preferred maintenance window at the DB server certificate half life."
+         */
+        r.due_at = r.half_life;
+        r.expected_by = window->known ? window_end_after(window, r.half_life) : r.half_life + GRACE;
+        r.overdue_after = r.expected_by + GRACE;
+        r.critical_from = not_before + life / 4 * 3 + life % 4 * 3 / 4;
+        break;
+    case CLASS_RESTART:
+        /*
+         * "If your DB engine doesn't support rotation without restart, RDS notifies you about a maintenance
+         * event at least 6 months before the DB server certificate expires."
+         */
+        r.due_at = instant_add_months(not_after, -NOTICE_MONTHS);
+        r.overdue_after = not_after - RESTART_OVERDUE;
+        r.critical_from = not_after - RESTART_CRITICAL;
+        r.expected_by = r.overdue_after;
+        break;
+    case CLASS_ACM:
+        r.due_at = not_after - (life / 3 < ACM_RENEWAL ? life / 3 : ACM_RENEWAL);
+        r.overdue_after = not_after - ACM_OVERDUE;
+        r.critical_from = not_after - ACM_CRITICAL;
+        r.expected_by = r.overdue_after;
+        break;
+    case CLASS_AUTO:
+    case CLASS_EXTERNAL:
+        return r;
+    }
+    /* Lives too short for the law's days must not turn its order around. */
+    earliest_of(&r.overdue_after, r.critical_from);
+    earliest_of(&r.due_at, r.overdue_after);
+    earliest_of(&r.expected_by, r.overdue_after);
+    return r;
+}

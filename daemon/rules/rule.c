@@ -1,0 +1,246 @@
+#include "rules/rule.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/instant.h"
+#include "rds/rotation.h"
+#include "rules/case.h"
+
+/* The last line, for a certificate that nothing else has replaced. Shorter lives scale both down. */
+#define EXPIRING_WARNING  (30 * DAY)
+#define EXPIRING_CRITICAL (7 * DAY)
+#define FULL_LIFE         (90 * DAY)
+
+/* Whether the instant has come. If not, the verdict changes there at the latest. */
+static bool reached(Case *c, int64_t instant)
+{
+    if (c->now >= instant)
+        return true;
+    c->changes_at = instant_earlier(c->changes_at, instant);
+    return false;
+}
+
+static void find(Case *c, FindingId id, Severity severity, int64_t due)
+{
+    c->due = due;
+    finding_list_append(&c->state->findings,
+                        (Finding) {
+                            .id = id,
+                            .severity = severity,
+                            .address = c->address ? xstrdup(c->address->address.text) : NULL,
+                            .since = INSTANT_NONE,
+                            .due = due,
+                            .message = text_message(c, id),
+                            .remedy = text_remedy(c, id),
+                        });
+}
+
+static void rule_rotation(Case *c)
+{
+    const Rotation *r = &c->rotation;
+    if (r->due_at == INSTANT_NONE || !reached(c, r->due_at))
+        return;
+    if (!reached(c, r->overdue_after)) {
+        /* A restart waits for a person; the other two come by themselves. */
+        Severity severity = r->class == CLASS_RESTART ? SEVERITY_WARNING : SEVERITY_NOTICE;
+        find(c, FINDING_ROTATION_DUE, severity, r->overdue_after);
+    } else if (!reached(c, r->critical_from))
+        find(c, FINDING_ROTATION_OVERDUE, SEVERITY_WARNING, r->critical_from);
+    else
+        find(c, FINDING_ROTATION_OVERDUE, SEVERITY_CRITICAL, c->server->not_after);
+}
+
+static int64_t scaled(int64_t days, int64_t life)
+{
+    return life >= FULL_LIFE ? days : days * life / FULL_LIFE;
+}
+
+static void rule_validity(Case *c)
+{
+    int64_t end = c->server->not_after, life = end - c->server->not_before;
+    if (!reached(c, c->server->not_before)) {
+        find(c, FINDING_CERTIFICATE_NOT_YET_VALID, SEVERITY_CRITICAL, c->server->not_before);
+        return;
+    }
+    if (!reached(c, end - scaled(EXPIRING_WARNING, life)))
+        return;
+    if (reached(c, end + 1)) /* not_after itself is still valid: RFC 5280, 4.1.2.5 */
+        find(c, FINDING_CERTIFICATE_EXPIRED, SEVERITY_CRITICAL, end);
+    else if (reached(c, end - scaled(EXPIRING_CRITICAL, life)))
+        find(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_CRITICAL, end);
+    else
+        find(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_WARNING, end);
+}
+
+/* One finding for the chain: the CA whose end came first. */
+static void rule_ca_validity(Case *c)
+{
+    _cleanup_free_ char *subject = NULL;
+    int64_t end = INSTANT_NONE;
+    const Chain *chain = &c->address->seen->chain;
+    for (size_t i = 1; i < chain->n; i++) {
+        const Certificate *ca = chain->certificates[i];
+        if (end != INSTANT_NONE && ca->not_after >= end)
+            continue;
+        end = ca->not_after;
+        free(subject);
+        subject = xasprintf("%s \"%s\"", certificate_role_to_string(ca->role),
+                            ca->subject_cn ? ca->subject_cn : ca->subject);
+    }
+    int64_t root_end = c->address->verification.root_not_after;
+    if (root_end != INSTANT_NONE && (end == INSTANT_NONE || root_end < end)) {
+        end = root_end;
+        free(subject);
+        subject = xstrdup("root in the trust bundle");
+    }
+    if (end == INSTANT_NONE || !reached(c, end + 1))
+        return;
+    c->subject = subject;
+    c->subject_not_after = end;
+    find(c, FINDING_CA_EXPIRED, SEVERITY_CRITICAL, end);
+    c->subject = NULL;
+}
+
+static void rule_authority(Case *c)
+{
+    const char *configured = c->state->endpoint->ca;
+    if (!configured || c->address->verification.self_signed)
+        return; /* self-signed says it all */
+    if (strcmp(configured, c->authority.id) != 0 || c->authority.preview)
+        find(c, FINDING_CA_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+}
+
+/* The server sent its own certificate alone, and an intermediate of RDS's signed it: no root can verify that.
+ */
+static bool lacks_intermediate(const Case *c)
+{
+    Authority ignored;
+    const Certificate *server = c->server;
+    return c->address->seen->chain.n == 1 && server->issuer_cn &&
+           (strstr(server->issuer_cn, " Subordinate CA ") || !strstr(server->issuer_cn, " Root ")) &&
+           authority_from_names(server->issuer_cn, NULL, &ignored);
+}
+
+static void rule_trust(Case *c)
+{
+    const Verification *v = &c->address->verification;
+    if (v->self_signed)
+        find(c, FINDING_SELF_SIGNED, SEVERITY_WARNING, INSTANT_NONE);
+    else if (!v->possible)
+        return; /* the configuration says so with a warning */
+    else if (v->incomplete || (!v->trusted && lacks_intermediate(c)))
+        find(c, FINDING_CHAIN_INCOMPLETE, SEVERITY_WARNING, INSTANT_NONE);
+    else if (!v->trusted)
+        find(c, FINDING_CHAIN_UNTRUSTED, SEVERITY_WARNING, INSTANT_NONE);
+}
+
+static void rule_name(Case *c)
+{
+    if (!c->address->verification.name_matches)
+        find(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+}
+
+static const struct {
+    Outcome outcome;
+    FindingId id;
+    Severity severity;
+    bool at_once;
+} failures[] = {
+    { OUTCOME_UNREACHABLE, FINDING_UNREACHABLE, SEVERITY_UNKNOWN, false },
+    { OUTCOME_TLS_REFUSED, FINDING_TLS_REFUSED, SEVERITY_WARNING, false },
+    { OUTCOME_HANDSHAKE_FAILED, FINDING_HANDSHAKE_FAILED, SEVERITY_UNKNOWN, false },
+    { OUTCOME_PROBER_BLOCKED, FINDING_PROBER_BLOCKED, SEVERITY_CRITICAL, true },
+};
+
+static void rule_failures(Case *c)
+{
+    if (!c->address->latest)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
+        if (failures[i].outcome == c->address->latest->outcome &&
+            (failures[i].at_once || c->address->failures.n >= c->policy->unreachable_after))
+            find(c, failures[i].id, failures[i].severity, INSTANT_NONE);
+}
+
+static void rule_resolution(Case *c)
+{
+    if (c->state->unresolved.n >= c->policy->unreachable_after)
+        find(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
+}
+
+typedef void (*Rule)(Case *c);
+
+/* Of a certificate that was seen at an address; it goes on being judged while probes fail. */
+static const Rule certificate_rules[] = {
+    rule_rotation, rule_validity, rule_ca_validity, rule_authority, rule_trust, rule_name,
+};
+
+/* The class that is configured, else what the lifetime shows: that holds for authorities which still rotate. */
+static Rotation rotation_of_case(const Case *c)
+{
+    const Endpoint *endpoint = c->state->endpoint;
+    const Certificate *s = c->server;
+    RotationClass class = (RotationClass)endpoint->rotation;
+    RotationSource source = SOURCE_CONFIGURED;
+    if (class == CLASS_AUTO) {
+        class = authority_rotates(&c->authority) ? rotation_class_of_lifetime(s->not_before, s->not_after)
+                                                 : CLASS_EXTERNAL;
+        source = SOURCE_LIFETIME;
+    }
+    return rotation_of(class, source, s->not_before, s->not_after, &endpoint->maintenance_window);
+}
+
+static int64_t earliest_ca_end(const AddressState *address)
+{
+    int64_t end = address->verification.root_not_after;
+    for (size_t i = 1; i < address->seen->chain.n; i++)
+        end = instant_earlier(end, address->seen->chain.certificates[i]->not_after);
+    return end;
+}
+
+static void judge_address(Case *c)
+{
+    c->server = address_certificate(c->address);
+    rule_failures(c);
+    if (!c->server)
+        return;
+    (void)authority_of_chain(&c->address->seen->chain, &c->authority);
+    c->rotation = rotation_of_case(c);
+    for (size_t i = 0; i < ARRAY_SIZE(certificate_rules); i++)
+        certificate_rules[i](c);
+
+    EndpointState *state = c->state;
+    if (state->oldest && address_certificate(state->oldest)->not_after <= c->server->not_after)
+        return;
+    state->oldest = c->address;
+    state->rotation = c->rotation;
+    free(state->served_ca);
+    state->served_ca = c->authority.id[0] ? xstrdup(c->authority.id) : NULL;
+    state->ca_not_after = earliest_ca_end(c->address);
+}
+
+void judge(EndpointState *state, const Policy *policy, int64_t now)
+{
+    int64_t changes_at = INSTANT_NEVER;
+    endpoint_state_clear_verdict(state);
+    for (size_t i = 0; i < state->n_addresses; i++) {
+        Case c = { .state = state,
+                   .address = &state->addresses[i],
+                   .policy = policy,
+                   .now = now,
+                   .changes_at = changes_at };
+        judge_address(&c);
+        changes_at = c.changes_at;
+    }
+    Case whole = { .state = state, .policy = policy, .now = now };
+    rule_resolution(&whole);
+
+    state->severity = state->oldest ? SEVERITY_OK : SEVERITY_UNKNOWN;
+    for (size_t i = 0; i < state->findings.n; i++)
+        if (state->findings.items[i].severity > state->severity)
+            state->severity = state->findings.items[i].severity;
+    state->changes_at = changes_at;
+    state->judged_at = now;
+}

@@ -1,0 +1,15 @@
+#pragma once
+
+/*
+ * Facts + law + now -> findings. Pure: the same state and the same now give the same verdict. Every comparison
+ * with now goes through one function, which so learns when time alone will change the verdict.
+ */
+
+#include "model/state.h"
+
+typedef struct Policy {
+    int64_t unreachable_after; /* failed probes in a row before silence is a finding */
+} Policy;
+
+/* Makes the verdict of a state anew: findings (without `since`), severity, rotation, changes_at. */
+void judge(EndpointState *state, const Policy *policy, int64_t now);

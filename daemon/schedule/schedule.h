@@ -1,0 +1,35 @@
+#pragma once
+
+/* Who is due, and when to wake. Pure; times are CLOCK_BOOTTIME in microseconds. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCHEDULE_NEVER UINT64_MAX
+
+typedef struct Slot {
+    uint64_t due_usec;
+    bool running;
+    bool asked; /* somebody waits for it: goes first, and once more if it is running already */
+} Slot;
+
+/* How the last turn of an endpoint went. */
+typedef struct Result {
+    unsigned failures; /* in a row; 0: it was fetched */
+    bool counted;      /* the server may count such failures against this host */
+} Result;
+
+/*
+ * When the next turn is due. Endpoints are spread over the interval by a hash of their names, so neither a
+ * fleet nor a restart makes them fire in step. After a failure it is sooner: from 15 seconds on, doubling up to
+ * the interval. Failures that the server counts are tried again twice like that and then ever less often, down
+ * to once a day: 100 of them block this host.
+ */
+uint64_t schedule_next(const char *name, uint64_t interval_usec, Result result, uint64_t now_usec);
+
+/*
+ * The slot whose turn it is: asked ones first, then the longest due; one that is running never. NULL if it is
+ * nobody's, and then *ret_wake_usec says when to ask again. The caller minds how many run at once.
+ */
+Slot *schedule_pick(Slot *const *slots, size_t n, uint64_t now_usec, uint64_t *ret_wake_usec);

@@ -1,0 +1,26 @@
+#pragma once
+
+/* Transitions and the daemon's own events into the journal, with MESSAGE_ID, PRIORITY and the DBCERTD_ fields.
+ */
+
+#include "model/transition.h"
+
+/* Explained in systemd/dbcertd.catalog, like the findings. */
+typedef enum DaemonEvent {
+    EVENT_STARTED,
+    EVENT_RELOADED,
+    EVENT_RELOAD_FAILED,
+    EVENT_STOPPING,
+    EVENT_FAREWELL_FAILED,
+    EVENT_DROP_COUNTED,
+} DaemonEvent;
+#define N_DAEMON_EVENTS (EVENT_DROP_COUNTED + 1)
+DECLARE_STRING_TABLE(daemon_event, DaemonEvent);
+
+const char *daemon_event_message_id(DaemonEvent event);
+int daemon_event_priority(DaemonEvent event);
+
+/* One journal entry; where standard error is not the journal, the same line there too. Negative errno. */
+int journal_deliver(const Transition *transition);
+
+void journal_event(DaemonEvent event, const char *format, ...) _printf_(2, 3);

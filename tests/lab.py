@@ -1,0 +1,338 @@
+"""What the demonstration and the integration tests share: a certificate hierarchy in the shape of RDS, real
+PostgreSQL and MariaDB servers on private data directories, and the daemon itself. Standard library only."""
+
+import contextlib
+import datetime
+import glob
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+REGION = "us-east-1"
+ZONE = f"c9akciq32rgq.{REGION}.rds.amazonaws.com"
+DAY = 86400
+
+
+def host(name):
+    return f"{name}.{ZONE}"
+
+
+def ago(days):
+    """So many days before the last full hour, in seconds since the epoch."""
+    return int(time.time()) // 3600 * 3600 - int(days * DAY)
+
+
+def run(*command, **options):
+    """Runs a command to its end; what it printed, or an exception that holds it."""
+    options.setdefault("check", True)
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    return done.stdout
+
+
+def free_port(address="127.0.0.1"):
+    with socket.socket() as s:
+        s.bind((address, 0))
+        return s.getsockname()[1]
+
+
+def wait_until(what, condition, seconds=20):
+    """Waits for a condition with a value that is true, and returns that."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {seconds} s")
+        time.sleep(0.05)
+
+
+class Pki:
+    """Roots and subordinates as RDS makes them; every server shares one key, since keys are slow to make."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        os.makedirs(directory, exist_ok=True)
+        os.chmod(directory, 0o755)
+        self.authorities = {}
+        self.server_key = self._key("server", "rsa2048")
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def _key(self, name, kind):
+        path = self.path(name + ".key")
+        options = {"rsa2048": ["--key-type=rsa", "--bits=2048"], "ecc384": ["--key-type=ecdsa", "--curve=secp384r1"]}
+        run("certtool", "--generate-privkey", *options[kind], "--no-text", "--outfile", path)
+        os.chmod(path, 0o644)
+        return path
+
+    def _template(self, name, lines, begin, end):
+        def text(t):
+            return datetime.datetime.fromtimestamp(t, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+        path = self.path(name + ".template")
+        with open(path, "w") as f:
+            f.write("\n".join(lines + [f'activation_date = "{text(begin)}"', f'expiration_date = "{text(end)}"', ""]))
+        return path
+
+    def authority(self, kind="rsa2048", root_days=(1000, 13600), subordinate_days=(900, 2750)):
+        """The root and subordinate of rds-ca-<kind>-g1; days before and after now that each is valid."""
+        if kind in self.authorities:
+            return self.authorities[kind]
+        upper = kind.upper()
+        root_cn, sub_cn = (f"Amazon RDS {REGION} {role} CA {upper} G1{end}"
+                           for role, end in (("Root", ""), ("Subordinate", ".A.1")))
+        common = ['organization = "Amazon Web Services, Inc."', 'unit = "Amazon RDS"', 'state = "WA"',
+                  'locality = "Seattle"', 'country = "US"', "ca", "cert_signing_key", "crl_signing_key"]
+        root_key, sub_key = self._key(f"root-{kind}", kind), self._key(f"sub-{kind}", kind)
+        root, sub = self.path(f"root-{kind}.pem"), self.path(f"sub-{kind}.pem")
+        template = self._template(f"root-{kind}", [f'cn = "{root_cn}"'] + common, ago(root_days[0]), ago(-root_days[1]))
+        run("certtool", "--generate-self-signed", "--no-text", "--load-privkey", root_key, "--template", template,
+            "--outfile", root)
+        template = self._template(f"sub-{kind}", [f'cn = "{sub_cn}"'] + common + ["path_len = 0"],
+                                  ago(subordinate_days[0]), ago(-subordinate_days[1]))
+        run("certtool", "--generate-certificate", "--no-text", "--load-privkey", sub_key, "--load-ca-certificate", root,
+            "--load-ca-privkey", root_key, "--template", template, "--outfile", sub)
+        self.authorities[kind] = (root, sub, sub_key, root_key)
+        return self.authorities[kind]
+
+    def bundle(self, *kinds):
+        """A PEM file with the roots, as Amazon's bundles hold them."""
+        path = self.path("bundle-" + "-".join(kinds) + ".pem")
+        with open(path, "w") as out:
+            for kind in kinds:
+                out.write(f"# {kind}\n" + open(self.authority(kind)[0]).read())
+        return path
+
+    def _server_lines(self, name, san):
+        return [f'cn = "{name}"', 'unit = "RDS"', 'organization = "Amazon.com"', 'locality = "Seattle"',
+                'state = "Washington"', 'country = "US"'] + ([f'dns_name = "{name}"'] if san else [])
+
+    def server(self, file, name, begin, end, kind="rsa2048", send=("sub",), san=True):
+        """A server certificate, and its chain in a file as the server sends it. Returns (chain, certificate)."""
+        root, sub, sub_key, _ = self.authority(kind)
+        template = self._template(file, self._server_lines(name, san), begin, end)
+        leaf, chain = self.path(file + ".pem"), self.path(file + "-chain.pem")
+        run("certtool", "--generate-certificate", "--no-text", "--load-privkey", self.server_key,
+            "--load-ca-certificate", sub, "--load-ca-privkey", sub_key, "--template", template, "--outfile", leaf)
+        with open(chain, "w") as out:
+            for path in [leaf] + [{"sub": sub, "root": root}[what] for what in send]:
+                out.write(open(path).read())
+        return chain, leaf
+
+    def self_signed(self, file, name, begin, end):
+        template = self._template(file, self._server_lines(name, True), begin, end)
+        leaf = self.path(file + ".pem")
+        run("certtool", "--generate-self-signed", "--no-text", "--load-privkey", self.server_key, "--template", template,
+            "--outfile", leaf)
+        return leaf, leaf
+
+
+def openssl_facts(path):
+    """What `openssl x509` says of the first certificate in a file, in the words of the status socket."""
+    out = run("openssl", "x509", "-in", path, "-noout", "-serial", "-fingerprint", "-sha256", "-dates", "-dateopt",
+              "iso_8601", "-ext", "subjectAltName", check=False)
+    fields = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    names = [part.strip()[4:] for line in out.splitlines() for part in line.split(",") if part.strip().startswith("DNS:")]
+    return {
+        "serial": fields["serial"],
+        "sha256": fields["sha256 Fingerprint"].replace(":", "").lower(),
+        "not_before": fields["notBefore"].replace(" ", "T"),
+        "not_after": fields["notAfter"].replace(" ", "T"),
+        "names": names,
+    }
+
+
+def as_user(name):
+    """The words before a command that make it run as that user; none where we are not root."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", f"--reuid={name}", f"--regid={name}", "--clear-groups"]
+
+
+class Process:
+    """A child that is ended with its lab."""
+
+    def __init__(self, command, log, **options):
+        self.log = log
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=open(log, "ab"),
+                                        stderr=subprocess.STDOUT, **options)
+
+    def output(self):
+        return open(self.log, errors="replace").read()
+
+    def stop(self, how=signal.SIGTERM, seconds=30):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+def postgres_binary(name):
+    found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))
+    return found[-1] if found else name
+
+
+class Postgres(Process):
+    _initialised = {}  # data directory made by initdb, by lab: copied for each server
+
+    def __init__(self, lab, name, chain, address="127.0.0.1", settings=(), tls=True, prefix=()):
+        self.directory = os.path.join(lab.directory, "postgres-" + name)
+        self.address, self.port = address, free_port() if not prefix else 5432
+        template = Postgres._initialised.get(lab.directory)
+        if not template:
+            template = os.path.join(lab.directory, "postgres-template")
+            lab.private_directory(template, "postgres")
+            run(*as_user("postgres"), postgres_binary("initdb"), "-D", template, "--auth=trust", "--no-sync", "-U",
+                "postgres", cwd=lab.directory)
+            Postgres._initialised[lab.directory] = template
+        run("cp", "-a", template, self.directory)
+        lab.private_file(lab.pki.server_key, self.directory + "/server.key", "postgres")
+        self.serve(chain)
+        options = {"listen_addresses": address, "port": self.port, "ssl": "on" if tls else "off",
+                   "unix_socket_directories": self.directory, "ssl_cert_file": self.directory + "/server.pem",
+                   "ssl_key_file": self.directory + "/server.key", "fsync": "off", "shared_buffers": "16MB"}
+        options.update(dict(settings))
+        arguments = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
+        super().__init__([*prefix, *as_user("postgres"), postgres_binary("postgres"), "-D", self.directory, *arguments],
+                         os.path.join(lab.directory, f"postgres-{name}.log"), cwd=lab.directory)
+        wait_until(f"postgres {name}: {self.log}", lambda: "ready to accept connections" in self.output())
+        lab.push(self)
+
+    def serve(self, chain):
+        """Puts another certificate in place; reload() makes the server take it."""
+        shutil.copy(chain, self.directory + "/server.pem")
+        os.chmod(self.directory + "/server.pem", 0o644)
+
+    def reload(self):
+        before = self.output().count("received SIGHUP")
+        self.process.send_signal(signal.SIGHUP)
+        wait_until("postgres reloads", lambda: self.output().count("received SIGHUP") > before)
+        time.sleep(0.2)
+
+    def stop(self):
+        return super().stop(signal.SIGINT)
+
+
+class Mariadb(Process):
+    def __init__(self, lab, name, chain, address="127.0.0.1", settings=(), tls=True, prefix=(), init=""):
+        self.directory = os.path.join(lab.directory, "mariadb-" + name)
+        self.address, self.port = address, free_port() if not prefix else 3306
+        lab.private_directory(self.directory, "mysql")
+        run(*as_user("mysql"), "mariadb-install-db", "--no-defaults", f"--datadir={self.directory}",
+            "--auth-root-authentication-method=normal", "--skip-test-db", cwd=lab.directory)
+        lab.private_file(lab.pki.server_key, self.directory + "/server.key", "mysql")
+        self.serve(chain)
+        self.socket = self.directory + "/s.sock"
+        # Debian's own defaults are left out: the server is to be as MariaDB makes it.
+        options = {"datadir": self.directory, "bind-address": address, "port": self.port, "socket": self.socket,
+                   "pid-file": self.directory + "/pid", "performance-schema": "ON",
+                   "innodb-buffer-pool-size": "16M", "innodb-flush-log-at-trx-commit": "0", "log-warnings": "2"}
+        if tls:
+            options.update({"ssl-cert": self.directory + "/server.pem", "ssl-key": self.directory + "/server.key"})
+        options.update(dict(settings))
+        arguments = [f"--{key}={value}" for key, value in options.items()]
+        super().__init__([*prefix, *as_user("mysql"), "mariadbd", "--no-defaults", *arguments],
+                         os.path.join(lab.directory, f"mariadb-{name}.log"), cwd=lab.directory)
+        wait_until(f"mariadb {name}: {self.log}", lambda: "ready for connections" in self.output())
+        lab.push(self)
+        if init:
+            self.sql(init)
+
+    def serve(self, chain):
+        shutil.copy(chain, self.directory + "/server.pem")
+        os.chmod(self.directory + "/server.pem", 0o644)
+
+    def sql(self, statements):
+        return run("mariadb", "--no-defaults", f"--socket={self.socket}", "-uroot", "-N", "-B", "-e", statements)
+
+
+class Dbcertd(Process):
+    """The daemon in the foreground, on a configuration and a socket of its own."""
+
+    def __init__(self, lab, binaries, config, name="dbcertd", prefix=(), env=None, wait=True):
+        self.binaries = binaries
+        self.prefix = prefix
+        self.config = os.path.join(lab.directory, name + ".conf")
+        self.socket = os.path.join(lab.directory, name + ".sock")
+        self.write(config)
+        super().__init__([*prefix, os.path.join(binaries, "dbcertd"), "--config", self.config],
+                         os.path.join(lab.directory, name + ".log"), env=dict(os.environ, **(env or {})))
+        lab.push(self)
+        if wait:
+            wait_until("dbcertd answers: " + self.log, self.answers)
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"dbcertd ended with {self.process.returncode}:\n{self.output()}")
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.socket) == 0
+
+    def write(self, config):
+        with open(self.config, "w") as f:
+            f.write(f'socket = "{self.socket}";\n' + config)
+
+    def reload(self):
+        before = self.output().count("reloaded") + self.output().count("is not taken")
+        self.process.send_signal(signal.SIGHUP)
+        wait_until("dbcertd reloads", lambda: self.output().count("reloaded") + self.output().count("is not taken") > before)
+
+    def ctl(self, *words, **options):
+        options.setdefault("check", False)
+        return subprocess.run([os.path.join(self.binaries, "dbcertctl"), "--socket", self.socket, *words],
+                              capture_output=True, text=True, **options)
+
+    def get(self, path, method="GET"):
+        out = run("curl", "-sS", "--max-time", "90", "-X", method, "--unix-socket", self.socket, "http://localhost" + path)
+        return json.loads(out)
+
+    def endpoint(self, name):
+        return self.get("/v1/endpoints/" + name)
+
+    def probe(self, name):
+        return self.get(f"/v1/endpoints/{name}/probe", "POST")
+
+    def settle(self, seconds=30):
+        """Waits until every endpoint has been probed; returns them by name."""
+        def all_probed():
+            endpoints = self.get("/v1/endpoints")["endpoints"]
+            waiting = self.get("/v1/status")["probing"]
+            return endpoints if not waiting and all(e["next_probe_at"] for e in endpoints) else None
+        wait_until("the first round", lambda: self.get("/v1/status")["probing"] or self.get("/v1/status")["next_probe_at"])
+        return {e["name"]: e for e in wait_until("all probed", all_probed, seconds)}
+
+
+class Lab(contextlib.ExitStack):
+    """A directory for everything, and the order in which it is taken down again."""
+
+    def __init__(self, keep=False):
+        super().__init__()
+        self.directory = tempfile.mkdtemp(prefix="dbcertd-lab-")
+        os.chmod(self.directory, 0o755)
+        if not keep:
+            self.callback(shutil.rmtree, self.directory, ignore_errors=True)
+        self.pki = Pki(os.path.join(self.directory, "pki"))
+
+    def push(self, process):
+        self.callback(process.stop)
+
+    def private_directory(self, path, user):
+        os.makedirs(path)
+        os.chmod(path, 0o700)
+        if os.geteuid() == 0:
+            shutil.chown(path, user, user)
+
+    def private_file(self, source, path, user):
+        shutil.copy(source, path)
+        if os.geteuid() == 0:
+            shutil.chown(path, user, user)
+        os.chmod(path, 0o600)
