@@ -277,7 +277,7 @@ static void check_endpoint(Parser *parser, config_setting_t *group, const char *
     else if (!mysql && endpoint->farewell != FAREWELL_CLOSE)
         complain(parser, group, name, "farewell \"%s\" is for MySQL and MariaDB; leave it out for %s",
                  farewell_to_string((Farewell)endpoint->farewell), endpoint->engine->name);
-    if (endpoint->farewell == FAREWELL_LOGIN && (!endpoint->user || !endpoint->password_credential))
+    if (mysql && endpoint->farewell == FAREWELL_LOGIN && (!endpoint->user || !endpoint->password_credential))
         complain(parser, group, name, "farewell \"login\" needs user and password_credential");
     if (endpoint->farewell != FAREWELL_LOGIN && endpoint->password_credential)
         complain(parser, group, name, "password_credential is for farewell = \"login\" alone");

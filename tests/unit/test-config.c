@@ -1,0 +1,203 @@
+#include "unit.h"
+
+#include <errno.h>
+
+#include "config/config.h"
+#include "config/key.h"
+
+typedef struct Read {
+    int r;
+    Config *config;
+    char **errors, **warnings;
+} Read;
+
+static Read read_config(const char *first, const char *second)
+{
+    Read read = { 0 };
+    ConfigSource sources[] = { { (char *)"a.conf", (char *)first }, { (char *)"b.conf", (char *)second } };
+    read.r = config_parse(sources, second ? 2 : 1, &read.config, &read.errors, &read.warnings);
+    return read;
+}
+
+static void done(Read *read)
+{
+    config_free(read->config);
+    strv_free(read->errors);
+    strv_free(read->warnings);
+}
+
+TEST(defaults_are_the_documented_ones)
+{
+    Read read = read_config("", NULL);
+    assert_int_equal(read.r, 0);
+    assert_int_equal(read.config->interval_seconds, HOUR);
+    assert_int_equal(read.config->timeout_seconds, 10);
+    assert_int_equal(read.config->concurrency, 64);
+    assert_int_equal(read.config->remind_seconds, DAY);
+    assert_int_equal(read.config->unreachable_after, 3);
+    assert_int_equal(strv_length(read.warnings), 2); /* nothing to watch, nothing to trust */
+    done(&read);
+}
+
+TEST(an_endpoint_has_what_is_written_and_the_rest_from_its_engine)
+{
+    Read read = read_config(
+        "interval = \"2h\";\n"
+        "trust = { bundles = [ \"/b/*.pem\" ]; };\n"
+        "endpoints = (\n"
+        "  { name = \"orders\"; host = \"orders.example\"; engine = \"postgres\"; },\n"
+        "  { name = \"billing\"; host = \"::1\"; port = 3307; engine = \"mariadb\"; farewell = \"login\";\n"
+        "    user = \"u\"; password_credential = \"c\"; interval = \"6h\"; rotation = \"restart\";\n"
+        "    ca = \"rds-ca-ecc384-g1\"; maintenance_window = \"sat:23:30-sun:00:30\";\n"
+        "    addresses = [ \"10.0.0.1\", \"fd00::1\" ]; verify_name = \"v.example\"; region = \"eu-west-1\"; "
+        "}\n"
+        ");\n",
+        NULL);
+    assert_int_equal(read.r, 0);
+    assert_int_equal(strv_length(read.warnings), 0);
+    const Endpoint *orders = read.config->endpoints[0], *billing = read.config->endpoints[1];
+    assert_int_equal(orders->port, 5432);
+    assert_int_equal(orders->farewell, FAREWELL_CLOSE);
+    assert_int_equal(orders->interval_seconds, 2 * HOUR);
+    assert_int_equal(orders->rotation, CLASS_AUTO);
+    assert_false(orders->maintenance_window.known);
+    assert_string_equal(orders->origin, "a.conf:4");
+    assert_int_equal(billing->port, 3307);
+    assert_int_equal(billing->farewell, FAREWELL_LOGIN);
+    assert_int_equal(billing->interval_seconds, 6 * HOUR);
+    assert_int_equal(billing->rotation, CLASS_RESTART);
+    assert_true(billing->maintenance_window.known);
+    assert_string_equal(billing->addresses[1], "fd00::1");
+    done(&read);
+}
+
+TEST(mysql_is_never_left_by_dropping_unless_asked)
+{
+    Read read = read_config("endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; },"
+                            "{ name = \"b\"; host = \"h\"; engine = \"mariadb\"; farewell = \"drop\"; } );",
+                            NULL);
+    assert_int_equal(read.r, 0);
+    assert_int_equal(read.config->endpoints[0]->farewell, FAREWELL_REFUSED);
+    assert_int_equal(read.config->endpoints[1]->farewell, FAREWELL_DROP);
+    done(&read);
+}
+
+TEST(a_drop_in_replaces_values_and_adds_endpoints)
+{
+    Read read =
+        read_config("timeout = \"5s\"; endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; } );",
+                    "timeout = \"7s\"; endpoints = ( { name = \"b\"; host = \"h\"; engine = \"mysql\"; } );");
+    assert_int_equal(read.r, 0);
+    assert_int_equal(read.config->timeout_seconds, 7);
+    assert_int_equal(read.config->n_endpoints, 2);
+    assert_string_equal(read.config->endpoints[1]->origin, "b.conf:1");
+    done(&read);
+}
+
+/* Each text has exactly one thing wrong; the message has file, line, key and what would be right. */
+static const struct {
+    const char *text, *error;
+} mistakes[] = {
+    { "interval = 5;", "a.conf:1: interval: is a number; expected a duration from 10s to 30d, such as \"1h\"" },
+    { "interval = \"5\";", "a.conf:1: interval: \"5\": expected a duration from 10s to 30d, such as \"1h\"" },
+    { "\ninterval = \"9s\";",
+      "a.conf:2: interval: \"9s\": expected a duration from 10s to 30d, such as \"1h\"" },
+    { "timeout = \"2m\";", "a.conf:1: timeout: \"2m\": expected a duration from 1s to 60s, such as \"10s\"" },
+    { "concurrency = 0;",
+      "a.conf:1: concurrency: 0: expected a number of endpoints to probe at once, from 1 to 4096" },
+    { "concurrency = \"9\";",
+      "a.conf:1: concurrency: is a text; expected a number of endpoints to probe at once, from 1 to 4096" },
+    { "intervall = \"1h\";", "a.conf:1: intervall: unknown key; did you mean \"interval\"?" },
+    { "zzz = 1;", "a.conf:1: zzz: unknown key; dbcertd.conf(5) lists the known ones" },
+    { "trust = { bundels = [ \"x\" ]; };", "a.conf:1: trust.bundels: unknown key; did you mean \"bundles\"?" },
+    { "trust = 1;", "a.conf:1: trust: is a number; expected a group { ... }" },
+    { "trust = { bundles = [ 1 ]; };", "a.conf:1: trust.bundles: element 1: expected a list of file patterns "
+                                       "such as [ \"/etc/dbcertd/bundles/*.pem\" ]" },
+    { "endpoints = ( 5 );",
+      "a.conf:1: endpoints: element 1 is a number; expected a list of groups ( { name = ...; host = "
+      "...; engine = ...; }, ... )" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; } );",
+      "a.conf:1: endpoints[0]: engine is missing; every endpoint has name, host and engine" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"postgress\"; } );",
+      "a.conf:1: endpoints[0].engine: \"postgress\": did you mean \"postgres\"? Expected one of postgres, "
+      "aurora-postgresql, mysql, aurora-mysql, mariadb, tls" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"tls\"; } );",
+      "a.conf:1: endpoints[0]: port is missing; engine \"tls\" has no default" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; port = 65536; } );",
+      "a.conf:1: endpoints[0].port: 65536: expected a port from 1 to 65535 (default: the engine's)" },
+    { "endpoints = ( { name = \"a b\"; host = \"h\"; engine = \"mysql\"; } );",
+      "a.conf:1: endpoints[0]: name \"a b\": expected letters, digits and . _ - only" },
+    { "endpoints = ( { name = \"a\"; host = \"h;rm\"; engine = \"mysql\"; } );",
+      "a.conf:1: endpoints[0]: host \"h;rm\": expected a host name or an address" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; hots = \"x\"; } );",
+      "a.conf:1: endpoints[0].hots: unknown key; did you mean \"host\"?" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; rotation = \"onlin\"; } );",
+      "a.conf:1: endpoints[0].rotation: \"onlin\": did you mean \"online\"? Expected one of auto, online, "
+      "restart, acm, "
+      "external" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; maintenance_window = \"sunday\"; } );",
+      "a.conf:1: endpoints[0].maintenance_window: \"sunday\": expected a weekly window in UTC of at least 30 "
+      "minutes, such "
+      "as \"sun:05:00-sun:06:00\"" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; farewell = \"close\"; } );",
+      "a.conf:1: endpoints[0]: farewell \"close\" would count as a failed connection on MySQL and MariaDB; "
+      "expected "
+      "refused, login, or drop if it has to be" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"postgres\"; farewell = \"login\"; } );",
+      "a.conf:1: endpoints[0]: farewell \"login\" is for MySQL and MariaDB; leave it out for postgres" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; farewell = \"login\"; } );",
+      "a.conf:1: endpoints[0]: farewell \"login\" needs user and password_credential" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; addresses = [ \"nowhere\" ]; } );",
+      "a.conf:1: endpoints[0]: addresses: \"nowhere\" is not an IPv4 or IPv6 address" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; },\n { name = \"a\"; host = \"h\"; "
+      "engine = "
+      "\"mysql\"; } );",
+      "a.conf:2: endpoints[1]: name \"a\" is taken by the endpoint at a.conf:1" },
+    { "interval = ;", "a.conf:1: syntax error; expected libconfig's syntax: key = value;" },
+};
+
+TEST(every_mistake_is_told_with_its_place_and_what_would_be_right)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(mistakes); i++) {
+        Read read = read_config(mistakes[i].text, NULL);
+        assert_int_equal(read.r, -EINVAL);
+        assert_null(read.config);
+        assert_string_equal(read.errors[0], mistakes[i].error);
+        assert_int_equal(strv_length(read.errors), 1);
+        done(&read);
+    }
+}
+
+TEST(all_mistakes_are_told_at_once_over_all_files)
+{
+    Read read =
+        read_config("interval = 5;\ntimeout = 5;\nendpoints = ( { name = \"a\"; } );", "concurrency = 0;");
+    assert_int_equal(read.r, -EINVAL);
+    assert_int_equal(strv_length(read.errors), 5);
+    assert_string_equal(
+        read.errors[4],
+        "b.conf:1: concurrency: 0: expected a number of endpoints to probe at once, from 1 to 4096");
+    done(&read);
+}
+
+static void count_key(const char *name, const Key *key, void *userdata)
+{
+    assert_non_null(key->expected);
+    assert_true(strlen(name) > 0);
+    ++*(unsigned *)userdata;
+}
+
+TEST(the_table_names_every_key_once)
+{
+    unsigned n = 0;
+    key_for_each(count_key, &n);
+    assert_int_equal(n, 24);
+}
+
+RUN_TESTS(cmocka_unit_test(defaults_are_the_documented_ones),
+          cmocka_unit_test(an_endpoint_has_what_is_written_and_the_rest_from_its_engine),
+          cmocka_unit_test(mysql_is_never_left_by_dropping_unless_asked),
+          cmocka_unit_test(a_drop_in_replaces_values_and_adds_endpoints),
+          cmocka_unit_test(every_mistake_is_told_with_its_place_and_what_would_be_right),
+          cmocka_unit_test(all_mistakes_are_told_at_once_over_all_files),
+          cmocka_unit_test(the_table_names_every_key_once));

@@ -1,0 +1,169 @@
+#include "unit.h"
+
+#include "control/json.h"
+#include "control/route.h"
+#include "ctl/target.h"
+#include "scene.h"
+
+static Answer ask(const char *method, const char *path, const char *severity, bool local)
+{
+    EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    scene_judge(state, at("2026-08-01T00:00:00Z"));
+    const Snapshot snapshot = {
+        .version = "1",
+        .config_path = "/c",
+        .reloaded_at = at(BEGIN_TEXT),
+        .started_at = at(BEGIN_TEXT),
+        .endpoints = &state,
+        .n_endpoints = 1,
+    };
+    const Request request = { .method = method, .path = path, .severity = severity, .local = local };
+    Answer answer = route_request(&request, &snapshot);
+    endpoint_state_free(state);
+    return answer;
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+TEST(each_path_answers_as_documented)
+{
+    static const struct {
+        const char *method, *path, *severity;
+        bool local;
+        unsigned status;
+    } cases[] = {
+        { "GET", "/v1/status", NULL, true, 200 },
+        { "GET", "/v1/endpoints", NULL, true, 200 },
+        { "GET", "/v1/endpoints", "warning", true, 200 },
+        { "GET", "/v1/endpoints", "bad", true, 400 },
+        { "GET", "/v1/endpoints/orders", NULL, true, 200 },
+        { "HEAD", "/v1/endpoints/orders", NULL, true, 200 },
+        { "GET", "/v1/endpoints/", NULL, true, 404 },
+        { "GET", "/v1/endpoints/nobody", NULL, true, 404 },
+        { "GET", "/v1/endpoints/orders/else", NULL, true, 404 },
+        { "GET", "/v1/findings", NULL, true, 200 },
+        { "GET", "/healthz", NULL, false, 200 },
+        { "GET", "/", NULL, true, 404 },
+        { "POST", "/v1/status", NULL, true, 405 },
+        { "GET", "/v1/endpoints/orders/probe", NULL, true, 405 },
+        { "POST", "/v1/endpoints/orders/probe", NULL, true, 0 },    /* answered when it is over */
+        { "POST", "/v1/endpoints/orders/probe", NULL, false, 403 }, /* never over TCP */
+        { "POST", "/v1/endpoints/nobody/probe", NULL, true, 404 },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Answer answer = ask(cases[i].method, cases[i].path, cases[i].severity, cases[i].local);
+        assert_int_equal(answer.status, cases[i].status);
+        assert_int_equal(answer.probe != NULL, cases[i].status == 0);
+        assert_int_equal(answer.body != NULL, cases[i].status != 0);
+        assert_int_equal(answer.allow != NULL, cases[i].status == 405);
+        if (cases[i].status >= 400)
+            assert_non_null(text(json_object_get(answer.body, "error"), "message"));
+        json_decref(answer.body);
+        free(answer.probe);
+    }
+}
+
+TEST(filters_choose_endpoints)
+{
+    Answer answer = ask("GET", "/v1/endpoints", "warning", true);
+    assert_int_equal(json_array_size(json_object_get(answer.body, "endpoints")), 1);
+    json_decref(answer.body);
+    answer = ask("GET", "/v1/endpoints", "ok", true);
+    assert_int_equal(json_array_size(json_object_get(answer.body, "endpoints")), 0);
+    json_decref(answer.body);
+}
+
+/* The contract's words. */
+TEST(an_endpoint_has_every_member_of_the_contract)
+{
+    static const char *const members[] = { "name",          "host",       "port",          "engine",
+                                           "region",        "severity",   "configured_ca", "served_ca",
+                                           "rotation",      "not_before", "not_after",     "ca_not_after",
+                                           "next_probe_at", "addresses",  "findings" };
+    static const char *const of_rotation[] = { "class", "source", "half_life", "expected_by", "overdue_after" };
+    static const char *const of_address[] = { "address", "outcome",      "stage", "observed_at", "duration_ms",
+                                              "trusted", "name_matches", "tls",   "chain" };
+    static const char *const of_chain[] = { "role",       "subject",   "issuer", "serial",    "sha256",
+                                            "not_before", "not_after", "key",    "signature", "names" };
+    static const char *const of_finding[] = {
+        "id", "severity", "address", "since", "message", "remedy", "due"
+    };
+    Answer answer = ask("GET", "/v1/endpoints/orders", NULL, true);
+    const json_t *e = answer.body, *address = json_array_get(json_object_get(e, "addresses"), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+        assert_non_null(json_object_get(e, members[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(of_rotation); i++)
+        assert_non_null(json_object_get(json_object_get(e, "rotation"), of_rotation[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(of_address); i++)
+        assert_non_null(json_object_get(address, of_address[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(of_chain); i++)
+        assert_non_null(json_object_get(json_array_get(json_object_get(address, "chain"), 1), of_chain[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(of_finding); i++)
+        assert_non_null(json_object_get(json_array_get(json_object_get(e, "findings"), 0), of_finding[i]));
+    assert_string_equal(text(json_object_get(e, "rotation"), "half_life"), "2026-07-02T12:00:00Z");
+    assert_string_equal(text(e, "severity"), "warning");
+    json_decref(answer.body);
+}
+
+TEST(bytes_that_are_not_utf_8_do_not_break_the_answer)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    free(state->addresses[0].seen->chain.certificates[0]->subject);
+    state->addresses[0].seen->chain.certificates[0]->subject = xstrdup("CN=M\xfcnchen");
+    json_t *e = json_of_endpoint(state);
+    const json_t *chain = json_object_get(json_array_get(json_object_get(e, "addresses"), 0), "chain");
+    assert_string_equal(text(json_array_get(chain, 0), "subject"), "CN=M\xc3\xbcnchen");
+    json_decref(e);
+}
+
+TEST(a_scan_s_target_is_read)
+{
+    static const struct {
+        const char *text, *host;
+        int port;
+        const char *error;
+    } cases[] = {
+        { "postgres://db.example", "db.example", 5432, NULL },
+        { "mysql://db.example:3307", "db.example", 3307, NULL },
+        { "tls://[::1]:8443", "::1", 8443, NULL },
+        { "mariadb://10.0.0.1/?ca=rds-ca-rsa2048-g1&rotation=online", "10.0.0.1", 3306, NULL },
+        { "postgres://db?ca=x&maintenance_window=sun:05:00-sun:06:00&verify_name=v", "db", 5432, NULL },
+        { "db.example", NULL, 0, "db.example: expected ENGINE://HOST[:PORT]" },
+        { "postgress://db", NULL, 0,
+          "postgress://db: \"postgress\" is not an engine; did you mean \"postgres\"?" },
+        { "tls://db", NULL, 0, "tls://db: engine \"tls\" has no default port; expected tls://HOST:PORT" },
+        { "postgres://", NULL, 0, "postgres://: \"\" is no host name" },
+        { "postgres://db:99999", NULL, 0, "postgres://db:99999: \"99999\" is no port; expected 1 to 65535" },
+        { "postgres://db:1x", NULL, 0, "postgres://db:1x: \"1x\" is no port; expected 1 to 65535" },
+        { "postgres://db?rotaton=online", NULL, 0,
+          "postgres://db?rotaton=online: unknown key \"rotaton\"; did you mean \"rotation\"?" },
+        { "postgres://db?rotation=never", NULL, 0,
+          "postgres://db?rotation=never: rotation=\"never\": expected one of auto, online, restart, acm, "
+          "external" },
+        { "postgres://db?farewell=drop", NULL, 0,
+          "postgres://db?farewell=drop: farewell=\"drop\": expected refused or drop, for MySQL and MariaDB" },
+        { "postgres://[::1", NULL, 0, "postgres://[::1: expected [IPv6 ADDRESS]:PORT" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *error = NULL;
+        _cleanup_(endpoint_unrefp) Endpoint *endpoint = target_parse(cases[i].text, &error);
+        if (cases[i].error) {
+            assert_null(endpoint);
+            assert_string_equal(error, cases[i].error);
+            continue;
+        }
+        assert_null(error);
+        assert_string_equal(endpoint->host, cases[i].host);
+        assert_int_equal(endpoint->port, cases[i].port);
+    }
+}
+
+RUN_TESTS(cmocka_unit_test(each_path_answers_as_documented), cmocka_unit_test(filters_choose_endpoints),
+          cmocka_unit_test(an_endpoint_has_every_member_of_the_contract),
+          cmocka_unit_test(bytes_that_are_not_utf_8_do_not_break_the_answer),
+          cmocka_unit_test(a_scan_s_target_is_read));

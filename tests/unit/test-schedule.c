@@ -1,0 +1,85 @@
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "schedule/schedule.h"
+
+#define SEC     USEC_PER_SEC
+#define HOURLY  (3600 * SEC)
+#define NOW     (UINT64_C(1000000) * SEC)
+#define FETCHED ((Result) { 0 })
+
+TEST(the_next_turn_is_at_the_name_s_own_place_in_the_interval)
+{
+    uint64_t first = schedule_next("orders", HOURLY, FETCHED, NOW);
+    assert_true(first > NOW && first <= NOW + HOURLY);
+    assert_int_equal(schedule_next("orders", HOURLY, FETCHED, first), first + HOURLY);
+    assert_int_equal(schedule_next("orders", HOURLY, FETCHED, first - 1), first);
+    assert_int_equal(schedule_next("orders", HOURLY, FETCHED, first + 17 * SEC), first + HOURLY);
+}
+
+TEST(a_fleet_is_spread_evenly_over_the_interval)
+{
+    unsigned in_slice[10] = { 0 };
+    for (int i = 0; i < 10000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "orders-%d", i);
+        in_slice[(schedule_next(name, HOURLY, FETCHED, NOW) - NOW - 1) * 10 / HOURLY]++;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(in_slice); i++)
+        assert_in_range(in_slice[i], 850, 1150);
+}
+
+TEST(a_failure_is_tried_again_soon_and_then_less_soon)
+{
+    static const unsigned seconds[] = { 15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600 };
+    for (unsigned i = 0; i < ARRAY_SIZE(seconds); i++) {
+        uint64_t wait = schedule_next("orders", HOURLY, (Result) { .failures = i + 1 }, NOW) - NOW;
+        assert_in_range(wait, seconds[i] * SEC * 7 / 8 - 1, seconds[i] * SEC);
+    }
+    uint64_t wait = schedule_next("orders", 10 * SEC, (Result) { .failures = 1 }, NOW) - NOW;
+    assert_in_range(wait, 8 * SEC, 10 * SEC); /* never later than usual */
+}
+
+/* A server whose TLS is broken counts every probe: 100 of them block this host. */
+TEST(failures_that_are_counted_take_more_than_two_months_to_block_this_host)
+{
+    uint64_t now = NOW;
+    for (unsigned n = 1; n < 100; n++)
+        now = schedule_next("orders", HOURLY, (Result) { .failures = n, .counted = true }, now);
+    assert_true(now - NOW > 60 * 24 * HOURLY);
+    uint64_t third = schedule_next("orders", HOURLY, (Result) { .failures = 2, .counted = true }, NOW);
+    assert_true(third - NOW <= 30 * SEC); /* and yet it is known within a minute */
+}
+
+TEST(the_longest_due_goes_first_and_who_is_asked_before_all)
+{
+    Slot a = { .due_usec = 30 }, b = { .due_usec = 20 }, c = { .due_usec = 500 };
+    Slot *const slots[] = { &a, &b, &c };
+    uint64_t wake;
+    assert_ptr_equal(schedule_pick(slots, 3, 100, &wake), &b);
+    b.running = true;
+    assert_ptr_equal(schedule_pick(slots, 3, 100, &wake), &a);
+    c.asked = true;
+    assert_ptr_equal(schedule_pick(slots, 3, 100, &wake), &c);
+}
+
+TEST(nobody_is_due_and_the_alarm_is_set_for_the_first)
+{
+    Slot a = { .due_usec = 300 }, b = { .due_usec = 200 },
+         running = { .due_usec = 0, .running = true, .asked = true };
+    Slot *const slots[] = { &a, &b, &running };
+    uint64_t wake;
+    assert_null(schedule_pick(slots, 3, 100, &wake));
+    assert_int_equal(wake, 200);
+    assert_null(schedule_pick(slots, 0, 100, &wake));
+    assert_int_equal(wake, SCHEDULE_NEVER);
+}
+
+RUN_TESTS(cmocka_unit_test(the_next_turn_is_at_the_name_s_own_place_in_the_interval),
+          cmocka_unit_test(a_fleet_is_spread_evenly_over_the_interval),
+          cmocka_unit_test(a_failure_is_tried_again_soon_and_then_less_soon),
+          cmocka_unit_test(failures_that_are_counted_take_more_than_two_months_to_block_this_host),
+          cmocka_unit_test(the_longest_due_goes_first_and_who_is_asked_before_all),
+          cmocka_unit_test(nobody_is_due_and_the_alarm_is_set_for_the_first));

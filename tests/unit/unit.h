@@ -1,0 +1,31 @@
+#pragma once
+
+/* cmocka, and what the unit tests share. A test is named by the sentence that it proves. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/instant.h"
+
+#define TEST(name) static void name(void **cmocka_state _unused_)
+
+#define RUN_TESTS(...)                                     \
+    int main(void)                                         \
+    {                                                      \
+        const struct CMUnitTest tests[] = { __VA_ARGS__ }; \
+        return cmocka_run_group_tests(tests, NULL, NULL);  \
+    }                                                      \
+    struct run_tests_wants_a_semicolon
+
+/* "2026-11-20T21:59:00Z" to an instant. */
+int64_t at(const char *text);
+
+/* A file of tests/data; the caller's. */
+char *data_path(const char *name);
