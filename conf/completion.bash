@@ -1,0 +1,48 @@
+# Completion of dbcertctl and dbcertd for bash.
+
+_dbcertctl()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        status | show | findings | probe | scan) command=${COMP_WORDS[i]} ;;
+        esac
+    done
+    case $before in
+    --socket | --file | --ca-file)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return ;;
+    --expect-ca)
+        mapfile -t COMPREPLY < <(compgen -W "rds-ca-rsa2048-g1 rds-ca-rsa4096-g1 rds-ca-ecc384-g1" -- "$word")
+        return ;;
+    --timeout | --concurrency)
+        return ;;
+    esac
+    case $word in
+    -*)
+        mapfile -t COMPREPLY < <(compgen -W "--socket --json --file --ca-file --expect-ca --timeout --concurrency --version --help" -- "$word")
+        return ;;
+    esac
+    case $command in
+    "")
+        mapfile -t COMPREPLY < <(compgen -W "status show findings probe scan" -- "$word") ;;
+    show | probe)
+        mapfile -t COMPREPLY < <(compgen -W "$(dbcertctl status 2>/dev/null | sed -n '1!{/^$/q;s/ .*//p}')" -- "$word") ;;
+    scan)
+        compopt -o nospace
+        mapfile -t COMPREPLY < <(compgen -W "postgres:// aurora-postgresql:// mysql:// aurora-mysql:// mariadb:// tls://" -- "$word") ;;
+    esac
+}
+
+_dbcertd()
+{
+    local word=${COMP_WORDS[COMP_CWORD]}
+    if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --config ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    else
+        mapfile -t COMPREPLY < <(compgen -W "--config --check-config --list-keys --version --help" -- "$word")
+    fi
+}
+
+complete -F _dbcertctl dbcertctl
+complete -F _dbcertd dbcertd
