@@ -148,6 +148,23 @@ def openssl_facts(path):
     }
 
 
+def entry(name, engine, port, **keys):
+    """One endpoint of a configuration: in the shape of RDS's names, but on loopback. None leaves a key out."""
+    keys = {"host": host(name), "addresses": ["127.0.0.1"], "ca": "rds-ca-rsa2048-g1", **keys}
+    text = "".join(f" {key} = {json.dumps(value)};" for key, value in keys.items() if value is not None)
+    return f'{{ name = "{name}"; engine = "{engine}"; port = {port};{text} }}'
+
+
+def config(bundle, entries, more=""):
+    lines = ",\n  ".join(entries)
+    return (f'trust = {{ bundles = [ "{bundle}" ]; }};\nalerts = {{ unreachable_after = 1; }};\n{more}\n'
+            f"endpoints = (\n  {lines}\n);\n")
+
+
+def findings(endpoint):
+    return [(f["id"], f["severity"]) for f in endpoint["findings"]]
+
+
 def as_user(name):
     """The words before a command that make it run as that user; none where we are not root."""
     if os.geteuid() != 0:

@@ -1,0 +1,237 @@
+"""Servers that misbehave: each probe ends at its deadline or limit with the right outcome, and delays nobody."""
+
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+
+from lab import Dbcertd, Postgres, ago, config, entry, findings, host
+
+TIMEOUT = 2
+
+GREETING = (b"\x4a\0\0\0\x0a5.5.5-10.11.6-MariaDB\0\x07\0\0\0abcdefgh\0\xfe\xff\x21\x02\0\xff\x81\x15" + bytes(10) +
+            b"ijklmnopqrst\0mysql_n")
+
+
+class Server:
+    """Accepts connections on loopback and hands each to a function, in a thread of its own."""
+
+    def __init__(self, serve):
+        self.serve, self.seen = serve, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.handle, args=(connection,), daemon=True).start()
+
+    def handle(self, connection):
+        connection.settimeout(20)
+        self.seen.append(connection)
+        try:
+            self.serve(connection)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+
+def record(content, kind=22):
+    """TLS 1.2 records of at most 16 KB."""
+    out = b""
+    for i in range(0, len(content), 16384):
+        piece = content[i:i + 16384]
+        out += bytes([kind]) + b"\x03\x03" + len(piece).to_bytes(2, "big") + piece
+    return out
+
+
+def handshake(kind, body):
+    return bytes([kind]) + len(body).to_bytes(3, "big") + body
+
+
+SERVER_HELLO = record(handshake(2, b"\x03\x03" + bytes(32) + b"\0\xc0\x2f\0\0\x05\xff\x01\0\x01\0"))
+
+
+def silent(c):
+    c.recv(1 << 16)
+    time.sleep(15)
+
+
+def slow(data):
+    def serve(c):
+        c.recv(1 << 16)
+        for byte in data:
+            c.sendall(bytes([byte]))
+            time.sleep(1)
+    return serve
+
+
+def says(data, after=True):
+    def serve(c):
+        if after:
+            c.recv(1 << 16)
+        c.sendall(data)
+        time.sleep(0.2)
+        c.shutdown(socket.SHUT_WR)
+        time.sleep(0.5)
+    return serve
+
+
+def closes_at_once(c):
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+def postgres_then(serve):
+    def whole(c):
+        c.recv(8)
+        c.sendall(b"S")
+        serve(c)
+    return whole
+
+
+def mysql_then(serve):
+    def whole(c):
+        c.sendall(GREETING)
+        c.recv(36)
+        serve(c)
+    return whole
+
+
+def big_chain(c):
+    """A server certificate of 4 MB: no handshake message is that long."""
+    c.recv(1 << 16)
+    c.sendall(SERVER_HELLO)
+    size = 4 << 20
+    certificate = size.to_bytes(3, "big") + bytes(size)
+    c.sendall(record(handshake(11, len(certificate).to_bytes(3, "big") + certificate)))
+    time.sleep(10)
+
+
+def many_certificates(c):
+    """4 MB of small certificates over as many records."""
+    c.recv(1 << 16)
+    c.sendall(SERVER_HELLO)
+    one = (1000).to_bytes(3, "big") + bytes(1000)
+    c.sendall(record(handshake(11, (len(one) * 4000).to_bytes(3, "big") + one * 4000)))
+    time.sleep(10)
+
+
+MISDEEDS = {
+    # name: engine, server, outcome, stage, whether it takes the whole timeout
+    "silent-postgres": ("postgres", silent, "unreachable", "preamble", True),
+    "silent-mysql": ("mysql", lambda c: time.sleep(15), "unreachable", "preamble", True),
+    "silent-tls": ("tls", silent, "handshake-failed", "handshake", True),
+    "silent-after-s": ("postgres", postgres_then(silent), "handshake-failed", "handshake", True),
+    "silent-after-greeting": ("mysql", mysql_then(silent), "handshake-failed", "handshake", True),
+    "slow-greeting": ("mysql", lambda c: slow(GREETING)(c) if c.sendall(GREETING[:1]) is None else None, "unreachable",
+                      "preamble", True),
+    "slow-error": ("postgres", slow(b"E\0\0\0\x40SFATAL\0"), "unreachable", "preamble", True),
+    "slow-tls": ("tls", slow(SERVER_HELLO), "handshake-failed", "handshake", True),
+    "closing-at-once": ("postgres", closes_at_once, "unreachable", "preamble", False),
+    "closing-before-answer": ("postgres", says(b""), "unreachable", "preamble", False),
+    "closing-in-greeting": ("mysql", says(GREETING[:20], after=False), "unreachable", "preamble", False),
+    "closing-after-s": ("postgres", says(b"S"), "handshake-failed", "handshake", False),
+    "closing-after-hello": ("tls", says(SERVER_HELLO), "handshake-failed", "handshake", False),
+    "garbage-postgres": ("postgres", says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "handshake-failed", "preamble", False),
+    "garbage-mysql": ("mysql", says(b"SSH-2.0-OpenSSH_9.2p1\r\n", after=False), "handshake-failed", "preamble", False),
+    "garbage-tls": ("tls", says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "handshake-failed", "handshake", False),
+    "plaintext-after-s": ("postgres", says(b"Sxxxxxxxxxxxxxxxx"), "handshake-failed", "handshake", False),
+    "full-mysql": ("mysql", says(b"\x1d\0\0\0\xff\x10\x04#08004Too many connections", after=False), "unreachable", "preamble", False),
+    "big-chain": ("tls", big_chain, "handshake-failed", "handshake", False),
+    "many-certificates": ("tls", many_certificates, "handshake-failed", "handshake", False),
+}
+
+
+@pytest.fixture(scope="module")
+def round_of_all(lab, binaries):
+    """All of them in one daemon, beside one good server, in one round."""
+    chain = lab.pki.server("good", host("good"), ago(30), ago(30 - 365))
+    good = Postgres(lab, "good", chain[0])
+    servers = {name: Server(serve) for name, (_, serve, *_) in MISDEEDS.items()}
+    entries = [entry(name, MISDEEDS[name][0], server.port) for name, server in servers.items()]
+    entries.append(entry("good", "postgres", good.port))
+    daemon = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), entries, f'timeout = "{TIMEOUT}s"; interval = "10m";'))
+    started = time.monotonic()
+    first = None
+    while time.monotonic() < started + TIMEOUT and not first:
+        endpoint = daemon.endpoint("good")
+        first = time.monotonic() - started if endpoint["addresses"] else None
+    yield daemon.settle(), first, daemon
+    for server in servers.values():
+        server.listener.close()
+
+
+@pytest.mark.parametrize("name", MISDEEDS)
+def test_a_misdeed_has_its_outcome_in_time(round_of_all, name):
+    _, _, outcome, stage, whole_timeout = MISDEEDS[name]
+    address = round_of_all[0][name]["addresses"][0]
+    assert (address["outcome"], address["stage"]) == (outcome, stage), address["detail"]
+    assert address["detail"]
+    assert findings(round_of_all[0][name]) == [(outcome, "unknown")]
+    if whole_timeout:
+        assert TIMEOUT * 1000 - 50 <= address["duration_ms"] < TIMEOUT * 1000 + 600
+    else:
+        assert address["duration_ms"] < TIMEOUT * 1000 - 300
+
+
+def test_nobody_else_is_delayed(round_of_all):
+    endpoints, first, _ = round_of_all
+    assert endpoints["good"]["severity"] == "ok"
+    assert first and first < 1
+
+
+def test_a_server_that_wants_our_certificate_gets_none_and_still_shows_its_own(scratch, binaries):
+    """TLS 1.2 and 1.3; the server may hang up on us for it, and the certificate is kept all the same."""
+    chain, _ = scratch.pki.server("picky", host("picky"), ago(30), ago(30 - 365))
+
+    def picky(version, required):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, scratch.pki.server_key)
+        context.load_verify_locations(scratch.pki.authority()[0])
+        context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
+        context.minimum_version = context.maximum_version = version
+
+        def serve(c):
+            with context.wrap_socket(c, server_side=True) as s:
+                s.recv(1)
+        return Server(serve)
+
+    servers = {(version, required): picky(version, required)
+               for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3) for required in (False, True)}
+    entries = [entry(f"picky-{i}", "tls", server.port, host=host("picky")) for i, server in enumerate(servers.values())]
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), entries))
+    endpoints = daemon.settle()
+    for (version, required), endpoint in zip(servers, (endpoints[f"picky-{i}"] for i in range(len(servers)))):
+        address = endpoint["addresses"][0]
+        assert address["chain"][0]["names"] == [host("picky")], (version, required, address)
+        assert address["trusted"] is True
+        if not required:
+            assert address["outcome"] == "fetched"
+
+
+def test_a_weak_certificate_is_shown_and_not_trusted(scratch, binaries):
+    """RSA with 1024 bits and SHA-1, as RDS made them in 2010: the handshake completes, the verdict is apart."""
+    import subprocess
+    key, pem = scratch.pki.path("weak.key"), scratch.pki.path("weak.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:1024", "-sha1", "-nodes", "-keyout", key, "-out", pem, "-days",
+                    "100", "-subj", "/CN=aws.amazon.com%2Frds"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.load_cert_chain(pem, key)
+
+    def serve(c):
+        with context.wrap_socket(c, server_side=True) as s:
+            s.recv(1)
+
+    server = Server(serve)
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("weak", "tls", server.port)]))
+    address = daemon.settle()["weak"]["addresses"][0]
+    assert address["outcome"] == "fetched", address["detail"]
+    assert address["chain"][0]["key"] == "RSA 1024" and address["chain"][0]["signature"] == "RSA-SHA1"
