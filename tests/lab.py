@@ -253,7 +253,7 @@ class Mariadb(Process):
         # Debian's own defaults are left out: the server is to be as MariaDB makes it.
         options = {"datadir": self.directory, "bind-address": address, "port": self.port, "socket": self.socket,
                    "pid-file": self.directory + "/pid", "performance-schema": "ON",
-                   "innodb-buffer-pool-size": "16M", "innodb-flush-log-at-trx-commit": "0", "log-warnings": "2"}
+                   "innodb-buffer-pool-size": "16M", "innodb-flush-log-at-trx-commit": "0"}
         if tls:
             options.update({"ssl-cert": self.directory + "/server.pem", "ssl-key": self.directory + "/server.key"})
         options.update(dict(settings))

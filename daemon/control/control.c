@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "control/route.h"
 
+#define TIMER_ACCURACY_USEC (1 * USEC_PER_MSEC)
+
 #define LISTENERS_MAX 8 /* ListenStream= lines in the socket unit */
 
 typedef struct Listener {
@@ -207,11 +209,26 @@ static void on_completed(void *userdata _unused_, struct MHD_Connection *connect
     *state = NULL;
 }
 
+/* Asking also makes MHD forget the clients that have been hung up on. */
+static unsigned n_clients(const Listener *listener)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info ? info->num_connections : 0;
+}
+
+/*
+ * At the limit of clients MHD lets go of its listening socket, and takes it back only at the beginning of a later run:
+ * so once more when clients have left, or nobody would be let in again.
+ */
 static void run(Listener *listener)
 {
     MHD_UNSIGNED_LONG_LONG wait_msec;
-    if (MHD_run(listener->daemon) != MHD_YES)
-        log_debug("control: MHD_run failed, ignoring");
+    unsigned before;
+    do {
+        before = n_clients(listener);
+        if (MHD_run(listener->daemon) != MHD_YES)
+            log_debug("control: MHD_run failed, ignoring");
+    } while (n_clients(listener) < before);
     if (MHD_get_timeout(listener->daemon, &wait_msec) != MHD_YES) {
         (void)sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
         return;
@@ -260,7 +277,7 @@ static int listener_start(Listener *listener, int fd)
     int r = sd_event_add_io(event, &listener->io, info->epoll_fd, EPOLLIN, on_io, listener);
     if (r < 0)
         return r;
-    r = sd_event_add_time(event, &listener->timer, CLOCK_BOOTTIME, 0, 0, on_timer, listener);
+    r = sd_event_add_time(event, &listener->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, listener);
     return r < 0 ? r : 0;
 }
 

@@ -16,7 +16,7 @@
 #include "manager/turn.h"
 #include "sink/journal.h"
 
-#define TIMER_ACCURACY_USEC (50 * USEC_PER_MSEC)
+#define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
 
 #define DEFAULT_RUNTIME_DIRECTORY "/run/dbcertd"
 

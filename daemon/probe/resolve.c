@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
+#define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
+
 /* Two tries of two seconds to each name server: within the default deadline of a probe. */
 #define QUERY_TIMEOUT_MS 2000
 #define QUERY_TRIES      2
@@ -191,7 +193,7 @@ int resolve_new(Resolve **ret, sd_event *event, const char *host, uint16_t port,
     int r = sd_event_add_defer(event, &resolve->start, on_start, resolve);
     if (r < 0)
         return r;
-    r = sd_event_add_time(event, &resolve->timer, CLOCK_BOOTTIME, 0, 0, on_timer, resolve);
+    r = sd_event_add_time(event, &resolve->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, resolve);
     if (r < 0)
         return r;
     r = sd_event_source_set_enabled(resolve->timer, SD_EVENT_OFF);

@@ -1,0 +1,351 @@
+"""The status socket, the command line, reload and stop."""
+
+import json
+import os
+import pty
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+from lab import Dbcertd, Postgres, ago, config, entry, findings, free_port, host, run, wait_until
+
+
+@pytest.fixture(scope="module")
+def daemon(lab, binaries):
+    chain = lab.pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0]
+    stalled = lab.pki.server("stalled", host("stalled"), ago(230), ago(230 - 365))[0]
+    made = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), [
+        entry("orders", "postgres", Postgres(lab, "orders", chain).port),
+        entry("stalled", "postgres", Postgres(lab, "stalled", stalled).port),
+        entry("refusing", "mysql", free_port())]))
+    made.settle()
+    return made
+
+
+def ask(daemon, raw, seconds=5):
+    """What comes back for raw bytes, until the daemon hangs up or time is over."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(seconds)
+        s.connect(daemon.socket)
+        s.sendall(raw)
+        out = b""
+        try:
+            while piece := s.recv(65536):
+                out += piece
+        except (TimeoutError, ConnectionResetError):
+            pass
+        return out
+
+
+def test_the_socket_is_for_owner_and_group(daemon):
+    assert os.stat(daemon.socket).st_mode & 0o777 == 0o660
+
+
+def test_status_counts_the_severities(daemon):
+    status = daemon.get("/v1/status")
+    assert status["endpoints"] == 3
+    assert {k: v for k, v in status["severities"].items() if v} == {"ok": 1, "warning": 1, "unknown": 1}
+    assert daemon.get("/healthz") == {"status": "ok"}
+
+
+def test_filters_and_findings(daemon):
+    assert [e["name"] for e in daemon.get("/v1/endpoints?severity=warning")["endpoints"]] == ["stalled"]
+    assert [e["name"] for e in daemon.get("/v1/endpoints?engine=mysql")["endpoints"]] == ["refusing"]
+    assert len(daemon.get("/v1/endpoints?region=us-east-1")["endpoints"]) == 3
+    assert {(f["endpoint"], f["id"]) for f in daemon.get("/v1/findings")["findings"]} == {
+        ("stalled", "rotation-overdue"), ("refusing", "unreachable")}
+
+
+def test_errors_are_json_with_the_right_status(daemon):
+    for path, method, status in (("/v1/endpoints/nobody", "GET", 404), ("/nothing", "GET", 404), ("/v1/status", "POST", 405),
+                                 ("/v1/endpoints?severity=bad", "GET", 400), ("/v1/endpoints/nobody/probe", "POST", 404)):
+        out = run("curl", "-sS", "-w", "\n%{http_code}", "-X", method, "--unix-socket", daemon.socket, "http://localhost" + path)
+        body, code = out.rsplit("\n", 1)
+        assert int(code) == status
+        assert json.loads(body)["error"]["message"]
+
+
+def test_a_probe_that_is_asked_for_is_answered_with_its_result(daemon):
+    before = daemon.endpoint("orders")["addresses"][0]["observed_at"]
+    time.sleep(1.1)
+    assert daemon.probe("orders")["addresses"][0]["observed_at"] > before
+    done = daemon.ctl("probe", "orders")
+    assert done.returncode == 0 and "orders  ok" in done.stdout
+    assert daemon.ctl("probe", "refusing").returncode == 1
+    assert json.loads(daemon.ctl("--json", "probe", "orders").stdout)["name"] == "orders"
+
+
+def test_many_ask_for_a_probe_at_once_and_all_are_answered(daemon):
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(daemon.probe("orders")["name"])) for _ in range(40)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert answers == ["orders"] * 40
+
+
+def test_nonsense_is_refused_and_the_daemon_goes_on(daemon):
+    assert b" 200 " not in ask(daemon, b"\x16\x03\x01\x02\0garbage\r\n\r\n")
+    assert b"HTTP/1.1 4" in ask(daemon, b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\n\r\n")
+    assert b"HTTP/1.1 413" in ask(daemon, b"POST /v1/endpoints/orders/probe HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n")
+    endless = b"POST /v1/endpoints/orders/probe HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n"
+    assert b" 200 " not in ask(daemon, endless + (b"1000\r\n" + b"x" * 4096 + b"\r\n") * 16)
+    assert daemon.get("/healthz") == {"status": "ok"}
+
+
+def test_idle_clients_keep_nobody_out_for_long(daemon):
+    """64 clients that say nothing fill the table; they are dropped after 30 seconds and the next one is served."""
+    idle = []
+    for _ in range(70):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(daemon.socket)
+        idle.append(s)
+    started = time.monotonic()
+    assert daemon.get("/healthz") == {"status": "ok"}
+    assert time.monotonic() - started < 40
+    [s.close() for s in idle]
+    assert daemon.get("/healthz") == {"status": "ok"}
+
+
+def test_a_big_load_of_requests_is_served(daemon):
+    def many():
+        run("curl", "-sS", "--unix-socket", daemon.socket, "http://localhost/v1/endpoints/orders?[1-250]", "-o", "/dev/null")
+    threads = [threading.Thread(target=many) for _ in range(8)]
+    started = time.monotonic()
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert time.monotonic() - started < 20
+
+
+def test_ctl_says_what_is_wrong(daemon, binaries):
+    def ctl(*words, **env):
+        done = subprocess.run([os.path.join(binaries, "dbcertctl"), *words], capture_output=True, text=True,
+                              env=dict(os.environ, **env))
+        return done.returncode, done.stderr
+    assert ctl("stauts") == (2, 'dbcertctl: unknown command "stauts"; did you mean "status"?\n')
+    assert ctl()[0] == 2 and ctl("show")[0] == 2 and ctl("status", "x")[0] == 2 and ctl("--bad")[0] == 2
+    assert ctl("status", "--file", "x")[0] == 2
+    assert ctl("--socket", "/nonexistent", "status") == (
+        1, "dbcertctl: /nonexistent: there is no such socket; is dbcertd running? (systemctl status dbcertd.socket)\n")
+    assert ctl("status", DBCERTD_SOCKET="/nonexistent")[0] == 1
+    assert ctl("--socket", daemon.socket, "show", "nobody") == (1, 'dbcertctl: no endpoint is named "nobody"\n')
+    assert ctl("--socket", daemon.socket, "show", "a/b") == (1, 'dbcertctl: no endpoint is named "a/b"\n')
+    assert ctl("--help") == (0, "") and ctl("--version") == (0, "")
+
+
+def test_output_that_cannot_be_written_is_an_error(daemon):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([os.path.join(daemon.binaries, "dbcertctl"), "--socket", daemon.socket, "status"], stdout=full,
+                              stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "cannot write" in done.stderr
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+def test_colours_are_for_terminals_without_no_color(daemon, no_color):
+    master, slave = pty.openpty()
+    env = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+    if no_color:
+        env["NO_COLOR"] = "1"
+    subprocess.run([os.path.join(daemon.binaries, "dbcertctl"), "--socket", daemon.socket, "status"], stdout=slave, env=env, check=True)
+    os.close(slave)
+    out = os.read(master, 65536).decode()
+    os.close(master)
+    assert ("\033[33mwarning\033[0m rotation-overdue" in out) == (not no_color)
+    assert ("\033" in out) == (not no_color)
+
+
+def test_a_reload_is_all_or_nothing(scratch, binaries):
+    chain = scratch.pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0]
+    port = Postgres(scratch, "orders", chain).port
+    bundle = scratch.pki.bundle("rsa2048")
+    orders = entry("orders", "postgres", port)
+    daemon = Dbcertd(scratch, binaries, config(bundle, [orders]))
+    seen = daemon.settle()["orders"]["addresses"][0]["chain"]
+
+    daemon.write('interval = "soon";\n' + config(bundle, [entry("other", "postgress", port)]))
+    daemon.reload()
+    assert [e["name"] for e in daemon.get("/v1/endpoints")["endpoints"]] == ["orders"]
+    error = daemon.get("/v1/status")["reload_error"]
+    assert ":2: interval: \"soon\": expected a duration" in error and 'did you mean "postgres"?' in error
+    assert "The latest reload failed" in daemon.ctl("status").stdout
+    assert daemon.get("/v1/endpoints/orders")["addresses"][0]["chain"] == seen
+
+    daemon.write(config(bundle, [entry("other", "postgres", free_port()), orders]))
+    daemon.reload()
+    assert daemon.get("/v1/status")["reload_error"] is None
+    assert [e["name"] for e in daemon.get("/v1/endpoints")["endpoints"]] == ["other", "orders"]
+    assert daemon.get("/v1/endpoints/orders")["addresses"][0]["chain"] == seen  # not forgotten
+    wait_until("the new one is found", lambda: findings(daemon.endpoint("other")) == [("unreachable", "unknown")])
+
+    daemon.write(config(bundle, [orders]))
+    daemon.reload()
+    assert [e["name"] for e in daemon.get("/v1/endpoints")["endpoints"]] == ["orders"]
+    assert "other (127.0.0.1): unreachable resolved after" in daemon.output()
+
+
+def test_a_reload_takes_another_bundle_without_a_probe(scratch, binaries):
+    chain = scratch.pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0]
+    server = Postgres(scratch, "orders", chain)
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("ecc384"), [entry("orders", "postgres", server.port)]))
+    assert findings(daemon.settle()["orders"]) == [("chain-untrusted", "warning")]
+    server.stop()
+    daemon.write(config(scratch.pki.bundle("rsa2048"), [entry("orders", "postgres", server.port)]))
+    daemon.reload()
+    wait_until("the trusted chain", lambda: findings(daemon.endpoint("orders")) == [("unreachable", "unknown")])
+    assert daemon.endpoint("orders")["addresses"][0]["trusted"] is True
+
+
+def test_check_config_lists_every_error_and_exits_with_78(scratch, binaries):
+    path = os.path.join(scratch.directory, "c.conf")
+
+    def check(text):
+        with open(path, "w") as f:
+            f.write(text)
+        done = subprocess.run([os.path.join(binaries, "dbcertd"), "--check-config", "--config", path], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+    code, out = check('interval = 1;\ntimeuot = "1s";\nendpoints = ( { name = "a"; } );\n')
+    assert code == 78 and len(out.splitlines()) == 4 and f'{path}:2: timeuot: unknown key; did you mean "timeout"?' in out
+    code, out = check(config(scratch.pki.bundle("rsa2048"), [entry("a", "postgres", 1, ca="rds-ca-rsa2048-g2x")]))
+    assert code == 0 and 'did you mean "rds-ca-rsa2048-g1"?' in out and "1 endpoints, 1 trusted certificates, no errors" in out
+    code, out = check('trust = { bundles = [ "%s" ]; };' % path)
+    assert code == 78 and "no certificate in it" in out
+    os.mkdir(os.path.join(scratch.directory, "dbcertd.d"))
+    with open(os.path.join(scratch.directory, "dbcertd.d", "10-x.conf"), "w") as f:
+        f.write("concurrency = 0;")
+    code, out = check("")
+    assert code == 78 and "dbcertd.d/10-x.conf:1: concurrency: 0: expected" in out
+    missing = subprocess.run([os.path.join(binaries, "dbcertd"), "--config", "/nonexistent"], capture_output=True, text=True)
+    assert missing.returncode == 78 and "/nonexistent: cannot read: No such file" in missing.stderr
+    assert subprocess.run([os.path.join(binaries, "dbcertd"), "--confg"], capture_output=True).returncode == 2
+
+
+def test_a_second_daemon_leaves_the_first_one_s_socket_alone(daemon, binaries):
+    done = subprocess.run([os.path.join(binaries, "dbcertd"), "--config", daemon.config], capture_output=True, text=True)
+    assert done.returncode == 1 and "another dbcertd answers there" in done.stderr
+    assert daemon.get("/healthz") == {"status": "ok"}
+
+
+def test_a_missing_credential_is_an_error_of_the_configuration(scratch, binaries):
+    text = config(scratch.pki.bundle("rsa2048"), [entry("a", "mysql", 1, farewell="login", user="u", password_credential="c")])
+    daemon = Dbcertd(scratch, binaries, text, env={"CREDENTIALS_DIRECTORY": scratch.directory}, wait=False)
+    assert daemon.process.wait(10) == 78
+    assert "expected LoadCredential=c:/path/to/file in dbcertd.service" in daemon.output()
+
+
+def passed_sockets(scratch, binaries, text):
+    """A daemon with a Unix and a TCP socket passed by systemd-socket-activate."""
+    path, port = os.path.join(scratch.directory, "passed.sock"), free_port()
+    prefix = ["systemd-socket-activate", "-l", path, "-l", f"127.0.0.1:{port}"]
+    daemon = Dbcertd(scratch, binaries, text, prefix=prefix, wait=False)
+    daemon.socket = path
+    wait_until("the socket", lambda: os.path.exists(path))
+    return daemon, port
+
+
+def test_passed_sockets_are_served_and_tcp_may_only_look(scratch, binaries):
+    text = config(scratch.pki.bundle("rsa2048"), [entry("refusing", "postgres", free_port())])
+    daemon, port = passed_sockets(scratch, binaries, text)
+    assert daemon.get("/healthz") == {"status": "ok"}
+    assert json.loads(run("curl", "-sS", f"http://127.0.0.1:{port}/v1/status"))["endpoints"] == 1
+    out = run("curl", "-sS", "-w", "%{http_code}", "-X", "POST", f"http://127.0.0.1:{port}/v1/endpoints/refusing/probe")
+    assert out.endswith("403")
+    assert daemon.probe("refusing")["name"] == "refusing"
+
+
+def test_a_stop_lets_a_probe_take_its_leave(scratch, binaries):
+    """A slow MySQL: SIGTERM comes while it thinks about the login, and still it is left as it should be."""
+    chain = scratch.pki.server("slow", host("slow"), ago(30), ago(30 - 365))[0]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, scratch.pki.server_key)
+    seen = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        connection, _ = listener.accept()
+        greeting = (b"\x0a5.5.5-10.11.6-MariaDB\0\x07\0\0\0abcdefgh\0\xfe\xff\x21\x02\0\xff\x81\x15" + bytes(10) +
+                    b"ijklmnopqrst\0mysql_native_password\0")
+        connection.sendall(len(greeting).to_bytes(3, "little") + b"\0" + greeting)
+        connection.recv(36)
+        with context.wrap_socket(connection, server_side=True) as tls:
+            seen.append(tls.recv(4096))
+            time.sleep(1.5)
+            tls.sendall(b"\x12\0\0\x03\xff\x15\x04#28000denied\0\0\0")
+            seen.append(tls.recv(4096))  # b"": close_notify, and no reset
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("slow", "mysql", listener.getsockname()[1])]))
+    wait_until("the login", lambda: seen)
+    assert daemon.get("/v1/status")["probing"] == 1
+    assert daemon.stop() == 0
+    thread.join(5)
+    assert b"dbcertd-nobody\0" in seen[0] and seen[1] == b""
+    assert "stopping; 1 probes are let end first" in daemon.output()
+
+
+def test_a_second_signal_stops_at_once(scratch, binaries):
+    listener = socket.create_server(("127.0.0.1", 0))
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"),
+                                               [entry("silent", "mysql", listener.getsockname()[1])], 'timeout = "60s";'))
+    wait_until("the probe", lambda: daemon.get("/v1/status")["probing"] == 1)
+    daemon.process.send_signal(signal.SIGTERM)
+    wait_until("the first signal", lambda: "stopping" in daemon.output())
+    started = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - started < 2
+
+
+def test_an_endpoint_that_is_removed_in_the_middle_of_a_probe_is_no_trouble(scratch, binaries):
+    listener = socket.create_server(("127.0.0.1", 0))
+    text = config(scratch.pki.bundle("rsa2048"), [entry("silent", "mysql", listener.getsockname()[1])], 'timeout = "2s";')
+    daemon = Dbcertd(scratch, binaries, text)
+    wait_until("the probe", lambda: daemon.get("/v1/status")["probing"] == 1)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(daemon.probe("silent")))
+    thread.start()
+    time.sleep(0.3)
+    daemon.write(config(scratch.pki.bundle("rsa2048"), []))
+    daemon.reload()
+    thread.join(10)
+    assert answers[0]["error"]["code"] == "not-found"
+    wait_until("its end", lambda: daemon.get("/v1/status")["probing"] == 0)
+    assert "silent" not in daemon.output().split("reloaded")[1]
+    assert daemon.stop() == 0
+
+
+def test_concurrency_is_a_limit_and_everybody_has_a_turn(scratch, binaries):
+    peak, now, lock = [0], [0], threading.Lock()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+
+    def handle(c):
+        with lock:
+            now[0] += 1
+            peak[0] = max(peak[0], now[0])
+        time.sleep(0.1)
+        with lock:
+            now[0] -= 1
+        c.close()
+
+    def accept():
+        while True:
+            threading.Thread(target=handle, args=(listener.accept()[0],), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+    entries = [entry(f"e{i}", "postgres", listener.getsockname()[1]) for i in range(60)]
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), entries, 'concurrency = 7;'))
+    endpoints = daemon.settle()
+    assert all(findings(e) == [("unreachable", "unknown")] for e in endpoints.values())
+    assert 2 <= peak[0] <= 7
+
+
+def test_files_are_not_leaked_over_many_probes(daemon):
+    def open_files():
+        return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+    daemon.probe("orders")
+    before = open_files()
+    for _ in range(50):
+        daemon.probe("orders")
+        daemon.probe("refusing")
+    assert open_files() <= before + 1
