@@ -1,0 +1,128 @@
+"""A real journald of our own: every alert is read back with its fields, and explained by its catalog entry."""
+
+import json
+import os
+import time
+
+import pytest
+
+from lab import DAY, Dbcertd, Postgres, Process, ago, config, entry, findings, free_port, host, openssl_facts, run, wait_until
+
+SOURCE = os.path.join(os.path.dirname(__file__), "../..")
+CATALOG = os.path.join(SOURCE, "systemd/dbcertd.catalog")
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
+
+JOURNALD = """
+set -e
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/systemd/journal /run/log/journal /run/conf
+cat >/run/conf/journald.conf <<END
+[Journal]
+Storage=volatile
+ForwardToSyslog=no
+ReadKMsg=no
+Audit=no
+RateLimitIntervalSec=0
+RuntimeMaxUse=64M
+END
+mount --bind /run/conf/journald.conf /etc/systemd/journald.conf
+mount -t tmpfs tmpfs /usr/local/lib
+mkdir -p /usr/local/lib/systemd/catalog
+cp "$1" /usr/local/lib/systemd/catalog/dbcertd.catalog
+mount -t tmpfs tmpfs /var/lib/systemd/catalog
+journalctl --update-catalog
+exec /lib/systemd/systemd-journald
+"""
+
+
+@pytest.fixture(scope="module")
+def journald(lab):
+    """Words that run a command where /run is the private one, with the journald in it."""
+    process = Process(["unshare", "--mount", "--propagation", "private", "sh", "-c", JOURNALD, "-", CATALOG],
+                      os.path.join(lab.directory, "journald.log"))
+    lab.push(process)
+    inside = ["nsenter", f"--mount=/proc/{process.process.pid}/ns/mnt"]
+    wait_until("journald: " + process.log, lambda: run(*inside, "sh", "-c", "test -S /run/systemd/journal/socket && echo yes", check=False))
+    return inside
+
+
+def entries(journald, *matches):
+    run(*journald, "journalctl", "--sync", check=False)
+    out = run(*journald, "journalctl", "-q", "-o", "json", "-t", "dbcertd", *matches)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def story(lab, binaries, journald):
+    """A certificate that comes within 7 days of its end while it is watched, and is then replaced."""
+    end = int(time.time()) + 7 * DAY + 5
+    ending = lab.pki.server("ending", host("orders"), end - 365 * DAY, end)
+    fresh = lab.pki.server("fresh", host("orders"), ago(0.1), ago(0.1 - 365))
+    server = Postgres(lab, "orders", ending[0])
+    daemon = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), [
+        entry("orders", "postgres", server.port, maintenance_window="sun:05:00-sun:06:00"),
+        entry("refusing", "mysql", free_port())]), prefix=journald)
+    assert findings(daemon.settle()["orders"]) == [("rotation-overdue", "critical"), ("certificate-expiring", "warning")]
+    for _ in range(3):
+        daemon.probe("orders")  # nothing new: nothing may be said
+    wait_until("the escalation", lambda: ("certificate-expiring", "critical") in findings(daemon.endpoint("orders")))
+    server.serve(fresh[0])
+    server.reload()
+    assert findings(daemon.probe("orders")) == []
+    return ending[1], fresh[1], daemon
+
+
+def test_each_transition_is_one_entry_in_order(story, journald):
+    said = [(e["DBCERTD_FINDING"], e["DBCERTD_TRANSITION"], e["DBCERTD_SEVERITY"], e["PRIORITY"])
+            for e in entries(journald, "DBCERTD_ENDPOINT=orders")]
+    assert said[:2] == [("rotation-overdue", "raised", "critical", "2"), ("certificate-expiring", "raised", "warning", "4")]
+    assert said[2] == ("certificate-expiring", "escalated", "critical", "2")
+    assert sorted(said[3:]) == [("certificate-expiring", "resolved", "critical", "5"), ("rotation-overdue", "resolved", "critical", "5")]
+
+
+def test_an_entry_has_the_fields_of_the_contract(story, journald):
+    ending = openssl_facts(story[0])
+    first = entries(journald, "DBCERTD_ENDPOINT=orders", "DBCERTD_FINDING=rotation-overdue")[0]
+    assert {key: first.get(key) for key in first if key.startswith("DBCERTD_") and key != "DBCERTD_REMEDY"} == {
+        "DBCERTD_ENDPOINT": "orders", "DBCERTD_ADDRESS": "127.0.0.1", "DBCERTD_ENGINE": "postgres",
+        "DBCERTD_FINDING": "rotation-overdue", "DBCERTD_SEVERITY": "critical", "DBCERTD_TRANSITION": "raised",
+        "DBCERTD_CA": "rds-ca-rsa2048-g1", "DBCERTD_CONFIGURED_CA": "rds-ca-rsa2048-g1",
+        "DBCERTD_NOT_AFTER": ending["not_after"], "DBCERTD_FINGERPRINT": ending["sha256"], "DBCERTD_DUE": ending["not_after"]}
+    assert first["DBCERTD_REMEDY"].startswith("aws rds modify-db-instance --db-instance-identifier orders ")
+    assert first["SYSLOG_IDENTIFIER"] == "dbcertd"
+    assert first["MESSAGE"].startswith(f"orders (127.0.0.1): rotation-overdue, critical: certificate {ending['serial']} (")
+
+
+def test_what_was_never_seen_leaves_its_fields_out(story, journald):
+    entry = entries(journald, "DBCERTD_ENDPOINT=refusing")[0]
+    assert (entry["DBCERTD_FINDING"], entry["DBCERTD_SEVERITY"], entry["PRIORITY"]) == ("unreachable", "unknown", "4")
+    assert "DBCERTD_FINGERPRINT" not in entry and "DBCERTD_NOT_AFTER" not in entry and "DBCERTD_DUE" not in entry
+
+
+@pytest.mark.parametrize("finding, words", [
+    ("rotation-overdue", "the rotation of the certificate has stalled"),
+    ("certificate-expiring", "the certificate ends soon"),
+    ("unreachable", "cannot be reached"),
+])
+def test_journalctl_x_explains_it_with_what_to_do(story, journald, finding, words):
+    out = run(*journald, "journalctl", "-q", "-x", "-t", "dbcertd", "DBCERTD_FINDING=" + finding)
+    subject = next(line for line in out.splitlines() if line.startswith("░░ Subject:"))
+    assert words in subject and ("orders" in subject or "refusing" in subject)
+    assert "░░ Documentation: man:dbcertd(8)" in out and "@DBCERTD" not in out
+
+
+def test_the_daemon_itself_is_in_the_journal(lab, binaries, journald):
+    """Where standard error is the journal, as under systemd: one entry each, with MESSAGE_ID and no echo."""
+    text = config(lab.pki.bundle("rsa2048"), [entry("alone", "postgres", free_port())])
+    daemon = Dbcertd(lab, binaries, text, name="streamed", prefix=[
+        *journald, "systemd-cat", "-t", "stream", "sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/$$/fd/2) exec "$@"', "-"])
+    daemon.settle()
+    assert daemon.stop() == 0
+    messages = [e["MESSAGE"] for e in entries(journald, f"_PID={daemon.process.pid}")]
+    assert sum("watches 1 endpoints" in m for m in messages) == 1
+    assert sum("alone (127.0.0.1): unreachable" in m for m in messages) == 1
+    assert sum("stopping" in m for m in messages) == 1
+    out = run(*journald, "journalctl", "-q", "-x", f"_PID={daemon.process.pid}")
+    assert "░░ Subject: dbcertd has started" in out and "░░ Subject: dbcertd is stopping" in out
+    assert run(*journald, "journalctl", "-q", "-t", "stream") == ""

@@ -1,0 +1,39 @@
+"""valgrind over one full round of probes, failed ones among them, a reload and a stop."""
+
+import os
+import shutil
+
+import pytest
+
+from lab import Dbcertd, Mariadb, Postgres, ago, config, entry, free_port, host
+from test_hostile import Server, big_chain, mysql_then, says, silent
+
+ERROR = 99
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
+@pytest.mark.skipif(bool(os.environ.get("DBCERTD_SANITIZED")), reason="this build has the sanitizers in it")
+def test_a_round_of_probes_leaks_nothing_and_reads_nothing_wrong(scratch, binaries):
+    pki = scratch.pki
+    chain = pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0]
+    stalled = pki.server("stalled", host("stalled"), ago(230), ago(230 - 365))[0]
+    servers = [Server(silent), Server(says(b"N")), Server(says(b"Sgarbage")), Server(big_chain), Server(mysql_then(silent))]
+    entries = [entry("orders", "postgres", Postgres(scratch, "orders", chain).port),
+               entry("stalled", "mariadb", Mariadb(scratch, "stalled", stalled).port),
+               entry("refusing", "postgres", free_port()),
+               entry("nameless", "postgres", 1, host="no-such-host.invalid", addresses=None),
+               *[entry(f"odd-{i}", engine, server.port)
+                 for i, (server, engine) in enumerate(zip(servers, ("postgres", "postgres", "postgres", "tls", "mysql")))]]
+    text = config(pki.bundle("rsa2048"), entries, 'timeout = "5s";')
+    daemon = Dbcertd(scratch, binaries, text, prefix=["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect",
+                                                      "--errors-for-leak-kinds=definite,indirect", f"--error-exitcode={ERROR}"])
+    endpoints = daemon.settle(60)
+    assert len(endpoints) == len(entries)
+    daemon.ctl("findings")
+    daemon.write('interval = "never";')
+    daemon.reload()
+    daemon.write(config(pki.bundle("rsa2048"), entries[:3]))
+    daemon.reload()
+    daemon.probe("orders")
+    assert daemon.stop() == 0, daemon.output()
+    assert "==" not in daemon.output(), daemon.output()
