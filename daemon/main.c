@@ -1,7 +1,6 @@
 /* argv, load, run. */
 
 #include <getopt.h>
-#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>

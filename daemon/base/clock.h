@@ -4,11 +4,10 @@
 
 #include <stdint.h>
 
+#include "base/instant.h"
+
 /* Wall clock, seconds since the epoch: what certificates are judged by. */
 int64_t clock_now(void);
 
 /* Microseconds since boot, sleep included; never set back: what deadlines and schedules are counted in. */
 uint64_t clock_boottime_usec(void);
-
-#define USEC_PER_SEC  UINT64_C(1000000)
-#define USEC_PER_MSEC UINT64_C(1000)

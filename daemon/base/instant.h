@@ -19,6 +19,9 @@ enum {
     WEEK = 7 * DAY,
 };
 
+#define USEC_PER_SEC  UINT64_C(1000000)
+#define USEC_PER_MSEC UINT64_C(1000)
+
 #define INSTANT_TEXT_MAX  48
 #define DURATION_TEXT_MAX 48
 

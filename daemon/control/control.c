@@ -212,13 +212,14 @@ static void on_completed(void *userdata _unused_, struct MHD_Connection *connect
 /* Asking also makes MHD forget the clients that have been hung up on. */
 static unsigned n_clients(const Listener *listener)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
     return info ? info->num_connections : 0;
 }
 
 /*
- * At the limit of clients MHD lets go of its listening socket, and takes it back only at the beginning of a later run:
- * so once more when clients have left, or nobody would be let in again.
+ * At the limit of clients MHD lets go of its listening socket, and takes it back only at the beginning of a
+ * later run: so once more when clients have left, or nobody would be let in again.
  */
 static void run(Listener *listener)
 {

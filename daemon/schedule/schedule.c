@@ -1,6 +1,6 @@
 #include "schedule/schedule.h"
 
-#include "base/clock.h"
+#include "base/instant.h"
 #include "base/text.h"
 
 #define FIRST_RETRY_USEC (15 * USEC_PER_SEC)

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "schedule/schedule.h"
 
 #define SEC     USEC_PER_SEC

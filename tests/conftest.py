@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as laboratory  # noqa: E402
 
-BINARIES = os.environ.get("DBCERTD_BINARIES", os.path.join(os.path.dirname(__file__), "../../build/daemon"))
+BINARIES = os.environ.get("DBCERTD_BINARIES", os.path.join(os.path.dirname(__file__), "../build/daemon"))
 
 
 class Tap:

@@ -1,0 +1,209 @@
+"""What the sources must agree on among themselves."""
+
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+DAEMON = os.path.join(ROOT, "daemon")
+
+# Who may include whom, beside model and base, which everything may. `main` and `ctl` are programs.
+EDGES = {
+    "base": set(),
+    "model": set(),
+    "config": set(),
+    "rds": set(),
+    "engine": set(),
+    "pki": set(),
+    "alert": set(),
+    "schedule": set(),
+    "store": set(),
+    "sink": {"http"},
+    "http": set(),
+    "fetch": {"http", "pki", "rds"},
+    "rules": {"rds"},
+    "probe": {"engine", "pki"},
+    "control": set(),
+    "manager": {"config", "rds", "pki", "rules", "alert", "schedule", "probe", "sink", "store", "control", "fetch"},
+    "main": {"config", "manager"},
+    # `scan` prints an endpoint with its findings, and those come from the rules alone.
+    "ctl": {"probe", "pki", "rds", "control", "rules"},
+}
+
+# What these must not know: a verdict depends on its arguments alone.
+PURE = {"config", "rds", "engine", "rules", "alert", "schedule", "model"}
+EFFECTS = {"base/clock.h", "base/log.h", "base/file.h", "systemd/", "gnutls/", "curl/", "ares.h", "microhttpd.h", "unistd.h", "fcntl.h"}
+
+
+def read(path):
+    with open(os.path.join(ROOT, path)) as f:
+        return f.read()
+
+
+def sources():
+    return sorted(glob.glob(DAEMON + "/**/*.[ch]", recursive=True))
+
+
+def includes(path):
+    for line in open(path):
+        match = re.match(r'#include ["<]([^">]+)[">]', line)
+        if match:
+            yield match.group(1)
+
+
+def folder(path):
+    name = os.path.relpath(path, DAEMON)
+    return name.split("/")[0] if "/" in name else "main"
+
+
+def test_no_include_goes_up_or_sideways():
+    wrong = []
+    for path in sources():
+        here = folder(path)
+        allowed = EDGES[here] | {here, "model", "base"} - ({"model"} if here == "base" else set())
+        for include in includes(path):
+            there = include.split("/")[0]
+            if there in EDGES and "/" in include and there not in allowed:
+                wrong.append(f"{os.path.relpath(path, ROOT)} includes {include}")
+    assert not wrong
+
+
+def test_an_include_of_another_folder_names_it():
+    wrong = [f"{path}: {i}" for path in sources() for i in includes(path)
+             if i.endswith(".h") and "/" not in i and os.path.exists(os.path.join(os.path.dirname(path), i))]
+    assert not wrong
+
+
+def test_verdicts_see_no_clock_no_log_and_no_library_with_effects():
+    wrong = [f"{os.path.relpath(path, ROOT)} includes {i}" for path in sources() if folder(path) in PURE
+             for i in includes(path) if any(i.startswith(effect) for effect in EFFECTS)]
+    assert not wrong
+
+
+def test_gnutls_is_seen_by_pki_and_the_session_alone():
+    seen = {os.path.relpath(path, DAEMON) for path in sources() if any(i.startswith("gnutls/") for i in includes(path))}
+    assert {s for s in seen if not s.startswith("pki/")} == {"probe/session.c"}
+
+
+def finding_ids():
+    return dict(re.findall(r'\[(FINDING_\w+)\] = "([a-z-]+)"', read("daemon/model/finding.c")))
+
+
+def message_ids():
+    text = read("daemon/model/finding.c") + read("daemon/sink/journal.c")
+    return re.findall(r'"([0-9a-f]{32})"', text)
+
+
+def test_every_message_has_its_entry_in_the_catalog_and_the_other_way_round():
+    catalog = re.findall(r"^-- ([0-9a-f]{32})$", read("systemd/dbcertd.catalog"), re.M)
+    assert sorted(catalog) == sorted(message_ids())
+    assert len(set(catalog)) == len(catalog)
+
+
+def test_every_catalog_entry_names_what_it_is_and_what_to_do():
+    for entry in read("systemd/dbcertd.catalog").split("\n-- ")[1:]:
+        head, body = entry.split("\n\n", 1)
+        assert re.search(r"^Subject: .+", head, re.M) and "Defined-By: dbcertd" in head and "Documentation: man:" in head
+        assert len(body.strip()) > 60, head
+
+
+def test_the_catalog_uses_only_fields_that_are_written():
+    written = set(re.findall(r'"(DBCERTD_[A-Z_]+)"', read("daemon/sink/journal.c")))
+    assert set(re.findall(r"@(DBCERTD_[A-Z_]+)@", read("systemd/dbcertd.catalog"))) <= written
+
+
+def test_every_finding_is_in_the_manual():
+    manual = read("docs/dbcertd.8.scd")
+    assert not [word for word in finding_ids().values() if f"*{word}*" not in manual]
+
+
+def test_every_finding_has_its_texts():
+    texts = read("daemon/rules/text.c")
+    assert not [name for name in finding_ids() if not re.search(rf"\[{name}\] = \{{ \w+, \w+ \}}", texts)]
+
+
+def keys(binaries):
+    out = subprocess.run([os.path.join(binaries, "dbcertd"), "--list-keys"], capture_output=True, text=True, check=True).stdout
+    return [line.split("\t") for line in out.splitlines()]
+
+
+def test_every_key_is_in_the_manual_with_its_default_and_no_other(binaries):
+    manual = read("docs/dbcertd.conf.5.scd").replace("\\", "")
+    documented = re.findall(r"^\*([a-z_.]+(?:\[\])?[a-z_.]*)\*(?!\()", manual, re.M) + re.findall(r", \*(endpoints\[\]\.[a-z_]+)\*", manual)
+    assert sorted(name for name, *_ in keys(binaries)) == sorted(documented)
+    for name, default, _ in keys(binaries):
+        if default != "-":
+            assert re.search(rf'^\*{re.escape(name)}\* = "?{re.escape(default)}"?$', manual, re.M), name
+
+
+def test_the_example_configuration_is_right_also_where_it_is_commented_out(binaries, tmp_path):
+    text = read("conf/dbcertd.conf")
+    uncommented = re.sub(r"^#  ", "  ", text, flags=re.M).replace("  # MySQL and", "  # MySQL and")
+    path = tmp_path / "dbcertd.conf"
+    path.write_text(re.sub(r"^#$", "", uncommented, flags=re.M))
+    done = subprocess.run([os.path.join(binaries, "dbcertd"), "--check-config", "--config", str(path)], capture_output=True,
+                          text=True, env={k: v for k, v in os.environ.items() if k != "CREDENTIALS_DIRECTORY"})
+    assert done.returncode == 0, done.stderr
+    assert "2 endpoints" in done.stdout
+
+
+def test_help_and_manual_name_the_same_options():
+    for program, manual in (("daemon/main.c", "docs/dbcertd.8.scd"), ("daemon/ctl/main.c", "docs/dbcertctl.1.scd")):
+        options = set(re.findall(r'^\s+\{ "([a-z-]+)", (?:no|required)_argument', read(program), re.M))
+        usage = re.search(r"usage\[\] =(.*?);\n", read(program), re.S).group(1)
+        assert options
+        assert not [o for o in options if f"--{o}" not in usage or f"--{o}" not in read(manual)]
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+def test_completion_offers_every_command_and_option():
+    completion = read("conf/completion.bash")
+    for program in ("daemon/main.c", "daemon/ctl/main.c"):
+        for option in re.findall(r'^\s+\{ "([a-z-]+)", (?:no|required)_argument', read(program), re.M):
+            assert f"--{option}" in completion
+    for command in re.findall(r'^\s+\{ "([a-z]+)", (?:true|false), run_', read("daemon/ctl/main.c"), re.M):
+        assert re.search(rf'compgen -W "[^"]*\b{command}\b', completion)
+    subprocess.run(["bash", "-n", os.path.join(ROOT, "conf/completion.bash")], check=True)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_the_unit_is_confined(binaries):
+    unit = os.path.join(os.path.dirname(binaries), "systemd/dbcertd.service")
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=15", unit], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-400:]
+
+
+@pytest.mark.skipif(not shutil.which("clang-format"), reason="clang-format is not installed")
+def test_the_sources_are_formatted():
+    files = sources() + glob.glob(ROOT + "/tests/**/*.[ch]", recursive=True)
+    done = subprocess.run(["clang-format", "--dry-run", "-Werror", *files], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:2000]
+
+
+def test_files_and_functions_stay_small():
+    """Over 500 lines in a file, or 60 in a function, want a reason."""
+    tables = {"daemon/ctl/main.c:parse_arguments", "daemon/main.c:parse_arguments"}  # one case per option
+    long = [os.path.relpath(p, ROOT) for p in sources() if len(open(p).readlines()) > 500]
+    for path in sources():
+        name, start = None, 0
+        for number, line in enumerate(open(path)):
+            match = re.match(r"(?:static )?[a-zA-Z_][\w *]*?(\w+)\(.*[^;]$", line)
+            if match and not line.startswith((" ", "#")):
+                name = match.group(1)
+            if line == "{\n":
+                start = number
+            if line == "}\n" and name and number - start > 60 and f"{os.path.relpath(path, ROOT)}:{name}" not in tables:
+                long.append(f"{os.path.relpath(path, ROOT)}:{name} ({number - start} lines)")
+    assert not long
+
+
+def test_the_project_speaks_of_itself_alone():
+    """No paths of the machine it was written on; the licence is the only text in capitals."""
+    files = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True).stdout.split()
+    wrong = [f for f in files if os.path.isfile(os.path.join(ROOT, f)) and f != "tests/lint/test_lint.py" and
+             re.search(r"(^|[\s\"'=(])/(home|root|work)/", open(os.path.join(ROOT, f), errors="replace").read())]
+    assert not wrong
