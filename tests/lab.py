@@ -298,6 +298,12 @@ class Dbcertd(Process):
         with open(self.config, "w") as f:
             f.write(f'socket = "{self.socket}";\n' + config)
 
+    def stop(self, *arguments):
+        status = super().stop(*arguments)
+        for word in ("AddressSanitizer", "LeakSanitizer", "runtime error:"):
+            assert word not in self.output(), self.output()
+        return status
+
     def reload(self):
         before = self.output().count("reloaded") + self.output().count("is not taken")
         self.process.send_signal(signal.SIGHUP)

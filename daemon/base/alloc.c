@@ -34,7 +34,9 @@ char *xstrdup(const char *text)
 
 char *xstrndup(const char *text, size_t n)
 {
-    return or_abort(strndup(text, n));
+    size_t length = strnlen(text, n);
+    char *copy = xcalloc(length + 1, 1);
+    return memcpy(copy, text, length);
 }
 
 void *xmemdup(const void *data, size_t n)

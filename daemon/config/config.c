@@ -87,10 +87,15 @@ static const char *nearest_word(const Key *key, const char *text)
     return nearest.word;
 }
 
+static void *field_of(const Key *key, void *target)
+{
+    return (char *)target + key->offset;
+}
+
 /* Writes the value of a key that is given as text. False if the text does not fit. */
 static bool set_from_text(const Key *key, const char *text, void *target)
 {
-    void *field = (char *)target + key->offset;
+    void *field = field_of(key, target);
     int64_t seconds;
     int word;
     switch (key->type) {
@@ -136,13 +141,13 @@ static void read_integer(Parser *parser, const Key *key, config_setting_t *setti
     if (value < key->min || value > key->max)
         complain(parser, setting, name, "%lld: expected %s", (long long)value, key->expected);
     else
-        *(int64_t *)((char *)target + key->offset) = value;
+        *(int64_t *)field_of(key, target) = value;
 }
 
 static void read_text_list(Parser *parser, const Key *key, config_setting_t *setting, const char *name,
                            void *target)
 {
-    char ***field = (char ***)((char *)target + key->offset);
+    char ***field = field_of(key, target);
     if (!config_setting_is_array(setting) && !config_setting_is_list(setting)) {
         complain_type(parser, setting, name, key);
         return;

@@ -23,8 +23,6 @@ struct Session {
     char error[160];
 };
 
-CLEANUP_OF(struct gnutls_certificate_credentials_st, gnutls_certificate_free_credentials);
-
 /*
  * Called when the server's certificates are in, before anything else can go wrong: a server that wants a
  * certificate of ours aborts later. Judges nothing.
