@@ -177,8 +177,9 @@ class Process:
 
     def __init__(self, command, log, **options):
         self.log = log
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=open(log, "ab"),
-                                        stderr=subprocess.STDOUT, **options)
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                            start_new_session=True, **options)
 
     def output(self):
         return open(self.log, errors="replace").read()
@@ -334,18 +335,56 @@ class Dbcertd(Process):
         return {e["name"]: e for e in wait_until("all probed", all_probed, seconds)}
 
 
+JOURNALD = """
+set -e
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/systemd/journal /run/log/journal /run/conf
+cat >/run/conf/journald.conf <<END
+[Journal]
+Storage=volatile
+ForwardToSyslog=no
+ReadKMsg=no
+Audit=no
+RateLimitIntervalSec=0
+RuntimeMaxUse=64M
+END
+mount --bind /run/conf/journald.conf /etc/systemd/journald.conf
+mount -t tmpfs tmpfs /usr/local/lib
+mkdir -p /usr/local/lib/systemd/catalog
+cp "$1" /usr/local/lib/systemd/catalog/dbcertd.catalog
+mount -t tmpfs tmpfs /var/lib/systemd/catalog
+journalctl --update-catalog
+exec /lib/systemd/systemd-journald
+"""
+
+
+class Journald(Process):
+    """A real journald in a mount namespace of its own, with our catalog. Needs root."""
+
+    def __init__(self, lab):
+        catalog = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../systemd/dbcertd.catalog")
+        super().__init__(["unshare", "--mount", "--propagation", "private", "sh", "-c", JOURNALD, "-", catalog],
+                         os.path.join(lab.directory, "journald.log"))
+        lab.push(self)
+        # Words that run a command where /run is the private one.
+        self.inside = ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt"]
+        wait_until("journald: " + self.log,
+                   lambda: run(*self.inside, "sh", "-c", "test -S /run/systemd/journal/socket && echo yes", check=False))
+
+
 class Lab(contextlib.ExitStack):
     """A directory for everything, and the order in which it is taken down again."""
 
-    def __init__(self, keep=False):
+    def __init__(self):
         super().__init__()
         self.directory = tempfile.mkdtemp(prefix="dbcertd-lab-")
+        self.processes = []
         os.chmod(self.directory, 0o755)
-        if not keep:
-            self.callback(shutil.rmtree, self.directory, ignore_errors=True)
+        self.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self.pki = Pki(os.path.join(self.directory, "pki"))
 
     def push(self, process):
+        self.processes.append(process)
         self.callback(process.stop)
 
     def private_directory(self, path, user):

@@ -6,45 +6,13 @@ import time
 
 import pytest
 
-from lab import DAY, Dbcertd, Postgres, Process, ago, config, entry, findings, free_port, host, openssl_facts, run, wait_until
-
-SOURCE = os.path.join(os.path.dirname(__file__), "../..")
-CATALOG = os.path.join(SOURCE, "systemd/dbcertd.catalog")
+from lab import DAY, Dbcertd, Journald, Postgres, ago, config, entry, findings, free_port, host, openssl_facts, run, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
 
-JOURNALD = """
-set -e
-mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p /run/systemd/journal /run/log/journal /run/conf
-cat >/run/conf/journald.conf <<END
-[Journal]
-Storage=volatile
-ForwardToSyslog=no
-ReadKMsg=no
-Audit=no
-RateLimitIntervalSec=0
-RuntimeMaxUse=64M
-END
-mount --bind /run/conf/journald.conf /etc/systemd/journald.conf
-mount -t tmpfs tmpfs /usr/local/lib
-mkdir -p /usr/local/lib/systemd/catalog
-cp "$1" /usr/local/lib/systemd/catalog/dbcertd.catalog
-mount -t tmpfs tmpfs /var/lib/systemd/catalog
-journalctl --update-catalog
-exec /lib/systemd/systemd-journald
-"""
-
-
 @pytest.fixture(scope="module")
 def journald(lab):
-    """Words that run a command where /run is the private one, with the journald in it."""
-    process = Process(["unshare", "--mount", "--propagation", "private", "sh", "-c", JOURNALD, "-", CATALOG],
-                      os.path.join(lab.directory, "journald.log"))
-    lab.push(process)
-    inside = ["nsenter", f"--mount=/proc/{process.process.pid}/ns/mnt"]
-    wait_until("journald: " + process.log, lambda: run(*inside, "sh", "-c", "test -S /run/systemd/journal/socket && echo yes", check=False))
-    return inside
+    return Journald(lab).inside
 
 
 def entries(journald, *matches):

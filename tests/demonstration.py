@@ -1,0 +1,85 @@
+"""The second half of tests/demo. Run that."""
+
+import os
+import sys
+
+from lab import Dbcertd, Journald, Lab, Mariadb, Postgres, ago, config, entry, free_port, host, run
+
+binaries, keep = os.path.abspath(sys.argv[1]), "--keep" in sys.argv
+WINDOW = "sun:05:00-sun:06:00"
+
+
+def say(text):
+    print(f"\n== {text}", flush=True)
+
+
+def show(daemon, *words):
+    say("dbcertctl " + " ".join(words))
+    print(daemon.ctl(*words).stdout.rstrip(), flush=True)
+
+
+def start(lab):
+    say("A certificate hierarchy as RDS has it")
+    pki = lab.pki
+    fresh = pki.server("orders", host("orders"), ago(30), ago(30 - 365), send=("sub", "root"))
+    stalled = pki.server("billing", host("billing"), ago(230), ago(230 - 365))
+    other_ca = pki.server("shop", host("shop"), ago(30), ago(30 - 365), kind="ecc384")
+    misnamed = pki.server("users", host("members"), ago(30), ago(30 - 365))
+    bundle = pki.bundle("rsa2048", "ecc384")
+    for path in (pki.authority()[0], pki.authority()[1], fresh[1]):
+        print(run("openssl", "x509", "-in", path, "-noout", "-subject", "-nameopt", "RFC2253").strip())
+
+    say("Private servers: PostgreSQL for orders and shop, MariaDB for billing and users; nobody listens for legacy")
+    entries = [entry("orders", "postgres", Postgres(lab, "orders", fresh[0]).port, maintenance_window=WINDOW),
+               entry("billing", "mariadb", Mariadb(lab, "billing", stalled[0]).port, maintenance_window=WINDOW),
+               entry("shop", "postgres", Postgres(lab, "shop", other_ca[0]).port, maintenance_window=WINDOW),
+               entry("users", "mariadb", Mariadb(lab, "users", misnamed[0]).port, maintenance_window=WINDOW),
+               entry("legacy", "mysql", free_port())]
+    text = config(bundle, entries)
+    print(text.rstrip())
+
+    say("dbcertd --config ...")
+    journal = Journald(lab).inside if os.geteuid() == 0 else []
+    daemon = Dbcertd(lab, binaries, text, prefix=journal)
+    daemon.settle()
+    return daemon, journal
+
+
+def look(daemon, journal):
+    show(daemon, "status")
+    show(daemon, "show", "billing")
+    show(daemon, "findings")
+    if journal:
+        say("journalctl -t dbcertd DBCERTD_ENDPOINT=billing -x")
+        run(*journal, "journalctl", "--sync", check=False)
+        print(run(*journal, "journalctl", "-q", "-t", "dbcertd", "DBCERTD_ENDPOINT=billing", "-x").rstrip())
+        say("journalctl -t dbcertd DBCERTD_ENDPOINT=billing -o verbose")
+        out = run(*journal, "journalctl", "-q", "-t", "dbcertd", "DBCERTD_ENDPOINT=billing", "-o", "verbose")
+        print("\n".join(line for line in out.splitlines() if line.startswith(("    DBCERTD_", "    MESSAGE_ID", "    PRIORITY"))))
+    else:
+        say("What the journal would have got (a private journald needs root)")
+        print(daemon.output().rstrip())
+
+
+def leave_running(lab, daemon, journal):
+    pids = [p.process.pid for p in lab.processes]
+    stop = os.path.join(lab.directory, "stop")
+    with open(stop, "w") as f:
+        f.write(f"#!/bin/sh\nkill {' '.join(map(str, reversed(pids)))}\nsleep 3\nrm -rf {lab.directory}\n")
+    os.chmod(stop, 0o755)
+    say("Left running")
+    print(f"look:    {binaries}/dbcertctl --socket {daemon.socket} status\n"
+          f"         curl --unix-socket {daemon.socket} http://localhost/v1/endpoints/billing")
+    if journal:
+        print(f"         {' '.join(journal)} journalctl -t dbcertd -x")
+    print(f"change:  {daemon.config}, then kill -HUP {daemon.process.pid}\nstop:    {stop}")
+    lab.pop_all()  # nothing is stopped at the end
+
+
+with Lab() as lab:
+    daemon, journal = start(lab)
+    look(daemon, journal)
+    if keep:
+        leave_running(lab, daemon, journal)
+    else:
+        say("Stopped everything")
