@@ -165,6 +165,20 @@ def findings(endpoint):
     return [(f["id"], f["severity"]) for f in endpoint["findings"]]
 
 
+def mysql_packet(sequence, payload):
+    return len(payload).to_bytes(3, "little") + bytes([sequence]) + payload
+
+
+def mysql_greeting(tls=True):
+    """HandshakeV10 of a MariaDB."""
+    capabilities = b"\xfe\xff" if tls else b"\xfe\xf7"
+    return mysql_packet(0, b"\x0a5.5.5-10.11.6-MariaDB\0\x07\0\0\0abcdefgh\0" + capabilities + b"\x21\x02\0\xff\x81\x15" +
+                        bytes(10) + b"ijklmnopqrst\0mysql_native_password\0")
+
+
+MYSQL_DENIED = b"\xff\x15\x04#28000Access denied"
+
+
 def as_user(name):
     """The words before a command that make it run as that user; none where we are not root."""
     if os.geteuid() != 0:

@@ -34,13 +34,9 @@ static void say(TransitionKind kind, const EndpointState *state, const Finding *
 
 static Alert *find_alert(const AlertList *standing, const Finding *finding)
 {
-    for (size_t i = 0; i < standing->n; i++) {
-        const Finding *f = &standing->items[i].finding;
-        bool same_address = f->address && finding->address ? strcmp(f->address, finding->address) == 0
-                                                           : f->address == finding->address;
-        if (f->id == finding->id && same_address)
+    for (size_t i = 0; i < standing->n; i++)
+        if (finding_is(&standing->items[i].finding, finding->id, finding->address))
             return &standing->items[i];
-    }
     return NULL;
 }
 

@@ -9,8 +9,6 @@
 #include "rds/authority.h"
 #include "rds/hostname.h"
 
-#define DROPS_BEFORE_BLOCK 100 /* max_connect_errors' default */
-
 void loaded_free(Loaded *loaded)
 {
     if (!loaded)
@@ -166,8 +164,8 @@ static void warn_of_drop(const Endpoint *endpoint, char ***warnings)
         warnings,
         xasprintf("%s: %s: farewell \"drop\" is counted by the server; with its defaults it blocks this "
                   "host after %d probes, in %s; \"refused\" and \"login\" are not counted",
-                  endpoint->origin, endpoint->name, DROPS_BEFORE_BLOCK,
-                  DURATION_TEXT(endpoint->interval_seconds * DROPS_BEFORE_BLOCK)));
+                  endpoint->origin, endpoint->name, MAX_CONNECT_ERRORS,
+                  DURATION_TEXT(endpoint->interval_seconds * MAX_CONNECT_ERRORS)));
 }
 
 int load(const char *path, bool check_only, Loaded **ret, char ***errors, char ***warnings)

@@ -11,6 +11,8 @@
 #include "rules/rule.h"
 #include "sink/journal.h"
 
+#define COUNTED_STEP 25u
+
 static void verify(Member *member, AddressState *address)
 {
     verification_deinit(&address->verification);
@@ -73,6 +75,20 @@ static void mind_farewell(Member *member, const Observation *observation)
     member->farewell_failing = failing;
 }
 
+/* Says how far it is to being locked out, in steps: with every probe it would be noise. */
+static void mind_count(const Member *member, const AddressState *address)
+{
+    if (!address->latest->counted || address->counted % COUNTED_STEP != 0 ||
+        address->counted >= MAX_CONNECT_ERRORS)
+        return;
+    journal_event(
+        EVENT_CONNECTIONS_COUNTED,
+        "%s (%s): the server may have counted %u connections of this host that ended before login; with its "
+        "defaults it blocks this host after another %u",
+        member->state->endpoint->name, address->address.text, address->counted,
+        MAX_CONNECT_ERRORS - address->counted);
+}
+
 static void on_observed(Survey *survey _unused_, Observation *observation, void *userdata)
 {
     Member *member = userdata;
@@ -80,8 +96,11 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
               outcome_to_string(observation->outcome), stage_to_string(observation->stage),
               observation->detail ? ": " : "", observation->detail ? observation->detail : "");
     mind_farewell(member, observation);
-    if (endpoint_state_note(member->state, observation))
-        verify(member, endpoint_state_find(member->state, observation->address.text));
+    bool has_chain = endpoint_state_note(member->state, observation);
+    AddressState *address = endpoint_state_find(member->state, observation->address.text);
+    if (has_chain)
+        verify(member, address);
+    mind_count(member, address);
     if (!member->retired)
         turn_judge(member);
 }

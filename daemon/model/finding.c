@@ -87,12 +87,17 @@ void finding_list_deinit(FindingList *list)
     *list = (FindingList) { 0 };
 }
 
+bool finding_is(const Finding *finding, FindingId id, const char *address)
+{
+    if (finding->id != id)
+        return false;
+    return finding->address && address ? strcmp(finding->address, address) == 0 : finding->address == address;
+}
+
 Finding *finding_list_find(const FindingList *list, FindingId id, const char *address)
 {
-    for (size_t i = 0; i < list->n; i++) {
-        Finding *f = &list->items[i];
-        if (f->id == id && (address && f->address ? strcmp(address, f->address) == 0 : address == f->address))
-            return f;
-    }
+    for (size_t i = 0; i < list->n; i++)
+        if (finding_is(&list->items[i], id, address))
+            return &list->items[i];
     return NULL;
 }

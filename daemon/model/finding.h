@@ -2,6 +2,7 @@
 
 /* What is to be said of an endpoint now: design's table of findings, with the words for each. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,6 +65,9 @@ typedef struct FindingList {
 /* A new finding at the end of the list, borrowed until the next append. */
 Finding *finding_list_append(FindingList *list, Finding finding);
 void finding_list_deinit(FindingList *list);
+
+/* Whether it is the one of this id at this address; NULL: of the endpoint as a whole. */
+bool finding_is(const Finding *finding, FindingId id, const char *address);
 
 /* Borrowed, NULL if there is none. */
 Finding *finding_list_find(const FindingList *list, FindingId id, const char *address);

@@ -95,6 +95,12 @@ bool endpoint_state_note(EndpointState *state, Observation *observation)
     else
         streak_add(&address->failures, observation->observed_at);
 
+    if (observation->counted)
+        address->counted++;
+    else if (observation->outcome == OUTCOME_FETCHED && state->endpoint->farewell == FAREWELL_LOGIN &&
+             !observation->detail)
+        address->counted = 0; /* a login that succeeds resets the server's count */
+
     if (observation->chain.n == 0)
         return false;
     observation_unref(address->seen);

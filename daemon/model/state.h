@@ -17,6 +17,7 @@ typedef struct AddressState {
     Observation *seen;   /* the latest one with a chain; goes on ageing while probes fail; NULL if none yet */
     Verification verification; /* of seen's chain */
     Streak failures;
+    unsigned counted; /* connections that the server may have counted against this host since the last login */
 } AddressState;
 
 typedef enum RotationSource {

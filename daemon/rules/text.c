@@ -285,6 +285,13 @@ static void probe_again(const Case *c, Buffer *text)
     buffer_printf(text, "dbcertctl probe %s", c->state->endpoint->name);
 }
 
+static void reach(const Case *c, Buffer *text)
+{
+    buffer_printf(text, "nc -vz %s %lld; then: ", c->address->address.text,
+                  (long long)c->state->endpoint->port);
+    probe_again(c, text);
+}
+
 static void allow_tls(const Case *c, Buffer *text)
 {
     switch (c->state->endpoint->engine->family) {
@@ -331,7 +338,7 @@ static const struct {
     [FINDING_CHAIN_INCOMPLETE] = { chain_incomplete, rotate_now },
     [FINDING_NAME_MISMATCH] = { name_mismatch, correct_name },
     [FINDING_SELF_SIGNED] = { self_signed, replace_self_signed },
-    [FINDING_UNREACHABLE] = { failure, probe_again },
+    [FINDING_UNREACHABLE] = { failure, reach },
     [FINDING_TLS_REFUSED] = { failure, allow_tls },
     [FINDING_HANDSHAKE_FAILED] = { failure, probe_again },
     [FINDING_PROBER_BLOCKED] = { prober_blocked, unblock },

@@ -21,7 +21,7 @@ static const char *const event_names[] = {
     [EVENT_RELOAD_FAILED] = "reload-failed",
     [EVENT_STOPPING] = "stopping",
     [EVENT_FAREWELL_FAILED] = "farewell-failed",
-    [EVENT_DROP_COUNTED] = "drop-counted",
+    [EVENT_CONNECTIONS_COUNTED] = "connections-counted",
 };
 DEFINE_STRING_TABLE(daemon_event, DaemonEvent, event_names);
 
@@ -34,7 +34,7 @@ static const struct {
     [EVENT_RELOAD_FAILED] = { "b851123ed6024a9097d03c4134c6467a", LOG_ERR },
     [EVENT_STOPPING] = { "1ca48995fb444655b212462dfcdf8287", LOG_INFO },
     [EVENT_FAREWELL_FAILED] = { "fa60277016b848ddb1545e92dd4dee1e", LOG_WARNING },
-    [EVENT_DROP_COUNTED] = { "b7cbba623d724dbc8234d48985ce99bc", LOG_WARNING },
+    [EVENT_CONNECTIONS_COUNTED] = { "b7cbba623d724dbc8234d48985ce99bc", LOG_WARNING },
 };
 
 const char *daemon_event_message_id(DaemonEvent event)

@@ -12,9 +12,9 @@ typedef enum DaemonEvent {
     EVENT_RELOAD_FAILED,
     EVENT_STOPPING,
     EVENT_FAREWELL_FAILED,
-    EVENT_DROP_COUNTED,
+    EVENT_CONNECTIONS_COUNTED,
 } DaemonEvent;
-#define N_DAEMON_EVENTS (EVENT_DROP_COUNTED + 1)
+#define N_DAEMON_EVENTS (EVENT_CONNECTIONS_COUNTED + 1)
 DECLARE_STRING_TABLE(daemon_event, DaemonEvent);
 
 const char *daemon_event_message_id(DaemonEvent event);

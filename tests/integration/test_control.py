@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Postgres, ago, config, entry, findings, free_port, host, run, wait_until
+from lab import (MYSQL_DENIED, Dbcertd, Postgres, ago, config, entry, findings, free_port, host, mysql_greeting,
+                 mysql_packet, run, wait_until)
 
 
 @pytest.fixture(scope="module")
@@ -266,14 +267,12 @@ def test_a_stop_lets_a_probe_take_its_leave(scratch, binaries):
 
     def serve():
         connection, _ = listener.accept()
-        greeting = (b"\x0a5.5.5-10.11.6-MariaDB\0\x07\0\0\0abcdefgh\0\xfe\xff\x21\x02\0\xff\x81\x15" + bytes(10) +
-                    b"ijklmnopqrst\0mysql_native_password\0")
-        connection.sendall(len(greeting).to_bytes(3, "little") + b"\0" + greeting)
+        connection.sendall(mysql_greeting())
         connection.recv(36)
         with context.wrap_socket(connection, server_side=True) as tls:
             seen.append(tls.recv(4096))
             time.sleep(1.5)
-            tls.sendall(b"\x12\0\0\x03\xff\x15\x04#28000denied\0\0\0")
+            tls.sendall(mysql_packet(3, MYSQL_DENIED))
             seen.append(tls.recv(4096))  # b"": close_notify, and no reset
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

@@ -2,17 +2,17 @@
 
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
 import pytest
 
-from lab import Dbcertd, Postgres, ago, config, entry, findings, host
+from lab import Dbcertd, Postgres, ago, config, entry, findings, host, mysql_greeting
 
 TIMEOUT = 2
 
-GREETING = (b"\x4a\0\0\0\x0a5.5.5-10.11.6-MariaDB\0\x07\0\0\0abcdefgh\0\xfe\xff\x21\x02\0\xff\x81\x15" + bytes(10) +
-            b"ijklmnopqrst\0mysql_n")
+GREETING = mysql_greeting()
 
 
 class Server:
@@ -73,6 +73,12 @@ def slow(data):
     return serve
 
 
+def slow_greeting(c):
+    for byte in GREETING:
+        c.sendall(bytes([byte]))
+        time.sleep(1)
+
+
 def says(data, after=True):
     def serve(c):
         if after:
@@ -130,7 +136,7 @@ MISDEEDS = {
     "silent-tls": ("tls", silent, "handshake-failed", "handshake", True),
     "silent-after-s": ("postgres", postgres_then(silent), "handshake-failed", "handshake", True),
     "silent-after-greeting": ("mysql", mysql_then(silent), "handshake-failed", "handshake", True),
-    "slow-greeting": ("mysql", lambda c: slow(GREETING)(c) if c.sendall(GREETING[:1]) is None else None, "unreachable",
+    "slow-greeting": ("mysql", slow_greeting, "unreachable",
                       "preamble", True),
     "slow-error": ("postgres", slow(b"E\0\0\0\x40SFATAL\0"), "unreachable", "preamble", True),
     "slow-tls": ("tls", slow(SERVER_HELLO), "handshake-failed", "handshake", True),
@@ -218,7 +224,6 @@ def test_a_server_that_wants_our_certificate_gets_none_and_still_shows_its_own(s
 
 def test_a_weak_certificate_is_shown_and_not_trusted(scratch, binaries):
     """RSA with 1024 bits and SHA-1, as RDS made them in 2010: the handshake completes, the verdict is apart."""
-    import subprocess
     key, pem = scratch.pki.path("weak.key"), scratch.pki.path("weak.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:1024", "-sha1", "-nodes", "-keyout", key, "-out", pem, "-days",
                     "100", "-subj", "/CN=aws.amazon.com%2Frds"], check=True, capture_output=True)

@@ -100,6 +100,19 @@ def drop(binaries, cable, times=1):
         run(*cable[1], os.path.join(binaries, "dbcertctl"), "scan", f"mariadb://{SERVER}?farewell=drop")
 
 
+def test_the_way_to_being_locked_out_is_told_in_steps(lab, binaries, cable, chain):
+    patient = Mariadb(lab, "patient", chain, address=SERVER, prefix=cable[0], settings={"port": 3308},
+                      init="CREATE USER honest@'%'")
+    daemon = watch(lab, binaries, cable, "steps", port=3308, farewell="drop")
+    daemon.settle()
+    for _ in range(49):
+        daemon.probe("orders")
+    assert errors_counted(patient) == 50
+    assert "may have counted 25 connections" in daemon.output() and "blocks this host after another 50" in daemon.output()
+    assert daemon.output().count("may have counted") == 2
+    assert daemon.stop() == 0
+
+
 def test_a_login_resets_a_count_of_9(lab, binaries, cable, mariadb, credentials):
     drop(binaries, cable, 9)
     assert errors_counted(mariadb) == 9
