@@ -48,7 +48,7 @@ def wait_until(what, condition, seconds=20):
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {seconds} s")
+            raise AssertionError(f"{what() if callable(what) else what}: not within {seconds} s")
         time.sleep(0.05)
 
 
@@ -382,7 +382,7 @@ class Journald(Process):
         lab.push(self)
         # Words that run a command where /run is the private one.
         self.inside = ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt"]
-        wait_until("journald: " + self.log,
+        wait_until(lambda: "journald: " + self.output(),
                    lambda: run(*self.inside, "sh", "-c", "test -S /run/systemd/journal/socket && echo yes", check=False))
 
 

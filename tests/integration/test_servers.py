@@ -186,6 +186,17 @@ def test_an_outage_neither_hides_nor_resolves_what_was_seen(scratch, binaries):
     assert daemon.ctl("probe", "orders").returncode == 1
 
 
+def test_a_failure_is_tried_again_sooner_than_the_interval(scratch, binaries):
+    """Nobody asks: the server comes up, and within the first retries it is seen."""
+    chain = scratch.pki.server("late", host("late"), ago(30), ago(30 - 365))
+    port = free_port()
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("late", "postgres", port)], 'interval = "1h";'))
+    assert findings(daemon.settle()["late"]) == [("unreachable", "unknown")]
+    Postgres(scratch, "late", chain[0], settings={"port": port})
+    wait_until("the retry", lambda: daemon.endpoint("late")["severity"] == "ok", 17)
+    assert "late (127.0.0.1): unreachable resolved after" in daemon.output()
+
+
 def test_time_alone_changes_the_verdict_to_the_second(scratch, binaries):
     """The certificate ends while the daemon only waits: no probe is due for an hour."""
     pki = scratch.pki
