@@ -1,6 +1,7 @@
 #include "manager/manager.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -257,7 +258,9 @@ static void reload(Manager *manager)
 {
     _cleanup_(strv_freep) char **errors = NULL, **warnings = NULL;
     Loaded *loaded = NULL;
-    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_boottime_usec());
+    uint64_t now_usec = 0;
+    (void)sd_event_now(manager->event, CLOCK_MONOTONIC, &now_usec); /* cannot fail inside the loop */
+    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec);
     free(TAKE(manager->reload_error));
     if (load(manager->loaded->path, false, &loaded, &errors, &warnings) < 0) {
         manager->reload_error = join_lines(errors);

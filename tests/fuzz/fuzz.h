@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * A fuzz target is one function. With -Dfuzz=true (clang) libFuzzer drives it; else replay.c calls it for the
+ * A fuzz target is one function. In a build for libFuzzer that drives it; else replay.c calls it for the
  * files of its corpus, as a regression test.
  */
 

@@ -285,6 +285,32 @@ def test_a_stop_lets_a_probe_take_its_leave(scratch, binaries):
     assert "stopping; 1 probes are let end first" in daemon.output()
 
 
+def test_systemd_is_told_what_goes_on(scratch, binaries):
+    path = os.path.join(scratch.directory, "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(path)
+        notify.settimeout(10)
+        daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("refusing", "mysql", free_port())]),
+                         env={"NOTIFY_SOCKET": path})
+        daemon.settle()
+        before = time.monotonic_ns() // 1000
+        daemon.reload()
+        after = time.monotonic_ns() // 1000
+        assert daemon.stop() == 0
+        notify.setblocking(False)
+        told = []
+        try:
+            while True:
+                told.append(notify.recv(4096).decode())
+        except BlockingIOError:
+            pass
+    kinds = [t.splitlines()[0] for t in told if not t.startswith("STATUS=")]
+    assert kinds == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
+    stamp = int(next(t for t in told if t.startswith("RELOADING")).split("MONOTONIC_USEC=")[1])
+    assert before - 1000 <= stamp <= after
+    assert any(t.startswith("STATUS=1 endpoints, 1 unknown, next probe at 20") for t in told)
+
+
 def test_a_second_signal_stops_at_once(scratch, binaries):
     listener = socket.create_server(("127.0.0.1", 0))
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"),

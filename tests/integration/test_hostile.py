@@ -222,6 +222,54 @@ def test_a_server_that_wants_our_certificate_gets_none_and_still_shows_its_own(s
             assert address["outcome"] == "fetched"
 
 
+def test_the_server_is_asked_for_by_its_name(scratch, binaries):
+    """SNI is the name that the certificate has to carry; an address is never sent."""
+    chain, _ = scratch.pki.server("named", host("named"), ago(30), ago(30 - 365))
+    asked = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, scratch.pki.server_key)
+    context.sni_callback = lambda tls, name, _: asked.append(name)
+
+    def serve(c):
+        with context.wrap_socket(c, server_side=True) as s:
+            s.recv(1)
+
+    server = Server(serve)
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [
+        entry("by-host", "tls", server.port, host=host("named")),
+        entry("by-verify-name", "tls", server.port, host="alias.test", verify_name=host("named")),
+        entry("by-address", "tls", server.port, host="127.0.0.1", addresses=None)]))
+    endpoints = daemon.settle()
+    assert sorted(asked, key=str) == sorted([host("named"), host("named"), None], key=str)
+    assert findings(endpoints["by-host"]) == findings(endpoints["by-verify-name"]) == []
+    assert findings(endpoints["by-address"]) == [("name-mismatch", "warning")]
+
+
+def test_never_two_probes_of_one_endpoint_at_a_time(scratch, binaries):
+    lock, now, peak = threading.Lock(), [0], [0]
+
+    def serve(c):
+        with lock:
+            now[0] += 1
+            peak[0] = max(peak[0], now[0])
+        c.recv(8)
+        time.sleep(0.2)
+        with lock:
+            now[0] -= 1
+        c.sendall(b"N")
+        c.recv(1)
+
+    server = Server(serve)
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("one", "postgres", server.port)]))
+    threads = [threading.Thread(target=daemon.probe, args=("one",)) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)
+    for thread in threads:
+        thread.join()
+    assert peak[0] == 1 and len(server.seen) >= 3
+
+
 def test_a_weak_certificate_is_shown_and_not_trusted(scratch, binaries):
     """RSA with 1024 bits and SHA-1, as RDS made them in 2010: the handshake completes, the verdict is apart."""
     key, pem = scratch.pki.path("weak.key"), scratch.pki.path("weak.pem")

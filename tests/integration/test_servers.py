@@ -96,6 +96,13 @@ def test_the_chain_is_shown_with_its_roles(fleet):
     assert roles == ["server", "intermediate"]
 
 
+def test_the_facts_of_the_whole_chain_are_those_of_openssl(fleet, lab):
+    chain = fleet[1]["fresh"]["addresses"][0]["chain"]
+    for shown, path in zip(chain[1:], (lab.pki.authority()[1], lab.pki.authority()[0])):
+        expected = openssl_facts(path)
+        assert {key: shown[key] for key in expected} == expected
+
+
 def test_the_served_ca_and_the_class_are_told(fleet):
     fresh, other, restart = (fleet[1][name] for name in ("fresh", "other", "restart"))
     assert (fresh["served_ca"], fresh["region"]) == ("rds-ca-rsa2048-g1", "us-east-1")

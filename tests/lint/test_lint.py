@@ -201,6 +201,12 @@ def test_files_and_functions_stay_small():
     assert not long
 
 
+def test_the_top_level_stays_tidy():
+    files = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True).stdout.split()
+    top = {f.split("/")[0] for f in files if not f.startswith(".")}
+    assert top <= {"daemon", "conf", "systemd", "tests", "docs", "meson.build", "README.md", "LICENSE", "NEWS.md"}
+
+
 def test_the_project_speaks_of_itself_alone():
     """No paths of the machine it was written on; the licence is the only text in capitals."""
     files = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True).stdout.split()
