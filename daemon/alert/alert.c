@@ -19,17 +19,18 @@ static void say(TransitionKind kind, const EndpointState *state, const Finding *
 {
     const AddressState *address = address_of(state, finding);
     const Certificate *server = address ? address_certificate(address) : NULL;
-    transition_list_append(transitions, (Transition) {
-                                            .kind = kind,
-                                            .at = now,
-                                            .finding = finding_copy(finding),
-                                            .endpoint = xstrdup(state->endpoint->name),
-                                            .engine = xstrdup(state->endpoint->engine->name),
-                                            .ca = xstrdup(state->served_ca),
-                                            .configured_ca = xstrdup(state->endpoint->ca),
-                                            .fingerprint = server ? xstrdup(server->sha256) : NULL,
-                                            .not_after = server ? server->not_after : INSTANT_NONE,
-                                        });
+    const Transition transition = {
+        .kind = kind,
+        .at = now,
+        .finding = finding_copy(finding),
+        .endpoint = xstrdup(state->endpoint->name),
+        .engine = xstrdup(state->endpoint->engine->name),
+        .ca = xstrdup(state->served_ca),
+        .configured_ca = xstrdup(state->endpoint->ca),
+        .fingerprint = server ? xstrdup(server->sha256) : NULL,
+        .not_after = server ? server->not_after : INSTANT_NONE,
+    };
+    transition_list_append(transitions, transition);
 }
 
 static Alert *find_alert(const AlertList *standing, const Finding *finding)

@@ -284,8 +284,8 @@ static void check_endpoint(Parser *parser, config_setting_t *group, const char *
                  farewell_to_string((Farewell)endpoint->farewell), endpoint->engine->name);
     if (mysql && endpoint->farewell == FAREWELL_LOGIN && (!endpoint->user || !endpoint->password_credential))
         complain(parser, group, name, "farewell \"login\" needs user and password_credential");
-    if (endpoint->farewell != FAREWELL_LOGIN && endpoint->password_credential)
-        complain(parser, group, name, "password_credential is for farewell = \"login\" alone");
+    if (endpoint->farewell != FAREWELL_LOGIN && (endpoint->user || endpoint->password_credential))
+        complain(parser, group, name, "user and password_credential are for farewell = \"login\" alone");
     if (endpoint->port == 0)
         endpoint->port = endpoint->engine->port;
     if (endpoint->port == 0 && !config_setting_get_member(group, "port"))

@@ -34,7 +34,7 @@ typedef void (*dialogue_sha1_fn)(const void *data, size_t size, uint8_t ret[DIAL
 /* Borrowed for the dialogue's life. */
 typedef struct DialogueParams {
     Farewell farewell;
-    const char *user;     /* NULL: one that does not exist */
+    const char *user;     /* for FAREWELL_LOGIN; the others need none */
     const char *password; /* NULL: none */
     dialogue_sha1_fn sha1;
 } DialogueParams;

@@ -107,8 +107,7 @@ static bool logs_in(const Dialogue *dialogue)
 
 static const char *user_name(const Dialogue *dialogue)
 {
-    bool given = dialogue->params.user && (dialogue->params.farewell == FAREWELL_REFUSED || logs_in(dialogue));
-    return given ? dialogue->params.user : NOBODY;
+    return logs_in(dialogue) ? dialogue->params.user : NOBODY;
 }
 
 /* HandshakeResponse41. */

@@ -1,6 +1,5 @@
 #include "probe/probe.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -25,16 +25,16 @@ static bool reached(Case *c, int64_t instant)
 static void find(Case *c, FindingId id, Severity severity, int64_t due)
 {
     c->due = due;
-    finding_list_append(&c->state->findings,
-                        (Finding) {
-                            .id = id,
-                            .severity = severity,
-                            .address = c->address ? xstrdup(c->address->address.text) : NULL,
-                            .since = INSTANT_NONE,
-                            .due = due,
-                            .message = text_message(c, id),
-                            .remedy = text_remedy(c, id),
-                        });
+    const Finding finding = {
+        .id = id,
+        .severity = severity,
+        .address = c->address ? xstrdup(c->address->address.text) : NULL,
+        .since = INSTANT_NONE,
+        .due = due,
+        .message = text_message(c, id),
+        .remedy = text_remedy(c, id),
+    };
+    finding_list_append(&c->state->findings, finding);
 }
 
 static void rule_rotation(Case *c)

@@ -29,25 +29,17 @@ static const char *class_words(const Case *c)
     return c->rotation.source == SOURCE_LIFETIME ? " (class inferred from its lifetime)" : "";
 }
 
-static void write_window(const Case *c, Buffer *text)
-{
-    const Window *window = &c->state->endpoint->maintenance_window;
-    if (window->known)
-        buffer_printf(text, "maintenance window %s", WINDOW_TEXT(window));
-    else
-        buffer_printf(text, "maintenance window (not configured)");
-}
-
 static void rotation_due(const Case *c, Buffer *text)
 {
     const Rotation *r = &c->rotation;
+    const Window *window = &c->state->endpoint->maintenance_window;
     write_certificate(c, text);
     if (r->class == CLASS_ONLINE) {
-        buffer_printf(text, " passed its half-life at %s and should be rotated in the ",
-                      INSTANT_TEXT(r->half_life));
-        write_window(c, text);
-        buffer_printf(text, " that ends by %s; overdue from %s", INSTANT_TEXT(r->expected_by),
-                      INSTANT_TEXT(r->overdue_after));
+        buffer_printf(text,
+                      " passed its half-life at %s and should be rotated by %s, in the maintenance window %s",
+                      INSTANT_TEXT(r->half_life), INSTANT_TEXT(r->expected_by),
+                      window->known ? WINDOW_TEXT(window) : "(not configured)");
+        buffer_printf(text, "; overdue from %s", INSTANT_TEXT(r->overdue_after));
     } else if (r->class == CLASS_RESTART)
         buffer_printf(
             text,
@@ -62,12 +54,17 @@ static void rotation_due(const Case *c, Buffer *text)
 static void rotation_overdue(const Case *c, Buffer *text)
 {
     const Rotation *r = &c->rotation;
+    const Window *window = &c->state->endpoint->maintenance_window;
     write_certificate(c, text);
     if (r->class == CLASS_ONLINE) {
-        buffer_printf(text, " passed its half-life at %s, the ", INSTANT_TEXT(r->half_life));
-        write_window(c, text);
-        buffer_printf(text, " that ended by %s brought no new one: the rotation has stalled",
-                      INSTANT_TEXT(r->expected_by));
+        buffer_printf(text, " passed its half-life at %s, ", INSTANT_TEXT(r->half_life));
+        if (window->known)
+            buffer_printf(text, "the maintenance window %s that ended by %s brought no new one",
+                          WINDOW_TEXT(window), INSTANT_TEXT(r->expected_by));
+        else
+            buffer_printf(text, "by %s there was no new one (its maintenance window is not configured)",
+                          INSTANT_TEXT(r->expected_by));
+        buffer_printf(text, ": the rotation has stalled");
     } else if (r->class == CLASS_RESTART)
         buffer_printf(text, " ends in %s and the restart that replaces it has not happened",
                       DURATION_TEXT(c->server->not_after - c->now));

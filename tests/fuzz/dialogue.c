@@ -23,7 +23,7 @@ void play(EngineFamily family, const uint8_t *data, size_t size)
         return;
     const DialogueParams params = {
         .farewell = farewells[data[0] & 3],
-        .user = data[0] & 4 ? "user" : NULL,
+        .user = "user",
         .password = data[0] & 8 ? "password" : NULL,
         .sha1 = sha1,
     };

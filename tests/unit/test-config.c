@@ -147,6 +147,8 @@ static const struct {
       "a.conf:1: endpoints[0]: farewell \"login\" is for MySQL and MariaDB; leave it out for postgres" },
     { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; farewell = \"login\"; } );",
       "a.conf:1: endpoints[0]: farewell \"login\" needs user and password_credential" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; user = \"u\"; } );",
+      "a.conf:1: endpoints[0]: user and password_credential are for farewell = \"login\" alone" },
     { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; addresses = [ \"nowhere\" ]; } );",
       "a.conf:1: endpoints[0]: addresses: \"nowhere\" is not an IPv4 or IPv6 address" },
     { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; },\n { name = \"a\"; host = \"h\"; "

@@ -58,6 +58,9 @@ TEST(without_a_window_it_is_overdue_16_days_after_half_life)
     assert_string_equal(scene_findings(state), "rotation-due=notice");
     scene_judge(state, at("2026-07-18T12:00:00Z"));
     assert_string_equal(scene_findings(state), "rotation-overdue=warning");
+    assert_non_null(strstr(state->findings.items[0].message,
+                           "by 2026-07-10T12:00:00Z there was no new one (its "
+                           "maintenance window is not configured)"));
 }
 
 TEST(the_life_of_a_certificate_that_needs_a_restart)
