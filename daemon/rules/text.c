@@ -66,8 +66,7 @@ static void rotation_overdue(const Case *c, Buffer *text)
                           INSTANT_TEXT(r->expected_by));
         buffer_printf(text, ": the rotation has stalled");
     } else if (r->class == CLASS_RESTART)
-        buffer_printf(text, " ends in %s and the restart that replaces it has not happened",
-                      DURATION_TEXT(c->server->not_after - c->now));
+        buffer_printf(text, " is only replaced with a restart, and that has not happened");
     else
         buffer_printf(text, " should have been renewed since %s and was not", INSTANT_TEXT(r->due_at));
     if (c->due < c->server->not_after)
