@@ -24,7 +24,7 @@ def entries(journald, *matches):
 @pytest.fixture(scope="module")
 def story(lab, binaries, journald):
     """A certificate that comes within 7 days of its end while it is watched, and is then replaced."""
-    end = int(time.time()) + 7 * DAY + 5
+    end = int(time.time()) + 7 * DAY + 9
     ending = lab.pki.server("ending", host("orders"), end - 365 * DAY, end)
     fresh = lab.pki.server("fresh", host("orders"), ago(0.1), ago(0.1 - 365))
     server = Postgres(lab, "orders", ending[0])
