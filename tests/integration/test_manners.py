@@ -185,6 +185,25 @@ def test_a_blocked_address_is_left_alone_until_somebody_asks(lab, binaries, cabl
     assert daemon.stop() == 0
 
 
+def test_a_family_of_addresses_that_this_host_lacks_is_no_alarm(lab, binaries, cable, mariadb):
+    """A name with both, on a host without a route for IPv6: no client here can use that half, so nothing is said of it."""
+    hosts = os.path.join(lab.directory, "dual-hosts")
+    with open(hosts, "w") as f:
+        f.write(f"127.0.0.1 localhost\n{SERVER} dual.test\n2001:db8::1 dual.test\n2001:db8::2 only.test\n")
+    mariadb.sql("FLUSH HOSTS")
+    text = config(lab.pki.bundle("rsa2048"), [
+        entry("dual", "mariadb", 3306, host="dual.test", verify_name=host("orders"), addresses=None),
+        entry("only", "mariadb", 3306, host="only.test", verify_name=host("orders"), addresses=None)])
+    daemon = Dbcertd(lab, binaries, text, name="dual",
+                     prefix=[*cable[1], "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "-"])
+    endpoints = daemon.settle()
+    assert [a["address"] for a in endpoints["dual"]["addresses"]] == [SERVER]
+    assert findings(endpoints["dual"]) == []
+    assert findings(endpoints["only"]) == [("unreachable", "unknown")]
+    assert "Network is unreachable" in endpoints["only"]["findings"][0]["message"]
+    assert daemon.stop() == 0
+
+
 def test_100_probes_of_postgres_leave_no_line_in_its_log(lab, binaries, cable, chain):
     server = Postgres(lab, "quiet", chain, address=SERVER, prefix=cable[0])
     before = server.output()
