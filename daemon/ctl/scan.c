@@ -120,6 +120,22 @@ static bool was_fetched(const EndpointState *state)
     return state->n_addresses > 0;
 }
 
+/* Why what was not fetched was not. */
+static void print_failures(const Scan *scan)
+{
+    for (size_t i = 0; i < scan->n_done; i++) {
+        const EndpointState *state = scan->states[i];
+        if (state->unresolved_detail)
+            printf("%s: %s\n", state->endpoint->name, state->unresolved_detail);
+        for (size_t j = 0; j < state->n_addresses; j++) {
+            const Observation *o = state->addresses[j].latest;
+            if (o->outcome != OUTCOME_FETCHED)
+                printf("%s (%s): %s at %s: %s\n", state->endpoint->name, o->address.text,
+                       outcome_to_string(o->outcome), stage_to_string(o->stage), o->detail);
+        }
+    }
+}
+
 static void print_result(Scan *scan, EndpointState *state)
 {
     const Policy at_once = { .unreachable_after = 1 };
@@ -225,6 +241,7 @@ int scan(const ScanOptions *options)
     if (scan.endpoints) {
         render_endpoints(scan.endpoints);
         printf("\n%zu probed, %zu failed\n", scan.n_done, scan.n_failed);
+        print_failures(&scan);
     }
     return r < 0 || scan.n_failed > 0 ? EXIT_SOME_FAILED : EXIT_SUCCESS;
 }
