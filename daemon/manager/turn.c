@@ -54,6 +54,9 @@ static void on_resolved(Survey *survey _unused_, const Address *addresses, size_
     }
     state->unresolved = (Streak) { 0 };
     endpoint_state_retain(state, addresses, n);
+    if (!member->retired && state->judged_at != INSTANT_NONE)
+        turn_judge(
+            member); /* what an address that is gone had said goes with it, and not only when the probes end */
 }
 
 /* A server that blocks this host is left alone until somebody says that it does not any more. */

@@ -245,6 +245,31 @@ def test_the_server_is_asked_for_by_its_name(scratch, binaries):
     assert findings(endpoints["by-address"]) == [("name-mismatch", "warning")]
 
 
+def test_what_is_known_is_shown_also_while_a_probe_runs(scratch, binaries):
+    chain, _ = scratch.pki.server("once", host("once"), ago(30), ago(30 - 365))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, scratch.pki.server_key)
+
+    def serve(c):
+        if len(server.seen) > 1:
+            return silent(c)
+        with context.wrap_socket(c, server_side=True) as s:
+            s.recv(1)
+
+    server = Server(serve)
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("once", "tls", server.port)], 'timeout = "2s";'))
+    before = daemon.settle()["once"]
+    assert before["not_after"] and before["rotation"]["class"] == "online"
+    thread = threading.Thread(target=daemon.probe, args=("once",))
+    thread.start()
+    time.sleep(1)
+    assert daemon.get("/v1/status")["probing"] == 1
+    during = daemon.endpoint("once")
+    thread.join()
+    for key in ("not_before", "not_after", "rotation", "served_ca", "ca_not_after", "severity", "findings"):
+        assert during[key] == before[key], key
+
+
 def test_never_two_probes_of_one_endpoint_at_a_time(scratch, binaries):
     lock, now, peak = threading.Lock(), [0], [0]
 
