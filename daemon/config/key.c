@@ -20,42 +20,42 @@ static const char *rotation_word(int value)
 
 /* clang-format off */
 static const Key trust_keys[] = {
-    { "bundles", KEY_TEXT_LIST, IN_CONFIG(bundles), 1, 4096, NULL, "a list of file patterns such as [ \"/etc/dbcertd/bundles/*.pem\" ]", 0, 0, 0 },
+    { "bundles", KEY_TEXT_LIST, IN_CONFIG(bundles), 1, 4096, NULL, "a list of file patterns such as [ \"/etc/dbcertd/bundles/*.pem\" ]" },
     { 0 },
 };
 
 static const Key alerts_keys[] = {
-    { "remind", KEY_DURATION, IN_CONFIG(remind_seconds), MINUTE, 366 * DAY, "24h", "a duration from 1m to 366d, such as \"24h\"", 0, 0, 0 },
-    { "unreachable_after", KEY_INTEGER, IN_CONFIG(unreachable_after), 1, 100, "3", "a number of failed probes in a row, from 1 to 100", 0, 0, 0 },
+    { "remind", KEY_DURATION, IN_CONFIG(remind_seconds), MINUTE, 366 * DAY, "24h", "a duration from 1m to 366d, such as \"24h\"" },
+    { "unreachable_after", KEY_INTEGER, IN_CONFIG(unreachable_after), 1, 100, "3", "a number of failed probes in a row, from 1 to 100" },
     { 0 },
 };
 
 static const Key endpoint_keys[] = {
-    { "name", KEY_TEXT, IN_ENDPOINT(name), 1, 128, NULL, "a name of at most 128 letters, digits and . _ -", 0, 0, 0 },
-    { "host", KEY_TEXT, IN_ENDPOINT(host), 1, 253, NULL, "a host name or an address, such as \"orders.c9akciq32rgq.us-east-1.rds.amazonaws.com\"", 0, 0, 0 },
-    { "port", KEY_INTEGER, IN_ENDPOINT(port), 1, 65535, NULL, "a port from 1 to 65535 (default: the engine's)", 0, 0, 0 },
-    { "engine", KEY_ENGINE, IN_ENDPOINT(engine), 0, 0, NULL, "one of postgres, aurora-postgresql, mysql, aurora-mysql, mariadb, tls", 0, 0, 0 },
-    { "ca", KEY_TEXT, IN_ENDPOINT(ca), 1, 64, NULL, "a CA identifier such as \"rds-ca-rsa2048-g1\"", 0, 0, 0 },
-    { "region", KEY_TEXT, IN_ENDPOINT(region), 1, 32, NULL, "a region such as \"us-east-1\" (default: the host name's)", 0, 0, 0 },
-    { "verify_name", KEY_TEXT, IN_ENDPOINT(verify_name), 1, 253, NULL, "the name that the certificate has to carry (default: host)", 0, 0, 0 },
-    { "addresses", KEY_TEXT_LIST, IN_ENDPOINT(addresses), 1, 64, NULL, "a list of addresses to probe instead of resolving host, such as [ \"10.0.1.7\" ]", 0, 0, 0 },
-    { "rotation", KEY_WORD, IN_ENDPOINT(rotation), 0, 0, "auto", "one of auto, online, restart, acm, external", rotation_class_from_string, rotation_word, 0 },
-    { "maintenance_window", KEY_WINDOW, IN_ENDPOINT(maintenance_window), 0, 0, NULL, "a weekly window in UTC of at least 30 minutes, such as \"sun:05:00-sun:06:00\"", 0, 0, 0 },
-    { "farewell", KEY_WORD, IN_ENDPOINT(farewell), 0, 0, NULL, "one of refused, login, drop, close (default: refused for MySQL and MariaDB, else close)", farewell_from_string, farewell_word, 0 },
-    { "user", KEY_TEXT, IN_ENDPOINT(user), 1, 80, NULL, "the user without privileges that farewell = \"login\" logs in as", 0, 0, 0 },
-    { "password_credential", KEY_TEXT, IN_ENDPOINT(password_credential), 1, 255, NULL, "the name of a systemd credential that holds the user's password", 0, 0, 0 },
-    { "interval", KEY_DURATION, IN_ENDPOINT(interval_seconds), 10, 30 * DAY, NULL, "a duration from 10s to 30d, such as \"6h\" (default: the global interval)", 0, 0, 0 },
+    { "name", KEY_TEXT, IN_ENDPOINT(name), 1, 128, NULL, "a name of at most 128 letters, digits and . _ -" },
+    { "host", KEY_TEXT, IN_ENDPOINT(host), 1, 253, NULL, "a host name or an address, such as \"orders.c9akciq32rgq.us-east-1.rds.amazonaws.com\"" },
+    { "port", KEY_INTEGER, IN_ENDPOINT(port), 1, 65535, NULL, "a port from 1 to 65535 (default: the engine's)" },
+    { "engine", KEY_ENGINE, IN_ENDPOINT(engine), 0, 0, NULL, "one of postgres, aurora-postgresql, mysql, aurora-mysql, mariadb, tls" },
+    { "ca", KEY_TEXT, IN_ENDPOINT(ca), 1, 64, NULL, "a CA identifier such as \"rds-ca-rsa2048-g1\"" },
+    { "region", KEY_TEXT, IN_ENDPOINT(region), 1, 32, NULL, "a region such as \"us-east-1\" (default: the host name's)" },
+    { "verify_name", KEY_TEXT, IN_ENDPOINT(verify_name), 1, 253, NULL, "the name that the certificate has to carry (default: host)" },
+    { "addresses", KEY_TEXT_LIST, IN_ENDPOINT(addresses), 1, 64, NULL, "a list of addresses to probe instead of resolving host, such as [ \"10.0.1.7\" ]" },
+    { "rotation", KEY_WORD, IN_ENDPOINT(rotation), 0, 0, "auto", "one of auto, online, restart, acm, external", rotation_class_from_string, rotation_word },
+    { "maintenance_window", KEY_WINDOW, IN_ENDPOINT(maintenance_window), 0, 0, NULL, "a weekly window in UTC of at least 30 minutes, such as \"sun:05:00-sun:06:00\"" },
+    { "farewell", KEY_WORD, IN_ENDPOINT(farewell), 0, 0, NULL, "one of refused, login, drop, close (default: refused for MySQL and MariaDB, else close)", farewell_from_string, farewell_word },
+    { "user", KEY_TEXT, IN_ENDPOINT(user), 1, 80, NULL, "the user without privileges that farewell = \"login\" logs in as" },
+    { "password_credential", KEY_TEXT, IN_ENDPOINT(password_credential), 1, 255, NULL, "the name of a systemd credential that holds the user's password" },
+    { "interval", KEY_DURATION, IN_ENDPOINT(interval_seconds), 10, 30 * DAY, NULL, "a duration from 10s to 30d, such as \"6h\" (default: the global interval)" },
     { 0 },
 };
 
 const Key config_keys[] = {
-    { "interval", KEY_DURATION, IN_CONFIG(interval_seconds), 10, 30 * DAY, "1h", "a duration from 10s to 30d, such as \"1h\"", 0, 0, 0 },
-    { "timeout", KEY_DURATION, IN_CONFIG(timeout_seconds), 1, 60, "10s", "a duration from 1s to 60s, such as \"10s\"", 0, 0, 0 },
-    { "concurrency", KEY_INTEGER, IN_CONFIG(concurrency), 1, 4096, "64", "a number of endpoints to probe at once, from 1 to 4096", 0, 0, 0 },
-    { "socket", KEY_TEXT, IN_CONFIG(socket), 1, 107, NULL, "a path of at most 107 characters (default: status.sock in $RUNTIME_DIRECTORY, else in /run/dbcertd)", 0, 0, 0 },
-    { "trust", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", 0, 0, trust_keys },
-    { "alerts", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", 0, 0, alerts_keys },
-    { "endpoints", KEY_GROUP_LIST, 0, 0, 0, NULL, "a list of groups ( { name = ...; host = ...; engine = ...; }, ... )", 0, 0, endpoint_keys },
+    { "interval", KEY_DURATION, IN_CONFIG(interval_seconds), 10, 30 * DAY, "1h", "a duration from 10s to 30d, such as \"1h\"" },
+    { "timeout", KEY_DURATION, IN_CONFIG(timeout_seconds), 1, 60, "10s", "a duration from 1s to 60s, such as \"10s\"" },
+    { "concurrency", KEY_INTEGER, IN_CONFIG(concurrency), 1, 4096, "64", "a number of endpoints to probe at once, from 1 to 4096" },
+    { "socket", KEY_TEXT, IN_CONFIG(socket), 1, 107, NULL, "a path of at most 107 characters (default: status.sock in $RUNTIME_DIRECTORY, else in /run/dbcertd)" },
+    { "trust", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = trust_keys },
+    { "alerts", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = alerts_keys },
+    { "endpoints", KEY_GROUP_LIST, 0, 0, 0, NULL, "a list of groups ( { name = ...; host = ...; engine = ...; }, ... )", .keys = endpoint_keys },
     { 0 },
 };
 /* clang-format on */

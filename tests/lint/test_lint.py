@@ -151,6 +151,15 @@ def test_the_example_configuration_is_right_also_where_it_is_commented_out(binar
     assert "2 endpoints" in done.stdout
 
 
+@pytest.mark.parametrize("path", ["daemon/config/key.c", "daemon/ctl/target.c", "daemon/ctl/main.c", "conf/completion.bash",
+                                  "docs/dbcertd.conf.5.scd", "docs/dbcertctl.1.scd"])
+def test_every_engine_is_named_where_engines_are_listed(path):
+    engines = re.findall(r'^    \{ "([a-z-]+)", FAMILY_', read("daemon/model/engine.c"), re.M)
+    assert len(engines) >= 6
+    text = read(path).replace('"\n', "").replace('"', " ")
+    assert not [engine for engine in engines if not re.search(rf"(?<![a-z-]){engine}(?![a-z-])", text)]
+
+
 def test_help_and_manual_name_the_same_options():
     for program, manual in (("daemon/main.c", "docs/dbcertd.8.scd"), ("daemon/ctl/main.c", "docs/dbcertctl.1.scd")):
         options = set(re.findall(r'^\s+\{ "([a-z-]+)", (?:no|required)_argument', read(program), re.M))
