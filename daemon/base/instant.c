@@ -16,22 +16,12 @@ static bool split(int64_t instant, struct tm *ret)
     return true;
 }
 
-static const char *format(int64_t instant, const char *pattern, char *text)
-{
-    struct tm tm;
-    if (!split(instant, &tm) || strftime(text, INSTANT_TEXT_MAX, pattern, &tm) == 0)
-        return strcpy(text, "-");
-    return text;
-}
-
 const char *instant_text(int64_t instant, char *text)
 {
-    return format(instant, "%Y-%m-%dT%H:%M:%SZ", text);
-}
-
-const char *instant_date(int64_t instant, char *text)
-{
-    return format(instant, "%Y-%m-%d", text);
+    struct tm tm;
+    if (!split(instant, &tm) || strftime(text, INSTANT_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        return strcpy(text, "-");
+    return text;
 }
 
 static int days_in_month(int year, int month)

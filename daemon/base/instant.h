@@ -30,10 +30,6 @@ enum {
 const char *instant_text(int64_t instant, char *text);
 #define INSTANT_TEXT(t) instant_text((t), (char[INSTANT_TEXT_MAX]) { 0 })
 
-/* "2026-11-20", for messages in which the hour says nothing. */
-const char *instant_date(int64_t instant, char *text);
-#define INSTANT_DATE(t) instant_date((t), (char[INSTANT_TEXT_MAX]) { 0 })
-
 /* Calendar months later (or earlier); a day that the month lacks becomes its last one: 31 August - 6 = 28
  * February. */
 int64_t instant_add_months(int64_t instant, int months);

@@ -13,6 +13,12 @@ int text_find(const char *text, const char *const *table, size_t n)
     return -EINVAL;
 }
 
+bool text_is_name(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    return *text && strspn(text, letters) == strlen(text);
+}
+
 static size_t least(size_t a, size_t b, size_t c)
 {
     size_t ab = a < b ? a : b;

@@ -2,6 +2,7 @@
 
 /* String tables, and the nearest word to a misspelt one. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@
 
 /* Index of text in the table, or -EINVAL. */
 int text_find(const char *text, const char *const *table, size_t n);
+
+/* At least one letter or digit or . _ - and nothing else: safe in a path, a log line, and a shell. */
+bool text_is_name(const char *text);
 
 /* Of the words given one by one, keeps the one nearest to the misspelt word: for "did you mean". */
 typedef struct Nearest {

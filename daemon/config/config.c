@@ -13,7 +13,6 @@ typedef struct Parser {
     const char *path; /* of the source that is being read */
     Config *config;
     char ***errors;
-    char ***warnings;
 } Parser;
 
 CLEANUP_OF(config_t, config_destroy);
@@ -230,12 +229,10 @@ static void set_defaults(const Key *keys, void *target)
 
 static bool is_name(const char *text)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    return strspn(text, letters) == strlen(text) && text[0] != '-' && text[0] != '.';
+    return text_is_name(text) && text[0] != '-' && text[0] != '.';
 }
 
-/* A host name's letters only: what comes after is in a log line, in SNI and in a remedy that somebody pastes.
- */
+/* What comes after is in a log line, in SNI and in a remedy that somebody pastes. */
 static bool is_host(const char *text)
 {
     Address address;
@@ -364,7 +361,7 @@ static void inherit(Config *config)
 int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, char ***errors, char ***warnings)
 {
     _cleanup_(config_freep) Config *config = xcalloc(1, sizeof *config);
-    Parser parser = { .config = config, .errors = errors, .warnings = warnings };
+    Parser parser = { .config = config, .errors = errors };
     size_t errors_before = strv_length(*errors);
 
     set_defaults(config_keys, config);

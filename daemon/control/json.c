@@ -81,8 +81,7 @@ static json_t *of_tls(const Observation *seen)
     return object;
 }
 
-/* Outcome, stage and times are the latest probe's; the chain is the latest that was seen, and seen_at says
- * when. */
+/* Outcome, stage and times are the latest probe's; the chain is the latest that was seen, at seen_at. */
 static json_t *of_address(const AddressState *address)
 {
     const Observation *latest = address->latest, *seen = address->seen;

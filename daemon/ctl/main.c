@@ -100,9 +100,7 @@ static int run_status(const Options *options, const char *name _unused_)
 /* Names have letters that need no escaping; anything else cannot be a name. */
 static char *path_of(const char *name, const char *suffix)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    return *name && strspn(name, letters) == strlen(name) ? xasprintf("/v1/endpoints/%s%s", name, suffix)
-                                                          : NULL;
+    return text_is_name(name) ? xasprintf("/v1/endpoints/%s%s", name, suffix) : NULL;
 }
 
 static int no_such_name(const char *name)

@@ -165,12 +165,9 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
 {
     Job *job = userdata;
     EndpointState *state = job->state;
-    if (!endpoint_state_note(state, observation))
-        return;
-    AddressState *address = endpoint_state_find(state, observation->address.text);
-    verification_deinit(&address->verification);
-    verify_chain(job->scan->bundle, &address->seen->chain, endpoint_verify_name(state->endpoint),
-                 &address->verification);
+    if (endpoint_state_note(state, observation))
+        verify_address(job->scan->bundle, state->endpoint,
+                       endpoint_state_find(state, observation->address.text));
 }
 
 static void job_over(Job *job)

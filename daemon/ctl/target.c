@@ -106,10 +106,8 @@ static char *set_authority(Endpoint *endpoint, char *authority)
         *port++ = 0;
 
     Address literal;
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    bool is_host =
-        strspn(authority, letters) == strlen(authority) || address_parse(authority, 0, &literal) == 0;
-    if (!*authority || strlen(authority) > HOST_MAX || !is_host)
+    bool is_host = text_is_name(authority) || address_parse(authority, 0, &literal) == 0;
+    if (strlen(authority) > HOST_MAX || !is_host)
         return xasprintf("\"%s\" is no host name", authority);
     endpoint->host = xstrdup(authority);
     endpoint->port = endpoint->engine->port;

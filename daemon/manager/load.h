@@ -6,8 +6,8 @@
 #include "pki/bundle.h"
 
 #define SECRET_BYTES_MAX 4096
-#define MAX_CONNECT_ERRORS \
-    100 /* MySQL's and MariaDB's default: so many connections that end before login block a host */
+/* MySQL's and MariaDB's default: so many connections that end before login block a host. */
+#define MAX_CONNECT_ERRORS 100
 
 typedef struct Secret {
     char *credential;

@@ -23,7 +23,6 @@ struct Manager {
     char *reload_error; /* NULL: the latest reload was fine */
     size_t n_running;   /* turns */
     bool stopping;
-    bool ready; /* told systemd so */
 };
 
 /* First durable, then loud: stores the endpoint's alerts with the transitions, then delivers. */

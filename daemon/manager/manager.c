@@ -88,7 +88,6 @@ static void take_snapshot(Snapshot *ret, void *userdata)
     *ret = (Snapshot) {
         .version = DBCERTD_VERSION,
         .config_path = manager->loaded->path,
-        .now = now,
         .started_at = manager->started_at,
         .reloaded_at = manager->reloaded_at,
         .reload_error = manager->reload_error,

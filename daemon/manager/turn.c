@@ -1,7 +1,5 @@
 #include "manager/turn.h"
 
-#include <string.h>
-
 #include "alert/alert.h"
 #include "base/clock.h"
 #include "base/instant.h"
@@ -15,9 +13,7 @@
 
 static void verify(Member *member, AddressState *address)
 {
-    verification_deinit(&address->verification);
-    verify_chain(member->manager->loaded->bundle, &address->seen->chain,
-                 endpoint_verify_name(member->state->endpoint), &address->verification);
+    verify_address(member->manager->loaded->bundle, member->state->endpoint, address);
 }
 
 void turn_verify_all(Member *member)
@@ -48,15 +44,15 @@ static void on_resolved(Survey *survey _unused_, const Address *addresses, size_
 {
     Member *member = userdata;
     EndpointState *state = member->state;
-    if (n == 0) {
+    bool news = n == 0 || state->unresolved.n > 0;
+    if (n == 0)
         endpoint_state_note_unresolved(state, error, clock_now());
-        return;
+    else {
+        state->unresolved = (Streak) { 0 };
+        news |= endpoint_state_retain(state, addresses, n);
     }
-    state->unresolved = (Streak) { 0 };
-    endpoint_state_retain(state, addresses, n);
-    if (!member->retired && state->judged_at != INSTANT_NONE)
-        turn_judge(
-            member); /* what an address that is gone had said goes with it, and not only when the probes end */
+    if (news && !member->retired)
+        turn_judge(member);
 }
 
 /* A server that blocks this host is left alone until somebody says that it does not any more. */
@@ -132,7 +128,6 @@ static void on_done(Survey *survey, void *userdata)
     member->force = false;
     member->turns++;
     if (!member->retired) {
-        turn_judge(member); /* also when only the name's resolution failed */
         member->slot.due_usec =
             schedule_next(endpoint->name, (uint64_t)endpoint->interval_seconds * USEC_PER_SEC,
                           result_of(member->state), clock_boottime_usec());

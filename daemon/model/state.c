@@ -124,14 +124,13 @@ static bool is_present(const AddressState *address, const Address *present, size
     return false;
 }
 
-void endpoint_state_retain(EndpointState *state, const Address *present, size_t n_present)
+bool endpoint_state_retain(EndpointState *state, const Address *present, size_t n_present)
 {
     bool shown = false;
     for (size_t i = 0; i < state->n_addresses; i++)
         shown |= state->addresses[i].seen && is_present(&state->addresses[i], present, n_present);
 
-    size_t n = 0;
-    state->oldest = NULL;
+    size_t n = 0, n_before = state->n_addresses;
     for (size_t i = 0; i < state->n_addresses; i++) {
         AddressState *address = &state->addresses[i];
         if (is_present(address, present, n_present) || (!shown && address->seen))
@@ -140,6 +139,9 @@ void endpoint_state_retain(EndpointState *state, const Address *present, size_t 
             address_state_deinit(address);
     }
     state->n_addresses = n;
+    if (n < n_before)
+        state->oldest = NULL; /* it may be the one that is gone, or another has its place now */
+    return n < n_before;
 }
 
 const EndpointState *snapshot_find(const Snapshot *snapshot, const char *name)

@@ -85,14 +85,14 @@ void endpoint_state_note_unresolved(EndpointState *state, const char *detail, in
 /*
  * Forgets the addresses that the name no longer has. The last known certificate is not lost to a change of
  * addresses: those are kept until one of the present ones has shown a certificate.
+ * True if any was forgotten: then the verdict has to be made anew.
  */
-void endpoint_state_retain(EndpointState *state, const Address *present, size_t n_present);
+bool endpoint_state_retain(EndpointState *state, const Address *present, size_t n_present);
 
 /* What the status socket shows: borrowed from the manager while a request is answered. */
 typedef struct Snapshot {
     const char *version;
     const char *config_path;
-    int64_t now;
     int64_t started_at;
     int64_t reloaded_at;      /* when the configuration in force was read */
     const char *reload_error; /* of the latest reload, if it failed: the old configuration goes on */

@@ -100,3 +100,9 @@ void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Ve
         ret->trusted && status_against(bundle->roots, &imported) != 0 && !bundle_holds(bundle, last);
     ret->root_not_after = find_root_end(bundle, last);
 }
+
+void verify_address(const Bundle *bundle, const Endpoint *endpoint, AddressState *address)
+{
+    verification_deinit(&address->verification);
+    verify_chain(bundle, &address->seen->chain, endpoint_verify_name(endpoint), &address->verification);
+}

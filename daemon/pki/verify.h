@@ -1,6 +1,6 @@
 #pragma once
 
-#include "model/observation.h"
+#include "model/state.h"
 #include "pki/bundle.h"
 
 /*
@@ -9,3 +9,7 @@
  * The caller deinits *ret.
  */
 void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Verification *ret);
+
+/* The same for the chain that was seen at an address (there has to be one); replaces what its verification was.
+ */
+void verify_address(const Bundle *bundle, const Endpoint *endpoint, AddressState *address);

@@ -251,7 +251,7 @@ static void refresh_bundle(const Case *c _unused_, Buffer *text)
 /* Whoever made the certificate chose its names; only one that is a host name goes into a line to be copied. */
 static bool is_host_name(const char *name)
 {
-    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == strlen(name);
+    return text_is_name(name) && !strchr(name, '_');
 }
 
 static void correct_name(const Case *c, Buffer *text)

@@ -15,16 +15,6 @@
 
 #define FIELDS_MAX 20
 
-static const char *const event_names[] = {
-    [EVENT_STARTED] = "started",
-    [EVENT_RELOADED] = "reloaded",
-    [EVENT_RELOAD_FAILED] = "reload-failed",
-    [EVENT_STOPPING] = "stopping",
-    [EVENT_FAREWELL_FAILED] = "farewell-failed",
-    [EVENT_CONNECTIONS_COUNTED] = "connections-counted",
-};
-DEFINE_STRING_TABLE(daemon_event, DaemonEvent, event_names);
-
 static const struct {
     const char *message_id;
     int priority;
@@ -36,16 +26,6 @@ static const struct {
     [EVENT_FAREWELL_FAILED] = { "fa60277016b848ddb1545e92dd4dee1e", LOG_WARNING },
     [EVENT_CONNECTIONS_COUNTED] = { "b7cbba623d724dbc8234d48985ce99bc", LOG_WARNING },
 };
-
-const char *daemon_event_message_id(DaemonEvent event)
-{
-    return events[event].message_id;
-}
-
-int daemon_event_priority(DaemonEvent event)
-{
-    return events[event].priority;
-}
 
 void journal_event(DaemonEvent event, const char *format, ...)
 {

@@ -14,11 +14,6 @@ typedef enum DaemonEvent {
     EVENT_FAREWELL_FAILED,
     EVENT_CONNECTIONS_COUNTED,
 } DaemonEvent;
-#define N_DAEMON_EVENTS (EVENT_CONNECTIONS_COUNTED + 1)
-DECLARE_STRING_TABLE(daemon_event, DaemonEvent);
-
-const char *daemon_event_message_id(DaemonEvent event);
-int daemon_event_priority(DaemonEvent event);
 
 /* One journal entry; where standard error is not the journal, the same line there too. Negative errno. */
 int journal_deliver(const Transition *transition);
