@@ -24,7 +24,7 @@ static void say(TransitionKind kind, const EndpointState *state, const Finding *
         .at = now,
         .finding = finding_copy(finding),
         .endpoint = xstrdup(state->endpoint->name),
-        .engine = xstrdup(state->endpoint->engine->name),
+        .engine = xstrdup(state->endpoint->engine_name),
         .ca = xstrdup(state->served_ca),
         .configured_ca = xstrdup(state->endpoint->ca),
         .fingerprint = server ? xstrdup(server->sha256) : NULL,

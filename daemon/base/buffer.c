@@ -12,6 +12,13 @@ void buffer_deinit(Buffer *buffer)
     *buffer = (Buffer) { 0 };
 }
 
+void buffer_wipe(Buffer *buffer)
+{
+    if (buffer->data)
+        explicit_bzero(buffer->data, buffer->capacity);
+    buffer_deinit(buffer);
+}
+
 void buffer_append(Buffer *buffer, const void *data, size_t size)
 {
     if (buffer->capacity - buffer->size <= size) {

@@ -15,6 +15,7 @@ typedef struct Buffer {
 } Buffer;
 
 void buffer_deinit(Buffer *buffer);
+void buffer_wipe(Buffer *buffer); /* the same, of what may have held a secret */
 void buffer_append(Buffer *buffer, const void *data, size_t size);
 void buffer_printf(Buffer *buffer, const char *format, ...) _printf_(2, 3);
 

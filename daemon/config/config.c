@@ -119,8 +119,11 @@ static bool set_from_text(const Key *key, const char *text, void *target)
         *(int *)field = word;
         return true;
     case KEY_ENGINE:
-        *(const Engine **)field = engine_find(text);
-        return *(const Engine **)field != NULL;
+        if (!engine_find(text))
+            return false;
+        free(*(char **)field);
+        *(char **)field = xstrdup(text);
+        return true;
     case KEY_WINDOW:
         return window_parse(text, field) == 0;
     default:
@@ -141,6 +144,14 @@ static void read_integer(Parser *parser, const Key *key, config_setting_t *setti
         complain(parser, setting, name, "%lld: expected %s", (long long)value, key->expected);
     else
         *(int64_t *)field_of(key, target) = value;
+}
+
+static void read_bool(Parser *parser, const Key *key, config_setting_t *setting, const char *name, void *target)
+{
+    if (config_setting_type(setting) == CONFIG_TYPE_BOOL)
+        *(bool *)field_of(key, target) = config_setting_get_bool(setting);
+    else
+        complain_type(parser, setting, name, key);
 }
 
 static void read_text_list(Parser *parser, const Key *key, config_setting_t *setting, const char *name,
@@ -175,6 +186,9 @@ static void read_value(Parser *parser, const Key *key, config_setting_t *setting
     switch (key->type) {
     case KEY_INTEGER:
         read_integer(parser, key, setting, name, target);
+        break;
+    case KEY_BOOL:
+        read_bool(parser, key, setting, name, target);
         break;
     case KEY_TEXT_LIST:
         read_text_list(parser, key, setting, name, target);
@@ -239,6 +253,38 @@ static bool is_host(const char *text)
     return address_parse(text, 0, &address) == 0 || is_name(text);
 }
 
+/* How a probe leaves, and as whom. */
+static void check_farewell(Parser *parser, config_setting_t *group, const char *name, Endpoint *endpoint)
+{
+    bool mysql = endpoint->engine->family == FAMILY_MYSQL;
+    if (!config_setting_get_member(group, "farewell"))
+        endpoint->farewell = mysql ? FAREWELL_REFUSED : FAREWELL_CLOSE;
+    else if (mysql && endpoint->farewell == FAREWELL_CLOSE)
+        complain(parser, group, name,
+                 "farewell \"close\" would count as a failed connection on MySQL and MariaDB; expected "
+                 "refused, login, "
+                 "or drop if it has to be");
+    else if (!mysql && endpoint->farewell != FAREWELL_CLOSE)
+        complain(parser, group, name, "farewell \"%s\" is for MySQL and MariaDB; leave it out for %s",
+                 farewell_to_string((Farewell)endpoint->farewell), endpoint->engine_name);
+    if (mysql && endpoint->farewell == FAREWELL_LOGIN && (!endpoint->user || !endpoint->password_credential))
+        complain(parser, group, name, "farewell \"login\" needs user and password_credential");
+    if (endpoint->farewell != FAREWELL_LOGIN && (endpoint->user || endpoint->password_credential))
+        complain(parser, group, name, "user and password_credential are for farewell = \"login\" alone");
+}
+
+/* Keys that are for some engines alone. */
+static void check_engine(Parser *parser, config_setting_t *group, const char *name, Endpoint *endpoint)
+{
+    _cleanup_(strv_freep) char **contradictions = endpoint_contradictions(endpoint);
+    for (size_t i = 0; contradictions && contradictions[i]; i++)
+        complain(parser, group, name, "%s", contradictions[i]);
+    if (endpoint->port == 0)
+        endpoint->port = endpoint->engine->port;
+    if (endpoint->port == 0 && !config_setting_get_member(group, "port"))
+        complain(parser, group, name, "port is missing; engine \"%s\" has no default", endpoint->engine_name);
+}
+
 /* What one key alone does not tell. */
 static void check_endpoint(Parser *parser, config_setting_t *group, const char *name, Endpoint *endpoint)
 {
@@ -247,7 +293,7 @@ static void check_endpoint(Parser *parser, config_setting_t *group, const char *
         bool missing;
     } required[] = { { "name", !endpoint->name },
                      { "host", !endpoint->host },
-                     { "engine", !endpoint->engine } };
+                     { "engine", !endpoint->engine_name } };
 
     for (size_t i = 0; i < ARRAY_SIZE(required); i++)
         if (required[i].missing && !config_setting_get_member(group, required[i].name))
@@ -265,28 +311,11 @@ static void check_endpoint(Parser *parser, config_setting_t *group, const char *
             complain(parser, group, name, "addresses: \"%s\" is not an IPv4 or IPv6 address",
                      endpoint->addresses[i]);
     }
-    if (!endpoint->engine)
-        return;
-
-    bool mysql = endpoint->engine->family == FAMILY_MYSQL;
-    if (!config_setting_get_member(group, "farewell"))
-        endpoint->farewell = mysql ? FAREWELL_REFUSED : FAREWELL_CLOSE;
-    else if (mysql && endpoint->farewell == FAREWELL_CLOSE)
-        complain(parser, group, name,
-                 "farewell \"close\" would count as a failed connection on MySQL and MariaDB; expected "
-                 "refused, login, "
-                 "or drop if it has to be");
-    else if (!mysql && endpoint->farewell != FAREWELL_CLOSE)
-        complain(parser, group, name, "farewell \"%s\" is for MySQL and MariaDB; leave it out for %s",
-                 farewell_to_string((Farewell)endpoint->farewell), endpoint->engine->name);
-    if (mysql && endpoint->farewell == FAREWELL_LOGIN && (!endpoint->user || !endpoint->password_credential))
-        complain(parser, group, name, "farewell \"login\" needs user and password_credential");
-    if (endpoint->farewell != FAREWELL_LOGIN && (endpoint->user || endpoint->password_credential))
-        complain(parser, group, name, "user and password_credential are for farewell = \"login\" alone");
-    if (endpoint->port == 0)
-        endpoint->port = endpoint->engine->port;
-    if (endpoint->port == 0 && !config_setting_get_member(group, "port"))
-        complain(parser, group, name, "port is missing; engine \"%s\" has no default", endpoint->engine->name);
+    if (endpoint->engine_name) {
+        endpoint->engine = engine_find(endpoint->engine_name);
+        check_farewell(parser, group, name, endpoint);
+        check_engine(parser, group, name, endpoint);
+    }
 }
 
 static const Endpoint *find_endpoint(const Config *config, const char *name)

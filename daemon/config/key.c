@@ -15,6 +15,11 @@ static const char *rotation_word(int value)
     return rotation_class_to_string((RotationClass)value);
 }
 
+static const char *kind_word(int value)
+{
+    return endpoint_kind_to_string((EndpointKind)value);
+}
+
 #define IN_CONFIG(field)   offsetof(Config, field)
 #define IN_ENDPOINT(field) offsetof(Endpoint, field)
 
@@ -34,7 +39,11 @@ static const Key endpoint_keys[] = {
     { "name", KEY_TEXT, IN_ENDPOINT(name), 1, 128, NULL, "a name of at most 128 letters, digits and . _ -" },
     { "host", KEY_TEXT, IN_ENDPOINT(host), 1, 253, NULL, "a host name or an address, such as \"orders.c9akciq32rgq.us-east-1.rds.amazonaws.com\"" },
     { "port", KEY_INTEGER, IN_ENDPOINT(port), 1, 65535, NULL, "a port from 1 to 65535 (default: the engine's)" },
-    { "engine", KEY_ENGINE, IN_ENDPOINT(engine), 0, 0, NULL, "one of postgres, aurora-postgresql, mysql, aurora-mysql, mariadb, tls" },
+    { "engine", KEY_ENGINE, IN_ENDPOINT(engine_name), 0, 0, NULL, "one of " ENGINE_NAMES },
+    { "kind", KEY_WORD, IN_ENDPOINT(kind), 0, 0, "instance", "instance, or proxy for RDS Proxy and Aurora Serverless v1", endpoint_kind_from_string, kind_word },
+    { "direct_tls", KEY_BOOL, IN_ENDPOINT(direct_tls), 0, 0, NULL, "true or false; true is for PostgreSQL 17 and later" },
+    { "strict", KEY_BOOL, IN_ENDPOINT(strict), 0, 0, NULL, "true or false; true is for TDS 8.0 of SQL Server 2022 and later" },
+    { "check_plaintext", KEY_BOOL, IN_ENDPOINT(check_plaintext), 0, 0, NULL, "true or false; true finds out once a day whether the server also does without TLS" },
     { "ca", KEY_TEXT, IN_ENDPOINT(ca), 1, 64, NULL, "a CA identifier such as \"rds-ca-rsa2048-g1\"" },
     { "region", KEY_TEXT, IN_ENDPOINT(region), 1, 32, NULL, "a region such as \"us-east-1\" (default: the host name's)" },
     { "verify_name", KEY_TEXT, IN_ENDPOINT(verify_name), 1, 253, NULL, "the name that the certificate has to carry (default: host)" },

@@ -13,8 +13,9 @@ typedef enum KeyType {
     KEY_TEXT_LIST,  /* char ** */
     KEY_INTEGER,    /* int64_t, min..max */
     KEY_DURATION,   /* int64_t seconds, min..max */
+    KEY_BOOL,       /* bool */
     KEY_WORD,       /* int, by from_string */
-    KEY_ENGINE,     /* const Engine * */
+    KEY_ENGINE,     /* char *, a name of model/engine's table */
     KEY_WINDOW,     /* Window */
     KEY_GROUP,      /* keys of its own, in the same struct */
     KEY_GROUP_LIST, /* a list of groups, each in a struct of its own */

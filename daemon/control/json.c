@@ -78,6 +78,7 @@ static json_t *of_tls(const Observation *seen)
     put(object, "version", text(seen->tls_version));
     put(object, "cipher", text(seen->tls_cipher));
     put(object, "group", text(seen->tls_group));
+    put(object, "alpn", text(seen->tls_alpn));
     return object;
 }
 
@@ -98,6 +99,8 @@ static json_t *of_address(const AddressState *address)
     put(object, "trusted", seen && v->possible ? json_boolean(v->trusted) : json_null());
     put(object, "name_matches", seen ? json_boolean(v->name_matches) : json_null());
     put(object, "tls", of_tls(seen));
+    put(object, "plaintext",
+        address->plaintext == PLAINTEXT_UNKNOWN ? json_null() : text(plaintext_to_string(address->plaintext)));
     put(object, "chain", of_chain(seen));
     return object;
 }
@@ -131,7 +134,7 @@ json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *find
 {
     json_t *object = json_object();
     put(object, "endpoint", text(state->endpoint->name));
-    put(object, "engine", text(state->endpoint->engine->name));
+    put(object, "engine", text(state->endpoint->engine_name));
     put_finding(object, finding);
     return object;
 }
@@ -163,7 +166,8 @@ json_t *json_of_endpoint(const EndpointState *state)
     put(object, "name", text(e->name));
     put(object, "host", text(e->host));
     put(object, "port", json_integer(e->port));
-    put(object, "engine", text(e->engine->name));
+    put(object, "engine", text(e->engine_name));
+    put(object, "kind", text(endpoint_kind_to_string((EndpointKind)e->kind)));
     put(object, "region", text(e->region));
     put(object, "severity", text(severity_to_string(state->severity)));
     put(object, "configured_ca", text(e->ca));

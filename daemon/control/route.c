@@ -34,7 +34,7 @@ static bool passes(const char *filter, const char *value)
 static bool is_wanted(const Request *request, const EndpointState *state)
 {
     return passes(request->severity, severity_to_string(state->severity)) &&
-           passes(request->engine, state->endpoint->engine->name) &&
+           passes(request->engine, state->endpoint->engine_name) &&
            passes(request->region, state->endpoint->region);
 }
 

@@ -13,6 +13,7 @@
 #include "ctl/client.h"
 #include "ctl/render.h"
 #include "ctl/scan.h"
+#include "model/engine.h"
 
 #define DEFAULT_SOCKET "/run/dbcertd/status.sock"
 
@@ -28,7 +29,7 @@ static const char usage[] =
     "  show NAME           everything about one: dates, addresses, chains, findings\n"
     "  findings            what is wrong, with what to type\n"
     "  probe NAME          probe it now, and show it\n"
-    "  scan TARGET...      probe without the daemon: ENGINE://HOST[:PORT][?ca=CA&...]\n"
+    "  scan TARGET...      probe without the daemon: ENGINE://HOST[:PORT][?KEY=VALUE&...]\n"
     "\n"
     "      --socket PATH   the daemon's status socket (default: $DBCERTD_SOCKET, else " DEFAULT_SOCKET ")\n"
     "      --json          print JSON, for scan one object a line\n"
@@ -36,13 +37,18 @@ static const char usage[] =
     "      --help          print this, and exit\n"
     "\n"
     "For scan:\n"
+    "      --engine ENGINE of targets that are HOST[:PORT] alone\n"
     "      --file FILE     more targets, one a line; - for standard input\n"
     "      --ca-file FILE  verify chains against this PEM bundle\n"
     "      --expect-ca CA  the CA that targets should serve, such as rds-ca-rsa2048-g1\n"
     "      --timeout TIME  for each probe (default: 10s)\n"
     "      --concurrency N probes at once (default: 64)\n"
+    "      --show-chain    also everything that every address served\n"
+    "      --pem           nothing but the certificates that were served, as PEM\n"
     "\n"
-    "Engines: postgres, aurora-postgresql, mysql, aurora-mysql, mariadb, tls.\n"
+    "Keys of a target: ca, verify_name, region, rotation, maintenance_window, farewell, kind;\n"
+    "and strict, direct_tls, check_plaintext, which need no value.\n"
+    "Engines: " ENGINE_NAMES ".\n"
     "Exits with 0, 1 if something failed (probe, scan: if a certificate was not fetched), 2 for wrong "
     "arguments.\n";
 
@@ -165,11 +171,15 @@ static int run_command(Options *options, int argc, char **argv)
     if (strcmp(argv[0], "scan") == 0) {
         options->scan.targets = argv + 1;
         options->scan.json = options->json;
+        if (options->scan.pem && (options->json || options->scan.show_chain))
+            return usage_error("--pem prints nothing else%s", ": leave --json and --show-chain out");
         return scan(&options->scan);
     }
     if (options->scan_only_given)
-        return usage_error(
-            "--file, --ca-file, --expect-ca, --timeout and --concurrency are for scan, not for %s", argv[0]);
+        return usage_error("--engine, --file, --ca-file, --expect-ca, --timeout, --concurrency, --show-chain "
+                           "and --pem are for "
+                           "scan, not for %s",
+                           argv[0]);
     Nearest nearest = { .misspelt = argv[0] };
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         nearest_offer(&nearest, commands[i].name);
@@ -205,7 +215,20 @@ static bool set_concurrency(Options *options, const char *text)
 /* Returns an exit status, or -1 to go on. */
 static int parse_arguments(int argc, char **argv, Options *options)
 {
-    enum { SOCKET = 256, JSON, VERSION, HELP, FILE_, CA_FILE, EXPECT_CA, TIMEOUT, CONCURRENCY };
+    enum {
+        SOCKET = 256,
+        JSON,
+        VERSION,
+        HELP,
+        FILE_,
+        CA_FILE,
+        EXPECT_CA,
+        TIMEOUT,
+        CONCURRENCY,
+        ENGINE,
+        SHOW_CHAIN,
+        PEM
+    };
     static const struct option longs[] = {
         { "socket", required_argument, NULL, SOCKET },
         { "json", no_argument, NULL, JSON },
@@ -216,6 +239,9 @@ static int parse_arguments(int argc, char **argv, Options *options)
         { "expect-ca", required_argument, NULL, EXPECT_CA },
         { "timeout", required_argument, NULL, TIMEOUT },
         { "concurrency", required_argument, NULL, CONCURRENCY },
+        { "engine", required_argument, NULL, ENGINE },
+        { "show-chain", no_argument, NULL, SHOW_CHAIN },
+        { "pem", no_argument, NULL, PEM },
         { 0 },
     };
     const char *socket = getenv("DBCERTD_SOCKET");
@@ -251,6 +277,15 @@ static int parse_arguments(int argc, char **argv, Options *options)
         case TIMEOUT:
             if (!set_timeout(options, optarg))
                 return usage_error("--timeout %s: expected a duration from 1s to 60s", optarg);
+            break;
+        case ENGINE:
+            options->scan.engine = optarg;
+            break;
+        case SHOW_CHAIN:
+            options->scan.show_chain = true;
+            break;
+        case PEM:
+            options->scan.pem = true;
             break;
         case CONCURRENCY:
             if (!set_concurrency(options, optarg))

@@ -230,7 +230,10 @@ static void print_address(const json_t *address)
     if (strcmp(get(address, "seen_at"), get(address, "observed_at")) != 0)
         printf("    last seen     %s\n", get(address, "seen_at"));
     if (has(address, "tls"))
-        printf("    tls           %s, %s, %s\n", get(tls, "version"), get(tls, "cipher"), get(tls, "group"));
+        printf("    tls           %s, %s, %s%s%s\n", get(tls, "version"), get(tls, "cipher"), get(tls, "group"),
+               has(tls, "alpn") ? ", ALPN " : "", has(tls, "alpn") ? get(tls, "alpn") : "");
+    if (has(address, "plaintext"))
+        printf("    without TLS   %s\n", get(address, "plaintext"));
     printf("    trusted       %s\n", yes_or_no(address, "trusted"));
     printf("    name matches  %s\n", yes_or_no(address, "name_matches"));
     json_array_foreach(json_object_get(address, "chain"), i, certificate) print_certificate(certificate);

@@ -8,10 +8,12 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/instant.h"
 #include "control/json.h"
 #include "ctl/render.h"
 #include "ctl/target.h"
 #include "pki/bundle.h"
+#include "pki/facts.h"
 #include "pki/verify.h"
 #include "probe/survey.h"
 #include "rules/rule.h"
@@ -26,7 +28,7 @@ enum {
 typedef struct Scan {
     const ScanOptions *options;
     sd_event *event;
-    Bundle *bundle;
+    Bundle *bundle, *system; /* NULL: chains are not verified */
     EndpointState **states;
     size_t n, n_started, n_done, n_failed;
     json_t *endpoints; /* for the table; NULL with --json */
@@ -44,6 +46,7 @@ static void scan_deinit(Scan *scan)
         endpoint_state_free(scan->states[i]);
     free(scan->states);
     bundle_free(scan->bundle);
+    bundle_free(scan->system);
     json_decref(scan->endpoints);
     sd_event_unref(scan->event);
 }
@@ -51,7 +54,7 @@ static void scan_deinit(Scan *scan)
 static bool add_target(Scan *scan, const char *text)
 {
     _cleanup_free_ char *error = NULL;
-    _cleanup_(endpoint_unrefp) Endpoint *endpoint = target_parse(text, &error);
+    _cleanup_(endpoint_unrefp) Endpoint *endpoint = target_parse(text, scan->options->engine, &error);
     if (!endpoint) {
         fprintf(stderr, "dbcertctl: %s\n", error);
         return false;
@@ -60,8 +63,16 @@ static bool add_target(Scan *scan, const char *text)
         fprintf(stderr, "dbcertctl: more than %d targets\n", SCAN_TARGETS_MAX);
         return false;
     }
-    if (!endpoint->ca && scan->options->expect_ca)
+    if (!endpoint->ca && scan->options->expect_ca && !endpoint_is_acm(endpoint))
         endpoint->ca = xstrdup(scan->options->expect_ca);
+    if (endpoint_is_acm(endpoint) && !scan->system) {
+        scan->system = bundle_new();
+        if (bundle_add_system(scan->system) < 0)
+            fputs("dbcertctl: the system trusts no root, so chains of AWS Certificate Manager are not "
+                  "verified; expected "
+                  "the package ca-certificates\n",
+                  stderr);
+    }
     scan->states = xgrow(scan->states, scan->n, sizeof *scan->states);
     scan->states[scan->n++] = endpoint_state_new(endpoint);
     return true;
@@ -105,7 +116,8 @@ static bool read_bundle(Scan *scan, const char *path)
 
 static void show_progress(const Scan *scan)
 {
-    if (!isatty(STDERR_FILENO) || !isatty(STDOUT_FILENO) || scan->options->json)
+    bool has_lines = scan->options->json && isatty(STDOUT_FILENO); /* each of them is progress enough */
+    if (!isatty(STDERR_FILENO) || has_lines)
         return;
     fprintf(stderr, "\r\033[K");
     if (scan->n_done < scan->n)
@@ -121,17 +133,32 @@ static bool was_fetched(const EndpointState *state)
 }
 
 /* Why what was not fetched was not. */
-static void print_failures(const Scan *scan)
+static void print_failures(const Scan *scan, FILE *to)
 {
     for (size_t i = 0; i < scan->n_done; i++) {
         const EndpointState *state = scan->states[i];
         if (state->unresolved_detail)
-            printf("%s: %s\n", state->endpoint->name, state->unresolved_detail);
+            fprintf(to, "%s: %s\n", state->endpoint->name, state->unresolved_detail);
         for (size_t j = 0; j < state->n_addresses; j++) {
             const Observation *o = state->addresses[j].latest;
             if (o->outcome != OUTCOME_FETCHED)
-                printf("%s (%s): %s at %s: %s\n", state->endpoint->name, o->address.text,
-                       outcome_to_string(o->outcome), stage_to_string(o->stage), o->detail);
+                fprintf(to, "%s (%s): %s at %s: %s\n", state->endpoint->name, o->address.text,
+                        outcome_to_string(o->outcome), stage_to_string(o->stage), o->detail);
+        }
+    }
+}
+
+/* Subjects are foreign bytes: the endpoint's name, the address and the role have to do. */
+static void print_pem(const EndpointState *state)
+{
+    for (size_t i = 0; i < state->n_addresses; i++) {
+        const AddressState *address = &state->addresses[i];
+        for (size_t j = 0; address->seen && j < address->seen->chain.n; j++) {
+            const Certificate *c = address->seen->chain.certificates[j];
+            _cleanup_free_ char *pem = certificate_to_pem(c);
+            printf("# %s (%s): %s, serial %s, %s to %s\n%s", state->endpoint->name, address->address.text,
+                   certificate_role_to_string(c->role), c->serial, INSTANT_TEXT(c->not_before),
+                   INSTANT_TEXT(c->not_after), pem);
         }
     }
 }
@@ -139,6 +166,10 @@ static void print_failures(const Scan *scan)
 static void print_result(Scan *scan, EndpointState *state)
 {
     const Policy at_once = { .unreachable_after = 1 };
+    if (scan->options->pem) {
+        print_pem(state);
+        return;
+    }
     judge(state, &at_once, clock_now());
     json_t *endpoint = json_of_endpoint(state);
     if (scan->endpoints) {
@@ -149,6 +180,22 @@ static void print_result(Scan *scan, EndpointState *state)
                      JSON_COMPACT | JSON_ENSURE_ASCII); /* main looks at stdout's error flag */
     puts("");
     json_decref(endpoint);
+}
+
+static void print_tables(const Scan *scan)
+{
+    size_t i;
+    json_t *endpoint;
+    render_endpoints(scan->endpoints);
+    printf("\n%zu probed, %zu failed\n", scan->n_done, scan->n_failed);
+    print_failures(scan, stdout);
+    if (!scan->options->show_chain)
+        return;
+    json_array_foreach(scan->endpoints, i, endpoint)
+    {
+        puts("");
+        render_endpoint(endpoint);
+    }
 }
 
 static void start_more(Scan *scan);
@@ -166,8 +213,19 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
     Job *job = userdata;
     EndpointState *state = job->state;
     if (endpoint_state_note(state, observation))
-        verify_address(job->scan->bundle, state->endpoint,
-                       endpoint_state_find(state, observation->address.text));
+        verify_address(endpoint_is_acm(state->endpoint) ? job->scan->system : job->scan->bundle,
+                       state->endpoint, endpoint_state_find(state, observation->address.text));
+}
+
+static bool on_checks(Survey *survey _unused_, const Address *address _unused_, void *userdata _unused_)
+{
+    return true; /* who asks for it in a scan wants it now */
+}
+
+static void on_checked(Survey *survey _unused_, Observation *observation, void *userdata)
+{
+    Job *job = userdata;
+    endpoint_state_note_check(job->state, observation);
 }
 
 static void job_over(Job *job)
@@ -191,7 +249,13 @@ static void on_done(Survey *survey, void *userdata)
     start_more(scan);
 }
 
-static const SurveyEvents events = { .resolved = on_resolved, .observed = on_observed, .done = on_done };
+static const SurveyEvents events = {
+    .resolved = on_resolved,
+    .observed = on_observed,
+    .done = on_done,
+    .checks = on_checks,
+    .checked = on_checked,
+};
 
 static void start_more(Scan *scan)
 {
@@ -199,9 +263,12 @@ static void start_more(Scan *scan)
     while (scan->n_started < scan->n && scan->n_started - scan->n_done < (size_t)options->concurrency) {
         Job *job = xcalloc(1, sizeof *job);
         *job = (Job) { .scan = scan, .state = scan->states[scan->n_started++] };
+        const SurveyParams params = {
+            .endpoint = job->state->endpoint,
+            .timeout_usec = (uint64_t)options->timeout_seconds * USEC_PER_SEC,
+        };
         Survey *survey;
-        int r = survey_new(&survey, scan->event, job->state->endpoint, NULL,
-                           (uint64_t)options->timeout_seconds * USEC_PER_SEC, &events, job);
+        int r = survey_new(&survey, scan->event, &params, &events, job);
         if (r >= 0)
             continue;
         fprintf(stderr, "dbcertctl: %s: cannot start a probe: %s\n", job->state->endpoint->name, strerror(-r));
@@ -220,7 +287,7 @@ int scan(const ScanOptions *options)
     if (options->ca_file)
         ok &= read_bundle(&scan, options->ca_file);
     if (ok && scan.n == 0) {
-        fputs("dbcertctl: scan: no targets; expected ENGINE://HOST[:PORT] or --file FILE\n", stderr);
+        fputs("dbcertctl: scan: no targets; expected ENGINE://HOST[:PORT]... or --file FILE\n", stderr);
         ok = false;
     }
     if (!ok)
@@ -231,14 +298,13 @@ int scan(const ScanOptions *options)
         fprintf(stderr, "dbcertctl: %s\n", strerror(-r));
         return EXIT_SOME_FAILED;
     }
-    scan.endpoints = options->json ? NULL : json_array();
+    scan.endpoints = options->json || options->pem ? NULL : json_array();
     show_progress(&scan);
     start_more(&scan);
     r = sd_event_loop(scan.event);
-    if (scan.endpoints) {
-        render_endpoints(scan.endpoints);
-        printf("\n%zu probed, %zu failed\n", scan.n_done, scan.n_failed);
-        print_failures(&scan);
-    }
+    if (scan.endpoints)
+        print_tables(&scan);
+    else if (options->pem)
+        print_failures(&scan, stderr);
     return r < 0 || scan.n_failed > 0 ? EXIT_SOME_FAILED : EXIT_SUCCESS;
 }

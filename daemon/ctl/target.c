@@ -47,6 +47,33 @@ static bool set_farewell(Endpoint *e, const char *value)
            (e->farewell == FAREWELL_REFUSED || e->farewell == FAREWELL_DROP);
 }
 
+static bool set_kind(Endpoint *e, const char *value)
+{
+    e->kind = endpoint_kind_from_string(value);
+    return e->kind >= 0;
+}
+
+static bool set_bool(bool *field, const char *value)
+{
+    *field = strcmp(value, "true") == 0;
+    return *field || strcmp(value, "false") == 0;
+}
+
+static bool set_strict(Endpoint *e, const char *value)
+{
+    return set_bool(&e->strict, value);
+}
+
+static bool set_direct_tls(Endpoint *e, const char *value)
+{
+    return set_bool(&e->direct_tls, value);
+}
+
+static bool set_check_plaintext(Endpoint *e, const char *value)
+{
+    return set_bool(&e->check_plaintext, value);
+}
+
 static const struct {
     const char *name;
     bool (*set)(Endpoint *e, const char *value);
@@ -58,6 +85,10 @@ static const struct {
     { "rotation", set_rotation, "one of auto, online, restart, acm, external" },
     { "maintenance_window", set_window, "a window such as sun:05:00-sun:06:00" },
     { "farewell", set_farewell, "refused or drop, for MySQL and MariaDB" },
+    { "kind", set_kind, "instance or proxy" },
+    { "strict", set_strict, "true or false" },
+    { "direct_tls", set_direct_tls, "true or false" },
+    { "check_plaintext", set_check_plaintext, "true or false" },
 };
 
 static char *set_key(Endpoint *endpoint, const char *name, const char *value)
@@ -72,7 +103,8 @@ static char *set_key(Endpoint *endpoint, const char *name, const char *value)
     }
     return nearest.word ? xasprintf("unknown key \"%s\"; did you mean \"%s\"?", name, nearest.word)
                         : xasprintf("unknown key \"%s\"; expected ca, verify_name, region, rotation, "
-                                    "maintenance_window or farewell",
+                                    "maintenance_window, farewell, kind, strict, direct_tls or "
+                                    "check_plaintext",
                                     name);
 }
 
@@ -81,10 +113,9 @@ static char *set_query(Endpoint *endpoint, char *query)
     char *rest = NULL;
     for (char *pair = strtok_r(query, "&", &rest); pair; pair = strtok_r(NULL, "&", &rest)) {
         char *equals = strchr(pair, '=');
-        if (!equals)
-            return xasprintf("\"%s\": expected KEY=VALUE", pair);
-        *equals = 0;
-        char *error = set_key(endpoint, pair, equals + 1);
+        if (equals)
+            *equals = 0;
+        char *error = set_key(endpoint, pair, equals ? equals + 1 : "true");
         if (error)
             return error;
     }
@@ -118,7 +149,7 @@ static char *set_authority(Endpoint *endpoint, char *authority)
             return xasprintf("\"%s\" is no port; expected 1 to 65535", port);
     }
     return endpoint->port == 0 ? xasprintf("engine \"%s\" has no default port; expected %s://HOST:PORT",
-                                           endpoint->engine->name, endpoint->engine->name)
+                                           endpoint->engine_name, endpoint->engine_name)
                                : NULL;
 }
 
@@ -128,48 +159,55 @@ static char *set_engine(Endpoint *endpoint, const char *name)
     for (size_t i = 0; i < n_engines; i++)
         nearest_offer(&nearest, engines[i].name);
     endpoint->engine = engine_find(name);
+    endpoint->engine_name = xstrdup(name);
     if (endpoint->engine)
         return NULL;
-    return nearest.word
-               ? xasprintf("\"%s\" is not an engine; did you mean \"%s\"?", name, nearest.word)
-               : xasprintf(
-                     "\"%s\" is not an engine; expected postgres, aurora-postgresql, mysql, aurora-mysql, "
-                     "mariadb or tls",
-                     name);
+    return nearest.word ? xasprintf("\"%s\" is not an engine; did you mean \"%s\"?", name, nearest.word)
+                        : xasprintf("\"%s\" is not an engine; expected one of " ENGINE_NAMES, name);
 }
 
-static char *parse(Endpoint *endpoint, char *text)
+/* "ENGINE://" if it is there; *authority is what follows. */
+static char *take_engine(Endpoint *endpoint, char *text, const char *engine, char **authority)
 {
-    char *authority = strstr(text, "://");
-    if (!authority)
-        return xstrdup("expected ENGINE://HOST[:PORT]");
-    *authority = 0;
-    authority += 3;
+    char *scheme_end = strstr(text, "://");
+    *authority = scheme_end ? scheme_end + 3 : text;
+    if (scheme_end)
+        *scheme_end = 0;
+    else if (!engine)
+        return xstrdup("expected ENGINE://HOST[:PORT], or --engine for HOST[:PORT]");
+    return set_engine(endpoint, scheme_end ? text : engine);
+}
+
+static char *parse(Endpoint *endpoint, char *text, const char *engine)
+{
+    char *authority, *error = take_engine(endpoint, text, engine, &authority);
+    if (error)
+        return error;
     char *query = strchr(authority, '?');
     if (query)
         *query++ = 0;
     authority[strcspn(authority, "/")] = 0;
 
-    char *error = set_engine(endpoint, text);
-    if (error)
-        return error;
     endpoint->farewell = endpoint->engine->family == FAMILY_MYSQL ? FAREWELL_REFUSED : FAREWELL_CLOSE;
     error = set_authority(endpoint, authority);
-    return error || !query ? error : set_query(endpoint, query);
+    if (!error && query)
+        error = set_query(endpoint, query);
+    if (error)
+        return error;
+    _cleanup_(strv_freep) char **contradictions = endpoint_contradictions(endpoint);
+    return contradictions ? xstrdup(contradictions[0]) : NULL;
 }
 
-Endpoint *target_parse(const char *text, char **ret_error)
+Endpoint *target_parse(const char *text, const char *engine, char **ret_error)
 {
     _cleanup_(endpoint_unrefp) Endpoint *endpoint = endpoint_new();
-    _cleanup_free_ char *copy = xstrdup(text), *error = parse(endpoint, copy);
-    RdsHostname host;
+    _cleanup_free_ char *copy = xstrdup(text), *error = parse(endpoint, copy, engine);
     if (error) {
         *ret_error = xasprintf("%s: %s", text, error);
         return NULL;
     }
     endpoint->name = xasprintf(strchr(endpoint->host, ':') ? "[%s]:%lld" : "%s:%lld", endpoint->host,
                                (long long)endpoint->port);
-    if (!endpoint->region && rds_hostname_parse(endpoint->host, &host))
-        endpoint->region = xstrdup(host.region);
+    (void)rds_hostname_complete(endpoint);
     return TAKE(endpoint);
 }

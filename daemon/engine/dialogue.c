@@ -5,21 +5,28 @@
 
 #include "base/alloc.h"
 
-static const Protocol *const protocols[] = {
-    [FAMILY_POSTGRES] = &protocol_postgres,
-    [FAMILY_MYSQL] = &protocol_mysql,
-    [FAMILY_TLS] = &protocol_tls,
+static const Protocol *const protocols[N_FAMILIES][3] = {
+    [FAMILY_POSTGRES] = { &protocol_postgres, &protocol_postgres_direct, &protocol_postgres_plaintext },
+    [FAMILY_MYSQL] = { &protocol_mysql, NULL, &protocol_mysql },
+    [FAMILY_SQLSERVER] = { &protocol_tds, &protocol_tds8, NULL },
+    [FAMILY_ORACLE] = { &protocol_tls },
+    [FAMILY_DB2] = { &protocol_tls },
+    [FAMILY_DOCDB] = { &protocol_tls },
+    [FAMILY_TLS] = { &protocol_tls },
 };
 
 void dialogue_init(Dialogue *dialogue, EngineFamily family, const DialogueParams *params)
 {
-    *dialogue = (Dialogue) { .protocol = protocols[family], .params = *params };
+    const Protocol *protocol = protocols[family][params->mode];
+    *dialogue = (Dialogue) { .protocol = protocol ? protocol : protocols[family][DIALOGUE_PREAMBLE],
+                             .params = *params };
     dialogue->counted = dialogue->protocol->counts;
 }
 
 void dialogue_deinit(Dialogue *dialogue)
 {
     buffer_deinit(&dialogue->in);
+    buffer_deinit(&dialogue->message);
     free(dialogue->detail);
     dialogue->detail = NULL;
 }
@@ -31,12 +38,14 @@ DialogueStep dialogue_start(Dialogue *dialogue, Buffer *out)
 
 size_t dialogue_wants(const Dialogue *dialogue)
 {
-    return dialogue->protocol->wants(dialogue);
+    return dialogue->protocol->wants ? dialogue->protocol->wants(dialogue) : 1;
 }
 
 DialogueStep dialogue_feed(Dialogue *dialogue, const uint8_t *data, size_t size, Buffer *out)
 {
     buffer_append(&dialogue->in, data, size);
+    if (!dialogue->protocol->feed) /* whatever it says, we are on our way */
+        return DIALOGUE_LEAVE;
     return dialogue->protocol->feed(dialogue, out);
 }
 
@@ -44,6 +53,38 @@ DialogueStep dialogue_secured(Dialogue *dialogue, Buffer *out)
 {
     dialogue->secure = true;
     return dialogue->protocol->secured(dialogue, out);
+}
+
+DialogueStep dialogue_not_tls(Dialogue *dialogue, const uint8_t *data, size_t size, bool in_time)
+{
+    if (dialogue->protocol->not_tls) {
+        DialogueStep step = dialogue->protocol->not_tls(dialogue, data, size, in_time);
+        if (step != DIALOGUE_MORE)
+            return step;
+    }
+    if (!in_time)
+        return dialogue_end(dialogue, DIALOGUE_GARBAGE, "the TLS handshake did not end in time");
+    if (size == 0)
+        return dialogue_end(dialogue, DIALOGUE_GARBAGE,
+                            "the server closed the connection instead of speaking TLS");
+    return dialogue_end(dialogue, DIALOGUE_GARBAGE,
+                        "the server answered ClientHello with 0x%02x, which is not TLS", data[0]);
+}
+
+bool dialogue_wraps(const Dialogue *dialogue)
+{
+    return dialogue->protocol->wrap != NULL;
+}
+
+void dialogue_wrap(const Dialogue *dialogue, const void *data, size_t size, Buffer *out)
+{
+    dialogue->protocol->wrap(data, size, out);
+}
+
+bool dialogue_unwrap(Dialogue *dialogue, const uint8_t *data, size_t size, Buffer *out)
+{
+    buffer_append(&dialogue->in, data, size);
+    return dialogue->protocol->unwrap(dialogue, out);
 }
 
 DialogueStep dialogue_end(Dialogue *dialogue, DialogueStep step, const char *format, ...)
@@ -57,4 +98,14 @@ DialogueStep dialogue_end(Dialogue *dialogue, DialogueStep step, const char *for
         if (*c < ' ' || *c > '~')
             *c = '?'; /* goes into logs and onto terminals */
     return step;
+}
+
+DialogueStep dialogue_secure_at_once(Dialogue *dialogue _unused_, Buffer *out _unused_)
+{
+    return DIALOGUE_SECURE;
+}
+
+DialogueStep dialogue_leave(Dialogue *dialogue _unused_, Buffer *out _unused_)
+{
+    return DIALOGUE_LEAVE;
 }

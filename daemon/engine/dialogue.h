@@ -4,9 +4,13 @@
  * What is said before and after the TLS handshake, in the engine's own protocol: bytes in, bytes out, no fd, no
  * clock. One file per protocol. The caller moves the bytes, keeps the deadline and performs the handshake:
  *
- *     step = dialogue_start();  while MORE: send out, read at most dialogue_wants() bytes, step =
- * dialogue_feed() SECURE: send out, perform the TLS handshake, step = dialogue_secured(); then bytes travel
- * inside TLS LEAVE: send out, close_notify, close.  All else ends the dialogue; detail says why.
+ *     step = dialogue_start();
+ *     while MORE: send out, read at most dialogue_wants() bytes, step = dialogue_feed()
+ *     SECURE: send out, perform the TLS handshake (inside packets where dialogue_wraps() says so), step =
+ *             dialogue_secured(); from then on bytes travel inside TLS
+ *     LEAVE: send out, close_notify if TLS is up, close.
+ *
+ * All else ends the dialogue; detail says why.
  */
 
 #include <stdbool.h>
@@ -14,7 +18,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "model/endpoint.h"
+#include "model/observation.h"
 
 typedef enum DialogueStep {
     DIALOGUE_MORE,
@@ -26,43 +30,69 @@ typedef enum DialogueStep {
     DIALOGUE_GARBAGE, /* what came is not this protocol */
 } DialogueStep;
 
-#define DIALOGUE_SHA1_BYTES 20
+typedef enum DialogueMode {
+    DIALOGUE_PREAMBLE,  /* words of the protocol lead to TLS */
+    DIALOGUE_DIRECT,    /* TLS from the first byte, where servers have to be told so (direct_tls, strict) */
+    DIALOGUE_PLAINTEXT, /* never TLS: only finds out whether the server does without */
+} DialogueMode;
 
-/* The caller lends the hash, so that the bytes need no TLS library. */
-typedef void (*dialogue_sha1_fn)(const void *data, size_t size, uint8_t ret[DIALOGUE_SHA1_BYTES]);
+#define DIALOGUE_SHA1_BYTES   20
+#define DIALOGUE_SHA256_BYTES 32
+
+/* The caller lends the hashes, so that the bytes need no TLS library. */
+typedef void (*dialogue_digest_fn)(const void *data, size_t size, uint8_t *ret);
 
 /* Borrowed for the dialogue's life. */
 typedef struct DialogueParams {
+    DialogueMode mode; /* one that the family does not have is its PREAMBLE */
     Farewell farewell;
+    uint16_t port;
     const char *user;     /* for FAREWELL_LOGIN; the others need none */
     const char *password; /* NULL: none */
-    dialogue_sha1_fn sha1;
+    dialogue_digest_fn sha1, sha256;
+
+    /* Whether the server has proved who it is: asked before it is told a password as it is. NULL: it has not.
+     */
+    bool (*proven)(void *userdata);
+    void *userdata;
 } DialogueParams;
 
 typedef struct Dialogue Dialogue;
 
-/* One protocol. */
+/* One protocol. NULL functions: see dialogue.c. */
 typedef struct Protocol {
     DialogueStep (*start)(Dialogue *dialogue, Buffer *out);
     size_t (*wants)(const Dialogue *dialogue);
     DialogueStep (*feed)(Dialogue *dialogue, Buffer *out); /* dialogue->in has grown */
     DialogueStep (*secured)(Dialogue *dialogue, Buffer *out);
-    bool counts; /* the server counts connections that end before login against the client's address */
+    DialogueStep (*not_tls)(Dialogue *dialogue, const uint8_t *data, size_t size, bool in_time);
+    void (*wrap)(const void *data, size_t size, Buffer *out);
+    bool (*unwrap)(Dialogue *dialogue, Buffer *out);
+    const char *alpn; /* RFC 7301; NULL: none */
+    bool counts;      /* the server counts connections that end before login against the client's address */
 } Protocol;
 
-extern const Protocol protocol_postgres, protocol_mysql, protocol_tls;
+extern const Protocol protocol_postgres, protocol_postgres_direct, protocol_postgres_plaintext, protocol_mysql,
+    protocol_tds, protocol_tds8, protocol_tls;
 
 struct Dialogue {
     const Protocol *protocol;
     DialogueParams params;
-    Buffer in;        /* received, not yet understood */
-    int state;        /* the protocol's own */
-    char *detail;     /* why it ended; NULL if there is nothing to say */
-    bool counted;     /* if the connection ended here, the server would count it against our address */
-    bool secure;      /* TLS is up */
-    unsigned rounds;  /* answers given after TLS, bounded */
-    uint8_t sequence; /* MySQL: of the packet that was read last */
-    uint8_t salt[20]; /* MySQL: of the greeting */
+    Buffer in;           /* received, not yet understood */
+    int state;           /* the protocol's own */
+    char *detail;        /* why it ended; NULL if there is nothing to say */
+    bool counted;        /* if the connection ended here, the server would count it against our address */
+    bool secure;         /* TLS is up */
+    Plaintext plaintext; /* whether the server does without TLS, where it said so */
+    unsigned error;      /* MySQL: the number of the error that came in place of a greeting; 0: none */
+    unsigned rounds;     /* answers given after TLS, bounded */
+    Buffer message;      /* TDS: the data of packets so far */
+    size_t packet_left;  /* TDS: bytes of the current packet that are TLS's */
+    uint8_t sequence;    /* MySQL: of the packet that was read last */
+    uint8_t salt[20];    /* MySQL: of the greeting */
+    size_t plugin;       /* MySQL: the authentication plugin that the greeting proposed */
+    bool mariadb;        /* MySQL: what it really is */
+    bool withheld;       /* MySQL: it was not told the password that it asked for */
     uint32_t capabilities;
 };
 
@@ -79,5 +109,27 @@ DialogueStep dialogue_feed(Dialogue *dialogue, const uint8_t *data, size_t size,
 
 DialogueStep dialogue_secured(Dialogue *dialogue, Buffer *out);
 
+/*
+ * After SECURE: the server began with these bytes, which are not TLS (size 0: it hung up, or, if not in_time,
+ * said nothing). What that means here: REFUSED or GARBAGE, with a detail.
+ */
+DialogueStep dialogue_not_tls(Dialogue *dialogue, const uint8_t *data, size_t size, bool in_time);
+
+/* Whether the handshake's records travel inside packets of the protocol. */
+bool dialogue_wraps(const Dialogue *dialogue);
+
+/* Records to packets. */
+void dialogue_wrap(const Dialogue *dialogue, const void *data, size_t size, Buffer *out);
+
+/* Packets, cut anywhere, to records. False: those are no such packets; detail says why. */
+bool dialogue_unwrap(Dialogue *dialogue, const uint8_t *data, size_t size, Buffer *out);
+
 /* For the protocols: ends with a detail; bytes of the peer's in it are made printable. */
 DialogueStep dialogue_end(Dialogue *dialogue, DialogueStep step, const char *format, ...) _printf_(3, 4);
+
+/* For the protocols: must not exist on any server, since a real user's failed logins may lock that user. */
+#define DIALOGUE_NOBODY "dbcertd-nobody"
+
+/* For the protocols: start and secured of those that have nothing to say there. */
+DialogueStep dialogue_secure_at_once(Dialogue *dialogue, Buffer *out);
+DialogueStep dialogue_leave(Dialogue *dialogue, Buffer *out);

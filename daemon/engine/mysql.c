@@ -15,9 +15,6 @@
 #define MAX_PACKET_OFFERED (1 << 24)
 #define CHARSET_UTF8       33
 
-#define NATIVE_PASSWORD "mysql_native_password"
-#define NOBODY          "dbcertd-nobody" /* must not exist: a real user's failed logins may lock that user */
-
 enum {
     CLIENT_SSL = 0x0800,
     CLIENT_PLUGIN_AUTH = 0x00080000,
@@ -30,7 +27,29 @@ enum {
     CAPABILITIES = 0x0000AA05,
 };
 
-#define ERROR_HOST_BLOCKED 1129 /* ER_HOST_IS_BLOCKED */
+/* Errors in answer to a login without TLS. */
+enum {
+    ER_ACCESS_DENIED_ERROR = 1045,
+    ER_SECURE_TRANSPORT_REQUIRED = 3159,
+};
+
+#define SALT_BYTES 20
+
+/* Plugins that are answered with digest(password) XOR digest(of salt and digest(digest(password))). */
+static const struct {
+    const char *name;
+    size_t digest_bytes;
+    bool salt_first;
+} plugins[] = {
+    { "mysql_native_password", DIALOGUE_SHA1_BYTES, true },
+    { "caching_sha2_password", DIALOGUE_SHA256_BYTES, false },
+};
+#define SHA256_PASSWORD "sha256_password" /* inside TLS it wants the password as it is */
+
+enum {
+    FAST_AUTH_SUCCESS = 3,
+    PERFORM_FULL_AUTHENTICATION = 4,
+};
 
 enum {
     STATE_GREETING,
@@ -73,20 +92,32 @@ static size_t wants(const Dialogue *dialogue)
     return whole > in->size && whole <= PACKET_BYTES_MAX ? whole - in->size : 1;
 }
 
-/* mysql_native_password: SHA1(password) XOR SHA1(salt, SHA1(SHA1(password))). */
-static void append_scramble(Dialogue *dialogue, const uint8_t salt[20], Buffer *out)
+static size_t find_plugin(const char *name, size_t size)
 {
-    uint8_t once[DIALOGUE_SHA1_BYTES], salted[20 + DIALOGUE_SHA1_BYTES], mask[DIALOGUE_SHA1_BYTES];
+    size_t i = 0;
+    while (i < ARRAY_SIZE(plugins) &&
+           (strlen(plugins[i].name) != size || memcmp(plugins[i].name, name, size) != 0))
+        i++;
+    return i;
+}
+
+static void append_scramble(Dialogue *dialogue, size_t plugin, const uint8_t salt[SALT_BYTES], Buffer *out)
+{
+    const size_t n = plugins[plugin].digest_bytes;
+    const bool salt_first = plugins[plugin].salt_first;
+    dialogue_digest_fn digest = n == DIALOGUE_SHA1_BYTES ? dialogue->params.sha1 : dialogue->params.sha256;
+    uint8_t once[DIALOGUE_SHA256_BYTES], salted[SALT_BYTES + DIALOGUE_SHA256_BYTES],
+        mask[DIALOGUE_SHA256_BYTES];
     const char *password = dialogue->params.password;
     if (!password || !*password)
         return;
-    dialogue->params.sha1(password, strlen(password), once);
-    memcpy(salted, salt, 20);
-    dialogue->params.sha1(once, sizeof once, salted + 20);
-    dialogue->params.sha1(salted, sizeof salted, mask);
-    for (size_t i = 0; i < sizeof once; i++)
+    digest(password, strlen(password), once);
+    digest(once, n, salted + (salt_first ? SALT_BYTES : 0));
+    memcpy(salted + (salt_first ? 0 : n), salt, SALT_BYTES);
+    digest(salted, SALT_BYTES + n, mask);
+    for (size_t i = 0; i < n; i++)
         once[i] ^= mask[i];
-    buffer_append(out, once, sizeof once);
+    buffer_append(out, once, n);
     explicit_bzero(once, sizeof once);
 }
 
@@ -99,15 +130,35 @@ static void append_login_head(const Dialogue *dialogue, Buffer *payload)
     buffer_append(payload, zeros, sizeof zeros);
 }
 
-/* A password is for TLS alone; without it even `login` leaves as a user that does not exist. */
+static bool asks_for_plaintext(const Dialogue *dialogue)
+{
+    return dialogue->params.mode == DIALOGUE_PLAINTEXT;
+}
+
+/* Where TLS is missed, even `login` leaves as a user that does not exist. */
 static bool logs_in(const Dialogue *dialogue)
 {
-    return dialogue->secure && dialogue->params.farewell == FAREWELL_LOGIN;
+    return dialogue->params.farewell == FAREWELL_LOGIN && (dialogue->secure || asks_for_plaintext(dialogue));
+}
+
+/*
+ * Somebody between us and the server can ask for the password as it is, too: nobody gets it without TLS and a
+ * certificate that proves the server's name.
+ */
+static void append_password(Dialogue *dialogue, Buffer *out)
+{
+    const char *password = dialogue->params.password;
+    if (!logs_in(dialogue) || !password)
+        return;
+    dialogue->withheld =
+        !dialogue->secure || !dialogue->params.proven || !dialogue->params.proven(dialogue->params.userdata);
+    if (!dialogue->withheld)
+        buffer_append(out, password, strlen(password) + 1);
 }
 
 static const char *user_name(const Dialogue *dialogue)
 {
-    return logs_in(dialogue) ? dialogue->params.user : NOBODY;
+    return logs_in(dialogue) ? dialogue->params.user : DIALOGUE_NOBODY;
 }
 
 /* HandshakeResponse41. */
@@ -115,16 +166,44 @@ static DialogueStep log_in(Dialogue *dialogue, Buffer *out)
 {
     _cleanup_(buffer_deinit) Buffer payload = { 0 }, scramble = { 0 };
     if (logs_in(dialogue))
-        append_scramble(dialogue, dialogue->salt, &scramble);
+        append_scramble(dialogue, dialogue->plugin, dialogue->salt, &scramble);
     append_login_head(dialogue, &payload);
     buffer_append(&payload, user_name(dialogue), strlen(user_name(dialogue)) + 1);
     append_little_endian(&payload, (uint32_t)scramble.size, 1);
     buffer_append(&payload, scramble.data, scramble.size);
     if (dialogue->capabilities & CLIENT_PLUGIN_AUTH)
-        buffer_append(&payload, NATIVE_PASSWORD, sizeof NATIVE_PASSWORD);
+        buffer_append(&payload, plugins[dialogue->plugin].name, strlen(plugins[dialogue->plugin].name) + 1);
     append_packet(out, ++dialogue->sequence, &payload);
     dialogue->state = STATE_LOGIN;
     return DIALOGUE_MORE;
+}
+
+static const char *error_name(unsigned number)
+{
+    switch (number) {
+    case ER_CON_COUNT_ERROR:
+        return " (ER_CON_COUNT_ERROR)";
+    case ER_HOST_IS_BLOCKED:
+        return " (ER_HOST_IS_BLOCKED)";
+    case ER_HOST_NOT_PRIVILEGED:
+        return " (ER_HOST_NOT_PRIVILEGED)";
+    default:
+        return "";
+    }
+}
+
+/*
+ * The answer to a login without TLS. MySQL names the reason, 3159. MariaDB (10.11, measured) answers 1045, as
+ * for a user that REQUIREs SSL: it is a user's who could log in with TLS a moment ago.
+ */
+static DialogueStep judge_plaintext(Dialogue *dialogue, unsigned number, int length, const char *text)
+{
+    if (number == ER_SECURE_TRANSPORT_REQUIRED || (number == ER_ACCESS_DENIED_ERROR && dialogue->mariadb)) {
+        dialogue->plaintext = PLAINTEXT_REFUSED;
+        return DIALOGUE_LEAVE;
+    }
+    return dialogue_end(dialogue, DIALOGUE_FAILED,
+                        "the login without TLS was refused for another reason: %u %.*s", number, length, text);
 }
 
 /* ERR_Packet: 0xFF, number, then "#" and five characters of SQLSTATE, then the text. */
@@ -132,21 +211,30 @@ static DialogueStep read_error(Dialogue *dialogue, const uint8_t *p, size_t size
 {
     if (size < 3)
         return dialogue_end(dialogue, DIALOGUE_GARBAGE, "an error packet of %zu bytes", size);
-    uint32_t number = little_endian(p + 1, 2);
+    unsigned number = little_endian(p + 1, 2);
     size_t skip = size >= 9 && p[3] == '#' ? 9 : 3;
     int length = (int)(size - skip);
     const char *text = (const char *)p + skip;
     dialogue->counted = false;
     if (dialogue->state == STATE_LOGIN) {
+        if (asks_for_plaintext(dialogue))
+            return judge_plaintext(dialogue, number, length, text);
         if (!dialogue->secure)
             return DIALOGUE_REFUSED; /* the detail is set */
         if (logs_in(dialogue))
-            return dialogue_end(dialogue, DIALOGUE_LEAVE, "the login of user \"%s\" was refused: %u %.*s",
-                                user_name(dialogue), number, length, text);
+            return dialogue_end(
+                dialogue, DIALOGUE_LEAVE, "the login of user \"%s\" was refused: %u %.*s%s",
+                user_name(dialogue), number, length, text,
+                dialogue->withheld
+                    ? " (it asks for the password as it is, and gets it only with a certificate that "
+                      "verifies and carries the name)"
+                    : "");
         return DIALOGUE_LEAVE;
     }
-    DialogueStep step = number == ERROR_HOST_BLOCKED ? DIALOGUE_BLOCKED : DIALOGUE_FAILED;
-    return dialogue_end(dialogue, step, "the server answered with error %u: %.*s", number, length, text);
+    dialogue->error = number;
+    DialogueStep step = number == ER_HOST_IS_BLOCKED ? DIALOGUE_BLOCKED : DIALOGUE_FAILED;
+    return dialogue_end(dialogue, step, "the server answered with error %u%s: %.*s", number, error_name(number),
+                        length, text);
 }
 
 /* Protocol::HandshakeV10. */
@@ -160,15 +248,25 @@ static DialogueStep read_greeting(Dialogue *dialogue, const uint8_t *p, size_t s
     const uint8_t *q = nul + 1;
     uint32_t offered = little_endian(q + 13, 2);
     memcpy(dialogue->salt, q + 4, 8);
+    dialogue->mariadb = memmem(p, (size_t)(nul - p), "MariaDB", strlen("MariaDB")) != NULL;
     q += AFTER_VERSION;
     if (end - q >= UP_TO_SALT) {
         offered |= little_endian(q + 3, 2) << 16;
-        q += UP_TO_SALT;
+        q += UP_TO_SALT; /* with the capabilities that MariaDB has beyond MySQL's; none of them is used here */
         if (end - q >= 12)
             memcpy(dialogue->salt + 8, q, 12);
+        if (end - q > 13)
+            dialogue->plugin =
+                find_plugin((const char *)q + 13, strnlen((const char *)q + 13, (size_t)(end - q - 13)));
+        if (dialogue->plugin == ARRAY_SIZE(plugins))
+            dialogue->plugin = 0; /* the server will ask for another one if it minds */
     }
 
     dialogue->capabilities = CAPABILITIES | (offered & CLIENT_PLUGIN_AUTH);
+    if (asks_for_plaintext(dialogue)) {
+        dialogue->capabilities &= ~(uint32_t)CLIENT_SSL;
+        return log_in(dialogue, out);
+    }
     if (!(offered & CLIENT_SSL)) {
         (void)dialogue_end(dialogue, DIALOGUE_REFUSED, "the server offers no TLS (have_ssl is not YES)");
         dialogue->capabilities &= ~(uint32_t)CLIENT_SSL;
@@ -182,17 +280,29 @@ static DialogueStep read_greeting(Dialogue *dialogue, const uint8_t *p, size_t s
     return DIALOGUE_SECURE;
 }
 
-/*
- * AuthSwitchRequest: 0xFE, plugin, salt. Anything but mysql_native_password is answered with an empty packet:
- * the server's identity is not established here, so nothing that it could learn the password from is sent.
- */
+/* AuthSwitchRequest: 0xFE, plugin, salt; 0xFE alone asks for what nobody should have any more. */
 static DialogueStep switch_plugin(Dialogue *dialogue, const uint8_t *p, size_t size, Buffer *out)
 {
-    _cleanup_(buffer_deinit) Buffer answer = { 0 };
-    const size_t salt_at = 1 + sizeof NATIVE_PASSWORD;
-    if (logs_in(dialogue) && size >= salt_at + 20 &&
-        memcmp(p + 1, NATIVE_PASSWORD, sizeof NATIVE_PASSWORD) == 0)
-        append_scramble(dialogue, p + salt_at, &answer);
+    _cleanup_(buffer_wipe) Buffer answer = { 0 };
+    const char *name = (const char *)p + 1;
+    size_t length = strnlen(name, size - 1), salt_at = 1 + length + 1, plugin = find_plugin(name, length);
+    if (plugin < ARRAY_SIZE(plugins)) {
+        if (logs_in(dialogue) && size >= salt_at + SALT_BYTES)
+            append_scramble(dialogue, plugin, p + salt_at, &answer);
+    } else if (length == strlen(SHA256_PASSWORD) && memcmp(name, SHA256_PASSWORD, length) == 0)
+        append_password(dialogue, &answer);
+    append_packet(out, ++dialogue->sequence, &answer);
+    return DIALOGUE_MORE;
+}
+
+/* AuthMoreData: of caching_sha2_password, 3 is followed by OK, and 4 asks for the password as it is. */
+static DialogueStep say_more(Dialogue *dialogue, const uint8_t *p, size_t size, Buffer *out)
+{
+    _cleanup_(buffer_wipe) Buffer answer = { 0 };
+    if (size == 2 && p[1] == FAST_AUTH_SUCCESS)
+        return DIALOGUE_MORE;
+    if (size == 2 && p[1] == PERFORM_FULL_AUTHENTICATION)
+        append_password(dialogue, &answer);
     append_packet(out, ++dialogue->sequence, &answer);
     return DIALOGUE_MORE;
 }
@@ -206,14 +316,13 @@ static DialogueStep read_login_answer(Dialogue *dialogue, const uint8_t *p, size
     case 0x00: /* OK_Packet */
         dialogue->counted = false;
         buffer_append(out, com_quit, sizeof com_quit);
-        return dialogue->secure ? DIALOGUE_LEAVE : DIALOGUE_REFUSED;
+        if (asks_for_plaintext(dialogue))
+            dialogue->plaintext = PLAINTEXT_ACCEPTED;
+        return dialogue->secure || asks_for_plaintext(dialogue) ? DIALOGUE_LEAVE : DIALOGUE_REFUSED;
     case 0xFE:
         return switch_plugin(dialogue, p, size, out);
-    case 0x01: /* AuthMoreData; caching_sha2_password's 3 is followed by OK without an answer from us */
-        if (size == 2 && p[1] == 3)
-            return DIALOGUE_MORE;
-        append_packet(out, ++dialogue->sequence, &(Buffer) { 0 });
-        return DIALOGUE_MORE;
+    case 0x01:
+        return say_more(dialogue, p, size, out);
     default:
         return dialogue_end(dialogue, DIALOGUE_GARBAGE, "0x%02x in answer to the login", p[0]);
     }

@@ -29,15 +29,15 @@ static size_t wants(const Dialogue *dialogue)
 }
 
 /* ErrorResponse: 'E', length, then fields of a type byte and a string; before version 3.0: 'E' and a string. */
-static const char *error_text(const Buffer *in)
+static const char *error_field(const Buffer *in, char type)
 {
     const char *text = (const char *)in->data + 1, *end = (const char *)in->data + in->size;
     if (in->size < 6 || (text[0] >= ' ' && text[0] <= '~'))
-        return text;
+        return type == 'M' ? text : "";
     for (const char *field = text + 4; field < end && *field; field += strlen(field) + 1)
-        if (*field == 'M')
+        if (*field == type)
             return field + 1;
-    return "an error without a text";
+    return type == 'M' ? "an error without a text" : "";
 }
 
 static bool error_complete(const Buffer *in)
@@ -68,16 +68,76 @@ static DialogueStep feed(Dialogue *dialogue, Buffer *out _unused_)
         dialogue->state = STATE_ERROR;
         if (!error_complete(in))
             return DIALOGUE_MORE;
-        return dialogue_end(dialogue, DIALOGUE_FAILED, "the server answered with an error: %s", error_text(in));
+        return dialogue_end(dialogue, DIALOGUE_FAILED, "the server answered with an error: %s",
+                            error_field(in, 'M'));
     default:
         return dialogue_end(dialogue, DIALOGUE_GARBAGE,
                             "the answer to SSLRequest was 0x%02x, which is not PostgreSQL", in->data[0]);
     }
 }
 
-static DialogueStep secured(Dialogue *dialogue _unused_, Buffer *out _unused_)
+const Protocol protocol_postgres = { .start = start, .wants = wants, .feed = feed, .secured = dialogue_leave };
+
+/* TLS from the first byte, which needs ALPN ("Direct SSL Connection", PostgreSQL 17 and later). */
+
+static DialogueStep not_direct(Dialogue *dialogue, const uint8_t *data _unused_, size_t size, bool in_time)
 {
-    return DIALOGUE_LEAVE;
+    if (size == 0 && !in_time)
+        return DIALOGUE_MORE;
+    return dialogue_end(dialogue, DIALOGUE_REFUSED,
+                        "the server does not speak TLS first, which PostgreSQL before 17 never does: leave "
+                        "direct_tls out");
 }
 
-const Protocol protocol_postgres = { .start = start, .wants = wants, .feed = feed, .secured = secured };
+const Protocol protocol_postgres_direct = {
+    .start = dialogue_secure_at_once,
+    .secured = dialogue_leave,
+    .not_tls = not_direct,
+    .alpn = "postgresql",
+};
+
+/* A StartupMessage without TLS: an authentication request in answer to it says that the server goes on like
+ * that. */
+
+static DialogueStep start_plaintext(Dialogue *dialogue, Buffer *out)
+{
+    static const char startup[] = "\0\0\0\x1d\0\3\0\0"
+                                  "user\0" DIALOGUE_NOBODY "\0";
+    _Static_assert(sizeof startup == 0x1d, "the length is in the message");
+    dialogue->state = STATE_ERROR;
+    buffer_append(out, startup, sizeof startup);
+    return DIALOGUE_MORE;
+}
+
+/* Classes of SQLSTATE that are about the server's health, not about our way in. */
+static bool is_passing(const char *sqlstate)
+{
+    return strncmp(sqlstate, "53", 2) == 0 || strncmp(sqlstate, "57", 2) == 0;
+}
+
+static DialogueStep feed_plaintext(Dialogue *dialogue, Buffer *out)
+{
+    static const uint8_t terminate[] = { 'X', 0, 0, 0, 4 };
+    const Buffer *in = &dialogue->in;
+    switch (in->data[0]) {
+    case 'R':
+        dialogue->plaintext = PLAINTEXT_ACCEPTED;
+        buffer_append(out, terminate, sizeof terminate);
+        return DIALOGUE_LEAVE;
+    case 'E':
+        if (!error_complete(in))
+            return DIALOGUE_MORE;
+        if (is_passing(error_field(in, 'C')))
+            return dialogue_end(dialogue, DIALOGUE_FAILED, "the server answered with an error: %s",
+                                error_field(in, 'M'));
+        dialogue->plaintext = PLAINTEXT_REFUSED;
+        return DIALOGUE_LEAVE;
+    default:
+        return dialogue_end(dialogue, DIALOGUE_GARBAGE,
+                            "the answer to StartupMessage was 0x%02x, which is not PostgreSQL", in->data[0]);
+    }
+}
+
+const Protocol protocol_postgres_plaintext = { .start = start_plaintext,
+                                               .wants = wants,
+                                               .feed = feed_plaintext };

@@ -1,25 +1,65 @@
-/* TLS from the first byte: nothing is said before it or after it. */
+/*
+ * TLS from the first byte: Oracle TCPS, Db2, DocumentDB, Neptune and all the rest. Nothing is said before it or
+ * after it; but a port that answers otherwise is told apart from a server that fails.
+ */
 
 #include "engine/dialogue.h"
 
-static DialogueStep start(Dialogue *dialogue _unused_, Buffer *out _unused_)
+/* Where a database listens in the clear, and where its TLS is. */
+static const struct {
+    uint16_t port;
+    const char *words;
+} cleartext_ports[] = {
+    { 1433, "1433 is SQL Server's port, which begins with TDS: use engine \"sqlserver\"" },
+    { 1521, "1521 is Oracle's port in the clear: TCPS has one of its own, 2484 by custom" },
+    { 3306, "3306 is MySQL's and MariaDB's port, where the server speaks first: use engine \"mysql\" or "
+            "\"mariadb\"" },
+    { 5432, "5432 is PostgreSQL's port, which begins with SSLRequest: use engine \"postgres\"" },
+    { 50000, "50000 is Db2's port in the clear: TLS is on the port that ssl_svcename names" },
+};
+
+/* What a server says first, or in answer to a ClientHello, that has no TLS on this port. */
+static const struct {
+    uint8_t at, byte;
+    const char *words;
+} cleartext_bytes[] = {
+    { 4, 0x0a, "a MySQL or MariaDB greeting: use engine \"mysql\" or \"mariadb\"" },
+    { 0, 0x04, "a TDS packet: use engine \"sqlserver\"" },
+    { 4, 0x04, "Oracle's TNS Refuse: TCPS has a port of its own, 2484 by custom" },
+    { 4, 0x0b, "Oracle's TNS Resend: TCPS has a port of its own, 2484 by custom" },
+    { 2, 0xd0, "Db2's DRDA: TLS is on the port that ssl_svcename names" },
+};
+
+static const char *words_of_port(uint16_t port)
 {
-    return DIALOGUE_SECURE;
+    for (size_t i = 0; i < ARRAY_SIZE(cleartext_ports); i++)
+        if (cleartext_ports[i].port == port)
+            return cleartext_ports[i].words;
+    return NULL;
 }
 
-static size_t wants(const Dialogue *dialogue _unused_)
+static const char *words_of_bytes(const uint8_t *data, size_t size)
 {
-    return 1;
+    for (size_t i = 0; i < ARRAY_SIZE(cleartext_bytes); i++)
+        if (size > cleartext_bytes[i].at && data[cleartext_bytes[i].at] == cleartext_bytes[i].byte)
+            return cleartext_bytes[i].words;
+    return "not TLS: is this the port in the clear?";
 }
 
-static DialogueStep feed(Dialogue *dialogue, Buffer *out _unused_)
+static DialogueStep not_tls(Dialogue *dialogue, const uint8_t *data, size_t size, bool in_time)
 {
-    return dialogue_end(dialogue, DIALOGUE_GARBAGE, "bytes where none were asked for");
+    const char *words = words_of_port(dialogue->params.port);
+    if (size > 0)
+        return dialogue_end(dialogue, DIALOGUE_REFUSED, "the server answered ClientHello with 0x%02x, %s",
+                            data[0], words ? words : words_of_bytes(data, size));
+    if (words)
+        return dialogue_end(dialogue, DIALOGUE_REFUSED, "the server %s ClientHello; %s",
+                            in_time ? "hung up on" : "said nothing to", words);
+    return DIALOGUE_MORE;
 }
 
-static DialogueStep secured(Dialogue *dialogue _unused_, Buffer *out _unused_)
-{
-    return DIALOGUE_LEAVE;
-}
-
-const Protocol protocol_tls = { .start = start, .wants = wants, .feed = feed, .secured = secured };
+const Protocol protocol_tls = {
+    .start = dialogue_secure_at_once,
+    .secured = dialogue_leave,
+    .not_tls = not_tls,
+};

@@ -20,6 +20,7 @@ void loaded_free(Loaded *loaded)
     }
     free(loaded->secrets);
     bundle_free(loaded->bundle);
+    bundle_free(loaded->system);
     config_free(loaded->config);
     free(loaded->path);
     free(loaded);
@@ -140,12 +141,29 @@ static void read_secret(Loaded *loaded, const Endpoint *endpoint, bool check_onl
     loaded->secrets[loaded->n_secrets++] = (Secret) { .credential = xstrdup(credential), .value = text };
 }
 
+static void read_system_trust(Loaded *loaded, char ***warnings)
+{
+    const Config *config = loaded->config;
+    for (size_t i = 0; i < config->n_endpoints && !loaded->system; i++) {
+        if (!endpoint_is_acm(config->endpoints[i]))
+            continue;
+        loaded->system = bundle_new();
+        if (bundle_add_system(loaded->system) < 0)
+            strv_append(warnings,
+                        xasprintf("%s: %s: its certificate comes from AWS Certificate Manager, but the "
+                                  "system trusts no root; expected the package ca-certificates",
+                                  config->endpoints[i]->origin, config->endpoints[i]->name));
+    }
+}
+
 /* What the parser cannot know: Amazon's names. */
 static void consult_rds(Endpoint *endpoint, char ***warnings)
 {
-    RdsHostname host;
-    if (!endpoint->region && rds_hostname_parse(endpoint->host, &host))
-        endpoint->region = xstrdup(host.region);
+    bool has_ca = endpoint->ca != NULL;
+    if (rds_hostname_complete(endpoint) && has_ca)
+        strv_append(warnings, xasprintf("%s: ca: by its name %s is a proxy, whose certificate comes from AWS "
+                                        "Certificate Manager; ignoring ca",
+                                        endpoint->origin, endpoint->host));
     if (endpoint->ca && !authority_is_known(endpoint->ca)) {
         Nearest nearest = { .misspelt = endpoint->ca };
         for (size_t i = 0; authority_known(i); i++)
@@ -185,6 +203,7 @@ int load(const char *path, bool check_only, Loaded **ret, char ***errors, char *
         read_secret(loaded, endpoint, check_only, errors, warnings);
     }
     read_bundles(loaded, errors, warnings);
+    read_system_trust(loaded, warnings);
     if (strv_length(*errors) > errors_before)
         return -EINVAL;
     *ret = TAKE(loaded);

@@ -18,6 +18,7 @@ typedef struct Loaded {
     char *path;
     Config *config;
     Bundle *bundle;
+    Bundle *system; /* the system's roots, for ACM's certificates; NULL: no endpoint has one */
     Secret *secrets;
     size_t n_secrets;
 } Loaded;

@@ -11,9 +11,19 @@
 
 #define COUNTED_STEP 25u
 
+/* Between two looks at whether a server does without TLS: each may cost it a line in its log. */
+#define CHECK_INTERVAL (1 * DAY)
+
+/* A proxy's certificate is ACM's, and that is for the system's roots. */
+static const Bundle *bundle_of(const Member *member)
+{
+    const Loaded *loaded = member->manager->loaded;
+    return endpoint_is_acm(member->state->endpoint) ? loaded->system : loaded->bundle;
+}
+
 static void verify(Member *member, AddressState *address)
 {
-    verify_address(member->manager->loaded->bundle, member->state->endpoint, address);
+    verify_address(bundle_of(member), member->state->endpoint, address);
 }
 
 void turn_verify_all(Member *member)
@@ -104,6 +114,31 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
         turn_judge(member);
 }
 
+static bool on_checks(Survey *survey _unused_, const Address *address, void *userdata)
+{
+    Member *member = userdata;
+    const AddressState *known = endpoint_state_find(member->state, address->text);
+    return known &&
+           (known->plaintext_at == INSTANT_NONE || clock_now() - known->plaintext_at >= CHECK_INTERVAL);
+}
+
+static void on_checked(Survey *survey _unused_, Observation *observation, void *userdata)
+{
+    Member *member = userdata;
+    log_debug("%s (%s): without TLS: %s%s%s", member->state->endpoint->name, observation->address.text,
+              plaintext_to_string(observation->plaintext), observation->detail ? ": " : "",
+              observation->detail ? observation->detail : "");
+    endpoint_state_note_check(member->state, observation);
+    if (!member->retired)
+        turn_judge(member);
+}
+
+static bool on_proven(const Chain *chain, void *userdata)
+{
+    Member *member = userdata;
+    return verify_proves(bundle_of(member), member->state->endpoint, chain);
+}
+
 /* The worst of the addresses decides when to come again. */
 static Result result_of(const EndpointState *state)
 {
@@ -127,7 +162,10 @@ static void on_done(Survey *survey, void *userdata)
     member->survey = NULL;
     member->force = false;
     member->turns++;
+    member->state->turning = false;
     if (!member->retired) {
+        if (member->state->n_addresses > 1)
+            turn_judge(member); /* now they can be compared */
         member->slot.due_usec =
             schedule_next(endpoint->name, (uint64_t)endpoint->interval_seconds * USEC_PER_SEC,
                           result_of(member->state), clock_boottime_usec());
@@ -140,12 +178,20 @@ static const SurveyEvents events = {
     .observed = on_observed,
     .done = on_done,
     .skips = on_skips,
+    .checks = on_checks,
+    .checked = on_checked,
+    .proven = on_proven,
 };
 
 int turn_start(Member *member)
 {
     Manager *manager = member->manager;
     Endpoint *endpoint = member->state->endpoint;
-    return survey_new(&member->survey, manager->event, endpoint, loaded_password(manager->loaded, endpoint),
-                      (uint64_t)manager->loaded->config->timeout_seconds * USEC_PER_SEC, &events, member);
+    member->state->turning = true;
+    const SurveyParams params = {
+        .endpoint = endpoint,
+        .password = loaded_password(manager->loaded, endpoint),
+        .timeout_usec = (uint64_t)manager->loaded->config->timeout_seconds * USEC_PER_SEC,
+    };
+    return survey_new(&member->survey, manager->event, &params, &events, member);
 }

@@ -24,6 +24,12 @@ static const char *const rotation_classes[] = {
 };
 DEFINE_STRING_TABLE(rotation_class, RotationClass, rotation_classes);
 
+static const char *const kinds[] = {
+    [KIND_INSTANCE] = "instance",
+    [KIND_PROXY] = "proxy",
+};
+DEFINE_STRING_TABLE(endpoint_kind, EndpointKind, kinds);
+
 void address_from_sockaddr(const struct sockaddr *sa, uint16_t port, Address *ret)
 {
     *ret = (Address) { 0 };
@@ -89,6 +95,7 @@ void endpoint_unref(Endpoint *endpoint)
         return;
     free(endpoint->name);
     free(endpoint->host);
+    free(endpoint->engine_name);
     free(endpoint->ca);
     free(endpoint->region);
     free(endpoint->verify_name);
@@ -102,6 +109,40 @@ void endpoint_unref(Endpoint *endpoint)
 const char *endpoint_verify_name(const Endpoint *endpoint)
 {
     return endpoint->verify_name ? endpoint->verify_name : endpoint->host;
+}
+
+bool endpoint_is_acm(const Endpoint *endpoint)
+{
+    return endpoint->kind == KIND_PROXY || (endpoint->engine && endpoint->engine->acm);
+}
+
+char **endpoint_contradictions(const Endpoint *e)
+{
+    char **list = NULL;
+    EngineFamily family = e->engine->family;
+    if (e->direct_tls && family != FAMILY_POSTGRES)
+        strv_append(&list, xasprintf("direct_tls is for PostgreSQL; leave it out for %s", e->engine_name));
+    if (e->strict && family != FAMILY_SQLSERVER)
+        strv_append(&list, xasprintf("strict is for SQL Server; leave it out for %s", e->engine_name));
+    if (e->check_plaintext && family >= FAMILY_ORACLE)
+        strv_append(&list,
+                    xasprintf("check_plaintext is for PostgreSQL, MySQL, MariaDB and SQL Server; leave it "
+                              "out for %s, whose TLS has a port of its own",
+                              e->engine_name));
+    if (e->check_plaintext && family == FAMILY_MYSQL && e->farewell != FAREWELL_LOGIN)
+        strv_append(&list,
+                    xstrdup("check_plaintext logs in without TLS on MySQL and MariaDB; expected farewell = "
+                            "\"login\" with it"));
+    if (e->check_plaintext && e->strict)
+        strv_append(
+            &list,
+            xstrdup("check_plaintext asks in TDS 7, which strict does not speak; leave one of them out"));
+    if (e->ca && endpoint_is_acm(e))
+        strv_append(&list,
+                    xasprintf("ca is for the authorities of RDS; leave it out for %s, whose certificates "
+                              "come from AWS Certificate Manager",
+                              e->kind == KIND_PROXY ? "a proxy" : e->engine_name));
+    return list;
 }
 
 bool endpoint_same_server(const Endpoint *a, const Endpoint *b)

@@ -30,6 +30,12 @@ typedef enum RotationClass {
 } RotationClass;
 DECLARE_STRING_TABLE(rotation_class, RotationClass);
 
+typedef enum EndpointKind {
+    KIND_INSTANCE, /* of a database, or a cluster of them */
+    KIND_PROXY,    /* RDS Proxy, Aurora Serverless v1: an ACM certificate in front of the database */
+} EndpointKind;
+DECLARE_STRING_TABLE(endpoint_kind, EndpointKind);
+
 typedef struct Address {
     union {
         struct sockaddr sa;
@@ -50,6 +56,11 @@ typedef struct Endpoint {
     char *host;
     int64_t port;
     const Engine *engine;
+    char *engine_name; /* as it was given, with the edition */
+    int kind;          /* EndpointKind */
+    bool direct_tls;   /* PostgreSQL 17: TLS from the first byte */
+    bool strict;       /* SQL Server 2022: TDS 8.0, TLS from the first byte */
+    bool check_plaintext;
     char *ca;          /* configured CA identifier; NULL: not compared */
     char *region;      /* NULL: from the host name */
     char *verify_name; /* NULL: the host */
@@ -70,6 +81,15 @@ CLEANUP_OF(Endpoint, endpoint_unref);
 
 /* The name that the certificate has to carry and that SNI asks for. */
 const char *endpoint_verify_name(const Endpoint *endpoint);
+
+/* Whether AWS Certificate Manager makes and renews its certificates, and the system's roots verify them. */
+bool endpoint_is_acm(const Endpoint *endpoint);
+
+/*
+ * What in it goes against its engine: a sentence each ("direct_tls is for PostgreSQL; ..."), NULL if nothing
+ * does. The caller's. The engine has to be known.
+ */
+char **endpoint_contradictions(const Endpoint *endpoint);
 
 /* Whether both lead to the same server, so that what was seen of one holds for the other. */
 bool endpoint_same_server(const Endpoint *a, const Endpoint *b);

@@ -18,6 +18,13 @@ static const char *const stages[] = {
 };
 DEFINE_STRING_TABLE(stage, Stage, stages);
 
+static const char *const plaintexts[] = {
+    [PLAINTEXT_UNKNOWN] = "unknown",
+    [PLAINTEXT_ACCEPTED] = "accepted",
+    [PLAINTEXT_REFUSED] = "refused",
+};
+DEFINE_STRING_TABLE(plaintext, Plaintext, plaintexts);
+
 Observation *observation_new(const Address *address)
 {
     Observation *observation = xcalloc(1, sizeof *observation);
@@ -40,6 +47,7 @@ void observation_unref(Observation *observation)
     free(observation->tls_version);
     free(observation->tls_cipher);
     free(observation->tls_group);
+    free(observation->tls_alpn);
     chain_deinit(&observation->chain);
     free(observation);
 }

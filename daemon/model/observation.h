@@ -25,6 +25,28 @@ typedef enum Stage { /* how far it came */
 } Stage;
 DECLARE_STRING_TABLE(stage, Stage);
 
+/* Whether the server does without TLS. */
+typedef enum Plaintext {
+    PLAINTEXT_UNKNOWN,
+    PLAINTEXT_ACCEPTED,
+    PLAINTEXT_REFUSED,
+} Plaintext;
+DECLARE_STRING_TABLE(plaintext, Plaintext);
+
+/* What strict clients would not have negotiated. */
+typedef enum TlsAge {
+    TLS_AGE_CURRENT,
+    TLS_AGE_OLD_SUITE,   /* no forward secrecy, or a cipher of 64-bit blocks or RC4 (RFC 9325, 4.1 and 4.2) */
+    TLS_AGE_OLD_VERSION, /* before TLS 1.2 (RFC 8996) */
+} TlsAge;
+
+/* Errors of MySQL and MariaDB in place of a greeting that are told apart. */
+enum {
+    ER_CON_COUNT_ERROR = 1040,
+    ER_HOST_IS_BLOCKED = 1129,
+    ER_HOST_NOT_PRIVILEGED = 1130,
+};
+
 typedef struct Observation {
     unsigned n_refs;
     Address address;
@@ -33,12 +55,16 @@ typedef struct Observation {
     char *detail; /* what went wrong, for people; also set when only the farewell did; else NULL */
     int64_t observed_at;
     uint64_t duration_usec;
-    char *tls_version; /* "TLS1.3"; the three are NULL unless the handshake completed */
+    char *tls_version; /* "TLS1.3"; the four are NULL unless the handshake completed */
     char *tls_cipher;
-    char *tls_group;
-    Chain chain;   /* may be there even if the handshake failed later */
-    bool no_route; /* this host cannot send to such an address at all */
-    bool counted;  /* the server may count this connection against our address (MySQL's max_connect_errors) */
+    char *tls_group; /* NULL also with static RSA */
+    char *tls_alpn;  /* NULL also if there was none */
+    TlsAge tls_age;
+    Plaintext plaintext;
+    unsigned server_error; /* MySQL's number of the error that came in place of a greeting; 0: none */
+    Chain chain;           /* may be there even if the handshake failed later */
+    bool no_route;         /* this host cannot send to such an address at all */
+    bool counted; /* the server may count this connection against our address (MySQL's max_connect_errors) */
 } Observation;
 
 Observation *observation_new(const Address *address);

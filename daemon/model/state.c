@@ -78,6 +78,22 @@ static void streak_add(Streak *streak, int64_t now)
         streak->first_at = now;
 }
 
+static void note_plaintext(AddressState *address, const Observation *observation)
+{
+    address->plaintext_at = observation->observed_at;
+    if (observation->plaintext != PLAINTEXT_UNKNOWN)
+        address->plaintext = observation->plaintext;
+}
+
+void endpoint_state_note_check(EndpointState *state, const Observation *observation)
+{
+    AddressState *address = endpoint_state_find(state, observation->address.text);
+    if (!address)
+        return;
+    note_plaintext(address, observation);
+    address->counted += observation->counted;
+}
+
 bool endpoint_state_note(EndpointState *state, Observation *observation)
 {
     AddressState *address = endpoint_state_find(state, observation->address.text);
@@ -85,7 +101,7 @@ bool endpoint_state_note(EndpointState *state, Observation *observation)
         state->oldest = NULL; /* the array may move */
         state->addresses = xgrow(state->addresses, state->n_addresses, sizeof *state->addresses);
         address = &state->addresses[state->n_addresses++];
-        *address = (AddressState) { .address = observation->address };
+        *address = (AddressState) { .address = observation->address, .plaintext_at = INSTANT_NONE };
     }
     observation_unref(address->latest);
     address->latest = observation_ref(observation);
@@ -100,6 +116,9 @@ bool endpoint_state_note(EndpointState *state, Observation *observation)
     else if (observation->outcome == OUTCOME_FETCHED && state->endpoint->farewell == FAREWELL_LOGIN &&
              !observation->detail)
         address->counted = 0; /* a login that succeeds resets the server's count */
+
+    if (observation->plaintext != PLAINTEXT_UNKNOWN)
+        note_plaintext(address, observation);
 
     if (observation->chain.n == 0)
         return false;

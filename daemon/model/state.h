@@ -17,6 +17,8 @@ typedef struct AddressState {
     Observation *seen;   /* the latest one with a chain; goes on ageing while probes fail; NULL if none yet */
     Verification verification; /* of seen's chain */
     Streak failures;
+    Plaintext plaintext;  /* whether it does without TLS, as far as it was asked */
+    int64_t plaintext_at; /* when it was; INSTANT_NONE: never */
     unsigned counted; /* connections that the server may have counted against this host since the last login */
 } AddressState;
 
@@ -57,6 +59,7 @@ typedef struct EndpointState {
     Severity severity;
     int64_t changes_at; /* when time alone will change the verdict; INSTANT_NEVER if it will not */
 
+    bool turning;          /* some addresses are as this turn saw them, others as the one before did */
     int64_t next_probe_at; /* INSTANT_NONE while one is running */
 } EndpointState;
 
@@ -78,6 +81,12 @@ const Certificate *address_certificate(const AddressState *address);
  * verification has to be made anew.
  */
 bool endpoint_state_note(EndpointState *state, Observation *observation);
+
+/*
+ * Notes what a check for plaintext found out. One that found nothing out leaves what was known, and still
+ * counts as asked.
+ */
+void endpoint_state_note_check(EndpointState *state, const Observation *observation);
 
 /* Notes that the name had no address. */
 void endpoint_state_note_unresolved(EndpointState *state, const char *detail, int64_t now);

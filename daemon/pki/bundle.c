@@ -103,3 +103,19 @@ int bundle_add_pem(Bundle *bundle, const char *path, const uint8_t *pem, size_t 
                     xasprintf("%s: no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----)", path));
     return n_read > 0 ? n_read : -ENODATA;
 }
+
+int bundle_add_system(Bundle *bundle)
+{
+    gnutls_x509_trust_list_t list;
+    gnutls_x509_trust_list_iter_t at = NULL;
+    gnutls_x509_crt_t crt;
+    int n = 0;
+    if (gnutls_x509_trust_list_init(&list, 0) < 0)
+        return -ENOMEM;
+    if (gnutls_x509_trust_list_add_system_trust(list, 0, 0) > 0)
+        for (; gnutls_x509_trust_list_iter_get_ca(list, &at, &crt) >= 0; n++)
+            add(bundle, crt);
+    gnutls_x509_trust_list_iter_deinit(at);
+    gnutls_x509_trust_list_deinit(list, 1);
+    return n > 0 ? n : -ENODATA;
+}

@@ -25,3 +25,7 @@ size_t bundle_size(const Bundle *bundle);
  * how many were read, or -ENODATA if there was not one (also said in *errors).
  */
 int bundle_add_pem(Bundle *bundle, const char *path, const uint8_t *pem, size_t size, char ***errors);
+
+/* Adds the roots that the system trusts, as its other programs see them. Returns how many, or a negative errno.
+ */
+int bundle_add_system(Bundle *bundle);

@@ -124,8 +124,7 @@ int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
         return -EBADMSG;
 
     uint8_t digest[32];
-    int r = gnutls_hash_fast(GNUTLS_DIG_SHA256, der, size, digest);
-    assert(r >= 0);
+    pki_sha256(der, size, digest);
     Certificate *c = xcalloc(1, sizeof *c);
     c->subject = subject_text(crt);
     c->issuer = issuer_text(crt);
@@ -146,8 +145,21 @@ int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
     return 0;
 }
 
-void pki_sha1(const void *data, size_t size, uint8_t ret[20])
+char *certificate_to_pem(const Certificate *c)
+{
+    const gnutls_datum_t der = { c->der, (unsigned)c->der_size };
+    gnutls_datum_t pem = { 0 };
+    return take_datum(gnutls_pem_base64_encode2("CERTIFICATE", &der, &pem), &pem);
+}
+
+void pki_sha1(const void *data, size_t size, uint8_t *ret)
 {
     int r = gnutls_hash_fast(GNUTLS_DIG_SHA1, data, size, ret);
+    assert(r >= 0);
+}
+
+void pki_sha256(const void *data, size_t size, uint8_t *ret)
+{
+    int r = gnutls_hash_fast(GNUTLS_DIG_SHA256, data, size, ret);
     assert(r >= 0);
 }

@@ -11,5 +11,11 @@
 /* -EBADMSG if the bytes are no X.509 certificate; *ret is the caller's. */
 int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret);
 
-/* SHA-1, for what still asks for it: RDS's Thumbprint and mysql_native_password. */
-void pki_sha1(const void *data, size_t size, uint8_t ret[20]);
+/* RFC 7468, with the line's end. The caller's. */
+char *certificate_to_pem(const Certificate *certificate);
+
+/* 20 bytes: for what still asks for it, RDS's Thumbprint and mysql_native_password. */
+void pki_sha1(const void *data, size_t size, uint8_t *ret);
+
+/* 32 bytes: fingerprints, and caching_sha2_password. */
+void pki_sha256(const void *data, size_t size, uint8_t *ret);

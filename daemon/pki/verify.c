@@ -106,3 +106,12 @@ void verify_address(const Bundle *bundle, const Endpoint *endpoint, AddressState
     verification_deinit(&address->verification);
     verify_chain(bundle, &address->seen->chain, endpoint_verify_name(endpoint), &address->verification);
 }
+
+bool verify_proves(const Bundle *bundle, const Endpoint *endpoint, const Chain *chain)
+{
+    Verification v;
+    verify_chain(bundle, chain, endpoint_verify_name(endpoint), &v);
+    bool proves = v.trusted && v.name_matches;
+    verification_deinit(&v);
+    return proves;
+}

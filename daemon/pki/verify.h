@@ -13,3 +13,9 @@ void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Ve
 /* The same for the chain that was seen at an address (there has to be one); replaces what its verification was.
  */
 void verify_address(const Bundle *bundle, const Endpoint *endpoint, AddressState *address);
+
+/*
+ * Whether the chain proves, to the bundle, that its key is the endpoint's. Dates are left out: an expired
+ * certificate still says whose key it is.
+ */
+bool verify_proves(const Bundle *bundle, const Endpoint *endpoint, const Chain *chain);

@@ -10,6 +10,7 @@
 #include "engine/dialogue.h"
 #include "pki/facts.h"
 #include "probe/session.h"
+#include "probe/tunnel.h"
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
 
@@ -33,13 +34,16 @@ struct Probe {
     sd_event_source *start, *io, *deadline;
     Endpoint *endpoint;
     probe_fn done;
+    probe_proven_fn proven;
     void *userdata;
 
     ProbeState state;
     int fd;
     Dialogue dialogue;
     Buffer out;
+    Tunnel tunnel; /* of the handshake, where the protocol wraps it */
     Session *session;
+    bool tls_seen; /* the server has begun to speak TLS */
     Observation *observation;
     uint64_t started_usec;
     size_t lingered;
@@ -66,8 +70,9 @@ void probe_free(Probe *probe)
     sd_event_source_disable_unref(probe->deadline);
     session_free(probe->session);
     closep(&probe->fd);
+    tunnel_deinit(&probe->tunnel);
     dialogue_deinit(&probe->dialogue);
-    buffer_deinit(&probe->out);
+    buffer_wipe(&probe->out);
     observation_unref(probe->observation);
     endpoint_unref(probe->endpoint);
     sd_event_unref(probe->event);
@@ -106,6 +111,8 @@ static void finish(Probe *probe)
     o->observed_at = clock_now();
     o->duration_usec = clock_boottime_usec() - probe->started_usec;
     o->counted = probe->dialogue.counted && probe->state != PROBE_DIAL;
+    o->plaintext = probe->dialogue.plaintext;
+    o->server_error = probe->dialogue.error;
     if (probe->session && o->chain.n == 0) {
         o->chain = *session_chain(probe->session);
         *session_chain(probe->session) = (Chain) { 0 };
@@ -115,7 +122,7 @@ static void finish(Probe *probe)
     probe->done(probe, o, probe->userdata);
 }
 
-/* What a step of the dialogue asks for. In the clear LEAVE cannot come. */
+/* What a step of the dialogue asks for. */
 static Next obey(Probe *probe, DialogueStep step)
 {
     const char *detail = probe->dialogue.detail ? probe->dialogue.detail : "";
@@ -198,9 +205,9 @@ static Next do_preamble(Probe *probe)
     }
 }
 
-static Next next_of(SessionStep step)
+static Next next_of(const Probe *probe, SessionStep step)
 {
-    return step == SESSION_READ ? NEXT_READ : NEXT_WRITE;
+    return step == SESSION_READ && !tunnel_is_full(&probe->tunnel) ? NEXT_READ : NEXT_WRITE;
 }
 
 static void keep_tls_facts(Probe *probe)
@@ -209,23 +216,74 @@ static void keep_tls_facts(Probe *probe)
     o->tls_version = xstrdup(session_version(probe->session));
     o->tls_cipher = xstrdup(session_cipher(probe->session));
     o->tls_group = xstrdup(session_group(probe->session));
+    o->tls_alpn = session_alpn(probe->session);
+    o->tls_age = session_age(probe->session);
     o->chain = *session_chain(probe->session);
     *session_chain(probe->session) = (Chain) { 0 };
 }
 
+/*
+ * No server speaks between its consent to TLS and our ClientHello: bytes there are injected into the stream, in
+ * the hope that they are taken for what came inside TLS (CVE-2021-23222's class).
+ */
+static Next begin_session(Probe *probe)
+{
+    uint8_t byte;
+    if (recv(probe->fd, &byte, 1, MSG_PEEK) > 0)
+        return end(
+            probe, OUTCOME_HANDSHAKE_FAILED,
+            "bytes in the clear behind the server's consent to TLS: somebody may be injecting them; refused");
+    const Engine *engine = probe->endpoint->engine;
+    const bool wraps = dialogue_wraps(&probe->dialogue);
+    const SessionParams params = {
+        .fd = probe->fd,
+        .server_name = endpoint_verify_name(probe->endpoint),
+        .alpn = probe->dialogue.protocol->alpn,
+        .old_tls = engine->old_tls,
+        .at_most_tls12 = wraps,
+        .tunnel = wraps ? &probe->tunnel : NULL,
+        .push = tunnel_push,
+        .pull = tunnel_pull,
+    };
+    probe->tunnel.fd = probe->fd;
+    probe->tunnel.dialogue = &probe->dialogue;
+    probe->tls_seen = wraps; /* the packets tell */
+    if (session_new(&probe->session, &params) < 0)
+        return end(probe, OUTCOME_HANDSHAKE_FAILED, "cannot make a TLS session for this name");
+    return NEXT_AGAIN;
+}
+
+/* Whether what comes is TLS at all (RFC 8446, 5.1: types 20 to 23); if not, the port or the server is another
+ * one. */
+static Next mind_first_byte(Probe *probe)
+{
+    uint8_t bytes[8];
+    if (probe->tls_seen)
+        return NEXT_AGAIN;
+    ssize_t n = recv(probe->fd, bytes, sizeof bytes, MSG_PEEK);
+    if (n < 0 && errno != ECONNRESET)
+        return NEXT_AGAIN;
+    probe->tls_seen = n > 0 && bytes[0] >= 20 && bytes[0] <= 23;
+    if (probe->tls_seen)
+        return NEXT_AGAIN;
+    return obey(probe, dialogue_not_tls(&probe->dialogue, bytes, n > 0 ? (size_t)n : 0, true));
+}
+
 static Next do_handshake(Probe *probe)
 {
-    Next next = flush_clear(probe);
+    Next next = probe->session ? mind_first_byte(probe) : begin_session(probe);
+    if (next == NEXT_AGAIN)
+        next = flush_clear(probe);
     if (next != NEXT_AGAIN)
         return next;
-    if (!probe->session && session_new(&probe->session, probe->fd, endpoint_verify_name(probe->endpoint)) < 0)
-        return end(probe, OUTCOME_HANDSHAKE_FAILED, "cannot make a TLS session for this name");
 
     SessionStep step = session_handshake(probe->session);
     if (step == SESSION_FAILED)
-        return end(probe, OUTCOME_HANDSHAKE_FAILED, "%s", session_error(probe->session));
+        return end(probe, OUTCOME_HANDSHAKE_FAILED, "%s",
+                   probe->dialogue.detail ? probe->dialogue.detail : session_error(probe->session));
     if (step != SESSION_DONE)
-        return next_of(step);
+        return next_of(probe, step);
+    probe->tunnel.open = true;
     keep_tls_facts(probe);
     if (probe->observation->chain.n == 0)
         return end(probe, OUTCOME_HANDSHAKE_FAILED, "the server showed no certificate that can be read");
@@ -243,7 +301,7 @@ static Next flush_secure(Probe *probe)
         if (step == SESSION_FAILED)
             return end_farewell(probe, session_error(probe->session));
         if (step != SESSION_DONE)
-            return next_of(step);
+            return next_of(probe, step);
         buffer_consume(&probe->out, n);
     }
     return NEXT_AGAIN;
@@ -263,7 +321,7 @@ static Next do_farewell(Probe *probe)
         if (step == SESSION_CLOSED)
             return end_farewell(probe, "the server closed the connection");
         if (step != SESSION_DONE)
-            return next_of(step);
+            return next_of(probe, step);
         next = obey(probe, dialogue_feed(&probe->dialogue, bytes, n, &probe->out));
         if (next == NEXT_AGAIN || next == NEXT_END)
             return next;
@@ -272,12 +330,12 @@ static Next do_farewell(Probe *probe)
 
 static Next do_bye(Probe *probe)
 {
-    Next next = flush_secure(probe);
+    Next next = probe->session ? flush_secure(probe) : flush_clear(probe);
     if (next != NEXT_AGAIN)
         return next;
-    SessionStep step = session_bye(probe->session);
+    SessionStep step = probe->session ? session_bye(probe->session) : SESSION_DONE;
     if (step == SESSION_READ || step == SESSION_WRITE)
-        return next_of(step);
+        return next_of(probe, step);
     (void)change_state(probe, PROBE_LINGER);
     if (step == SESSION_FAILED || shutdown(probe->fd, SHUT_WR) < 0)
         return NEXT_END; /* the server was quicker */
@@ -332,7 +390,10 @@ static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_,
         (void)end(probe, OUTCOME_UNREACHABLE, "connected, but the server said nothing, or not enough, in time");
         break;
     case PROBE_HANDSHAKE:
-        (void)end(probe, OUTCOME_HANDSHAKE_FAILED, "the TLS handshake did not end in time");
+        if (probe->tls_seen)
+            (void)end(probe, OUTCOME_HANDSHAKE_FAILED, "the TLS handshake did not end in time");
+        else
+            (void)obey(probe, dialogue_not_tls(&probe->dialogue, NULL, 0, false));
         break;
     case PROBE_FAREWELL:
     case PROBE_BYE:
@@ -370,29 +431,49 @@ static int on_start(sd_event_source *source _unused_, void *userdata)
     return 0;
 }
 
-int probe_new(Probe **ret, sd_event *event, Endpoint *endpoint, const Address *address, const char *password,
-              uint64_t deadline_usec, probe_fn done, void *userdata)
+static bool on_proven(void *userdata)
+{
+    Probe *probe = userdata;
+    return probe->proven(&probe->observation->chain, probe->userdata);
+}
+
+static DialogueMode mode_of(const ProbeParams *params)
+{
+    if (params->plaintext)
+        return DIALOGUE_PLAINTEXT;
+    return params->endpoint->direct_tls || params->endpoint->strict ? DIALOGUE_DIRECT : DIALOGUE_PREAMBLE;
+}
+
+int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn done, probe_proven_fn proven,
+              void *userdata)
 {
     _cleanup_(probe_freep) Probe *probe = xcalloc(1, sizeof *probe);
+    Endpoint *endpoint = params->endpoint;
     probe->event = sd_event_ref(event);
     probe->endpoint = endpoint_ref(endpoint);
     probe->fd = -1;
     probe->done = done;
+    probe->proven = proven;
     probe->userdata = userdata;
     probe->started_usec = clock_boottime_usec();
-    probe->observation = observation_new(address);
-    const DialogueParams params = {
+    probe->observation = observation_new(params->address);
+    const DialogueParams words = {
+        .mode = mode_of(params),
         .farewell = (Farewell)endpoint->farewell,
+        .port = (uint16_t)endpoint->port,
         .user = endpoint->user,
-        .password = password,
+        .password = params->password,
         .sha1 = pki_sha1,
+        .sha256 = pki_sha256,
+        .proven = proven ? on_proven : NULL,
+        .userdata = probe,
     };
-    dialogue_init(&probe->dialogue, endpoint->engine->family, &params);
+    dialogue_init(&probe->dialogue, endpoint->engine->family, &words);
 
     int r = sd_event_add_defer(event, &probe->start, on_start, probe);
     if (r < 0)
         return r;
-    r = sd_event_add_time(event, &probe->deadline, CLOCK_BOOTTIME, deadline_usec, TIMER_ACCURACY_USEC,
+    r = sd_event_add_time(event, &probe->deadline, CLOCK_BOOTTIME, params->deadline_usec, TIMER_ACCURACY_USEC,
                           on_deadline, probe);
     if (r < 0)
         return r;

@@ -11,12 +11,24 @@
 
 typedef struct Probe Probe;
 
+typedef struct ProbeParams {
+    Endpoint *endpoint; /* the probe takes a reference of its own */
+    const Address *address;
+    const char *password;   /* for farewell `login`; borrowed until the probe is freed, NULL: none */
+    uint64_t deadline_usec; /* CLOCK_BOOTTIME */
+    bool plaintext;         /* only find out whether the server does without TLS: no certificate comes of it */
+} ProbeParams;
+
 /* Called once, from the loop and not from probe_new(). The observation is lent. May free the probe. */
 typedef void (*probe_fn)(Probe *probe, Observation *observation, void *userdata);
 
-/* Starts at once. password may be NULL. deadline_usec: CLOCK_BOOTTIME. */
-int probe_new(Probe **ret, sd_event *event, Endpoint *endpoint, const Address *address, const char *password,
-              uint64_t deadline_usec, probe_fn done, void *userdata);
+/* Whether the chain that was shown proves the endpoint's name: asked before the server is told the password as
+ * it is. */
+typedef bool (*probe_proven_fn)(const Chain *chain, void *userdata);
+
+/* Starts at once. */
+int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn done, probe_proven_fn proven,
+              void *userdata);
 
 /* Before it is done this hangs up in the middle, which MySQL counts: let it end if there is time. */
 void probe_free(Probe *probe);

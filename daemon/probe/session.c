@@ -11,10 +11,16 @@
 
 /* X25519 first: with one key share instead of two a handshake costs a tenth less. Servers without it ask again.
  */
-#define PRIORITY                                                                                            \
-    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:"                                                           \
-    "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:+GROUP-FFDHE2048:%VERIFY_" \
-    "ALLOW_BROKEN"
+#define GROUPS "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:+GROUP-FFDHE2048:"
+#define OLD    "+VERS-TLS1.1:+VERS-TLS1.0:+RSA:+3DES-CBC:+SHA1:+SIGN-RSA-SHA1:+SIGN-ECDSA-SHA1:"
+
+/* What is offered, by whether old servers are to be understood and whether TLS 1.3 is left out. */
+static const char *const priorities[2][2] = {
+    { "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:" GROUPS "%VERIFY_ALLOW_BROKEN",
+      "NORMAL:-VERS-ALL:+VERS-TLS1.2:" GROUPS "%VERIFY_ALLOW_BROKEN" },
+    { "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:" OLD GROUPS "%VERIFY_ALLOW_BROKEN",
+      "NORMAL:-VERS-ALL:+VERS-TLS1.2:" OLD GROUPS "%VERIFY_ALLOW_BROKEN" },
+};
 
 struct Session {
     gnutls_session_t tls;
@@ -45,23 +51,47 @@ static int keep_chain(gnutls_session_t tls)
     return 0;
 }
 
-int session_new(Session **ret, int fd, const char *server_name)
+/* Data may always be there: pull itself says when there is none. */
+static int always_ready(gnutls_transport_ptr_t tunnel _unused_, unsigned ms _unused_)
+{
+    return 1;
+}
+
+static void set_transport(Session *session, const SessionParams *params)
+{
+    if (!params->tunnel) {
+        gnutls_transport_set_int(session->tls, params->fd);
+        return;
+    }
+    gnutls_transport_set_ptr(session->tls, params->tunnel);
+    gnutls_transport_set_push_function(session->tls, params->push);
+    gnutls_transport_set_pull_function(session->tls, params->pull);
+    gnutls_transport_set_pull_timeout_function(session->tls, always_ready);
+}
+
+int session_new(Session **ret, const SessionParams *params)
 {
     _cleanup_(session_freep) Session *session = xcalloc(1, sizeof *session);
+    const char *name = params->server_name;
     Address literal;
     if (gnutls_certificate_allocate_credentials(&session->credentials) < 0 ||
         gnutls_init(&session->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS |
                                        GNUTLS_KEY_SHARE_TOP) < 0 ||
-        gnutls_priority_set_direct(session->tls, PRIORITY, NULL) < 0 ||
+        gnutls_priority_set_direct(session->tls, priorities[params->old_tls][params->at_most_tls12], NULL) <
+            0 ||
         gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, session->credentials) < 0)
         return -ENOMEM;
-    if (server_name && address_parse(server_name, 0, &literal) < 0 &&
-        gnutls_server_name_set(session->tls, GNUTLS_NAME_DNS, server_name, strlen(server_name)) < 0)
+    if (name && address_parse(name, 0, &literal) < 0 &&
+        gnutls_server_name_set(session->tls, GNUTLS_NAME_DNS, name, strlen(name)) < 0)
         return -EINVAL;
+    const gnutls_datum_t alpn = { (unsigned char *)params->alpn,
+                                  params->alpn ? (unsigned)strlen(params->alpn) : 0 };
+    if (params->alpn && gnutls_alpn_set_protocols(session->tls, &alpn, 1, 0) < 0)
+        return -ENOMEM;
     gnutls_session_set_ptr(session->tls, session);
     gnutls_session_set_verify_function(session->tls, keep_chain);
     gnutls_handshake_set_timeout(session->tls, GNUTLS_INDEFINITE_TIMEOUT); /* the probe keeps the deadline */
-    gnutls_transport_set_int(session->tls, fd);
+    set_transport(session, params);
     *ret = TAKE(session);
     return 0;
 }
@@ -169,6 +199,24 @@ const char *session_cipher(const Session *session)
 const char *session_group(const Session *session)
 {
     return gnutls_group_get_name(gnutls_group_get(session->tls));
+}
+
+TlsAge session_age(const Session *session)
+{
+    if (gnutls_protocol_get_version(session->tls) < GNUTLS_TLS1_2)
+        return TLS_AGE_OLD_VERSION;
+    gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(session->tls);
+    bool old = gnutls_kx_get(session->tls) == GNUTLS_KX_RSA || cipher == GNUTLS_CIPHER_3DES_CBC ||
+               cipher == GNUTLS_CIPHER_ARCFOUR_128;
+    return old ? TLS_AGE_OLD_SUITE : TLS_AGE_CURRENT;
+}
+
+char *session_alpn(const Session *session)
+{
+    gnutls_datum_t alpn;
+    if (gnutls_alpn_get_selected_protocol(session->tls, &alpn) < 0)
+        return NULL;
+    return xstrndup((const char *)alpn.data, alpn.size);
 }
 
 Chain *session_chain(Session *session)

@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 #include "base/macro.h"
-#include "model/certificate.h"
+#include "model/observation.h"
 
 typedef struct Session Session;
 
@@ -17,8 +17,18 @@ typedef enum SessionStep {
     SESSION_FAILED, /* session_error() says why */
 } SessionStep;
 
-/* Borrows fd, a connected non-blocking socket. server_name: for SNI; NULL or an address literal: none. */
-int session_new(Session **ret, int fd, const char *server_name);
+typedef struct SessionParams {
+    int fd;                  /* a connected non-blocking socket; borrowed */
+    const char *server_name; /* for SNI; NULL or an address literal: none */
+    const char *alpn;        /* NULL: none is offered */
+    bool old_tls; /* offer what old servers need, behind what is current: TLS 1.0, static RSA, 3DES */
+    bool at_most_tls12;
+    void *tunnel; /* handed to push and pull in place of the socket; NULL: there is none */
+    ssize_t (*push)(void *tunnel, const void *data, size_t size);
+    ssize_t (*pull)(void *tunnel, void *data, size_t size);
+} SessionParams;
+
+int session_new(Session **ret, const SessionParams *params);
 void session_free(Session *session);
 CLEANUP_OF(Session, session_free);
 
@@ -37,6 +47,10 @@ const char *session_error(const Session *session);
 const char *session_version(const Session *session);
 const char *session_cipher(const Session *session);
 const char *session_group(const Session *session);
+TlsAge session_age(const Session *session);
+
+/* The protocol that the server chose; NULL if none. The caller's. */
+char *session_alpn(const Session *session);
 
 /* The chain as it was sent, server certificate first; empty until the server has sent it. The session's. */
 Chain *session_chain(Session *session);

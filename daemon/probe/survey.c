@@ -4,7 +4,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "probe/probe.h"
 #include "probe/resolve.h"
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -12,7 +11,7 @@
 struct Survey {
     sd_event *event;
     sd_event_source *deadline; /* of resolving; each probe keeps its own */
-    uint64_t deadline_usec;
+    uint64_t timeout_usec, deadline_usec;
     Endpoint *endpoint;
     char *password;
     const SurveyEvents *events;
@@ -48,17 +47,71 @@ static bool is_beyond_us(const Survey *survey, const Observation *observation)
     return observation->no_route && survey->has_ipv4 && survey->has_ipv6;
 }
 
+static bool is_proven(const Chain *chain, void *userdata)
+{
+    Survey *survey = userdata;
+    return survey->events->proven(chain, survey->userdata);
+}
+
+static int start(Survey *survey, Probe **slot, const Address *address, bool plaintext, probe_fn done)
+{
+    const ProbeParams params = {
+        .endpoint = survey->endpoint,
+        .address = address,
+        .password = survey->password,
+        .deadline_usec = survey->deadline_usec,
+        .plaintext = plaintext,
+    };
+    return probe_new(slot, survey->event, &params, done, survey->events->proven ? is_proven : NULL, survey);
+}
+
+static void slot_over(Survey *survey, Probe **slot)
+{
+    probe_free(TAKE(*slot));
+    if (--survey->n_running == 0)
+        survey->events->done(survey, survey->userdata);
+}
+
+static Probe **slot_of(Survey *survey, const Probe *probe)
+{
+    size_t i = 0;
+    while (survey->probes[i] != probe)
+        i++;
+    return &survey->probes[i];
+}
+
+static void on_check(Probe *probe, Observation *observation, void *userdata)
+{
+    Survey *survey = userdata;
+    survey->events->checked(survey, observation, survey->userdata);
+    slot_over(survey, slot_of(survey, probe));
+}
+
+/* SQL Server says it in PRELOGIN. */
+static bool needs_check(Survey *survey, const Observation *observation)
+{
+    EngineFamily family = survey->endpoint->engine->family;
+    return survey->endpoint->check_plaintext && observation->outcome == OUTCOME_FETCHED &&
+           (family == FAMILY_POSTGRES || family == FAMILY_MYSQL) && survey->events->checks &&
+           survey->events->checks(survey, &observation->address, survey->userdata);
+}
+
 static void on_probe(Probe *probe, Observation *observation, void *userdata)
 {
     Survey *survey = userdata;
+    Probe **slot = slot_of(survey, probe);
     if (!is_beyond_us(survey, observation))
         survey->events->observed(survey, observation, survey->userdata);
-    for (size_t i = 0; i < ARRAY_SIZE(survey->probes); i++)
-        if (survey->probes[i] == probe)
-            survey->probes[i] = NULL;
-    probe_free(probe);
-    if (--survey->n_running == 0)
-        survey->events->done(survey, survey->userdata);
+    if (needs_check(survey, observation)) {
+        Probe *check;
+        survey->deadline_usec = clock_boottime_usec() + survey->timeout_usec;
+        if (start(survey, &check, &observation->address, true, on_check) >= 0) {
+            probe_free(probe);
+            *slot = check;
+            return;
+        }
+    }
+    slot_over(survey, slot);
 }
 
 static void probe_all(Survey *survey, const Address *addresses, size_t n)
@@ -68,8 +121,7 @@ static void probe_all(Survey *survey, const Address *addresses, size_t n)
         survey->has_ipv6 |= addresses[i].sa.sa_family == AF_INET6;
         if (survey->events->skips && survey->events->skips(survey, &addresses[i], survey->userdata))
             continue;
-        if (probe_new(&survey->probes[i], survey->event, survey->endpoint, &addresses[i], survey->password,
-                      survey->deadline_usec, on_probe, survey) >= 0)
+        if (start(survey, &survey->probes[i], &addresses[i], false, on_probe) >= 0)
             survey->n_running++;
     }
     if (survey->n_running == 0)
@@ -106,17 +158,19 @@ static int on_pinned(sd_event_source *source _unused_, uint64_t usec _unused_, v
     return 0;
 }
 
-int survey_new(Survey **ret, sd_event *event, Endpoint *endpoint, const char *password, uint64_t timeout_usec,
-               const SurveyEvents *events, void *userdata)
+int survey_new(Survey **ret, sd_event *event, const SurveyParams *params, const SurveyEvents *events,
+               void *userdata)
 {
     _cleanup_(survey_freep) Survey *survey = xcalloc(1, sizeof *survey);
+    Endpoint *endpoint = params->endpoint;
     bool pinned = endpoint->addresses != NULL;
     survey->event = sd_event_ref(event);
     survey->endpoint = endpoint_ref(endpoint);
-    survey->password = xstrdup(password);
+    survey->password = xstrdup(params->password);
     survey->events = events;
     survey->userdata = userdata;
-    survey->deadline_usec = clock_boottime_usec() + timeout_usec;
+    survey->timeout_usec = params->timeout_usec;
+    survey->deadline_usec = clock_boottime_usec() + params->timeout_usec;
 
     int r = sd_event_add_time(event, &survey->deadline, CLOCK_BOOTTIME, pinned ? 0 : survey->deadline_usec,
                               TIMER_ACCURACY_USEC, pinned ? on_pinned : on_deadline, survey);

@@ -4,7 +4,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "model/observation.h"
+#include "probe/probe.h"
 
 typedef struct Survey Survey;
 
@@ -21,10 +21,27 @@ typedef struct SurveyEvents {
 
     /* Whether this address is to be left alone this time; NULL: none is. */
     bool (*skips)(Survey *survey, const Address *address, void *userdata);
+
+    /*
+     * Whether to find out, in a connection of its own after one that fetched the certificate, if this address
+     * does without TLS; and what came of it. Asked only where the endpoint's check_plaintext needs such a
+     * connection.
+     */
+    bool (*checks)(Survey *survey, const Address *address, void *userdata);
+    void (*checked)(Survey *survey, Observation *observation, void *userdata);
+
+    /* As probe_proven_fn; NULL: none does. */
+    probe_proven_fn proven;
 } SurveyEvents;
 
-/* events stays the caller's. password may be NULL; it is copied, and wiped when the survey is freed. */
-int survey_new(Survey **ret, sd_event *event, Endpoint *endpoint, const char *password, uint64_t timeout_usec,
-               const SurveyEvents *events, void *userdata);
+typedef struct SurveyParams {
+    Endpoint *endpoint;    /* the survey takes a reference of its own */
+    const char *password;  /* copied, and wiped when the survey is freed; NULL: none */
+    uint64_t timeout_usec; /* of the names and probes together, and again of the checks */
+} SurveyParams;
+
+/* events stays the caller's. */
+int survey_new(Survey **ret, sd_event *event, const SurveyParams *params, const SurveyEvents *events,
+               void *userdata);
 void survey_free(Survey *survey);
 CLEANUP_OF(Survey, survey_free);

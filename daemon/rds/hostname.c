@@ -3,13 +3,22 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/macro.h"
+#include "base/alloc.h"
 
 #define LABELS_MAX 8
 
 static bool starts_with(const char *text, const char *prefix)
 {
     return strncasecmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static const char *service_of(const char *label)
+{
+    static const char *const services[] = { "rds", "docdb", "neptune", "redshift", "redshift-serverless" };
+    for (size_t i = 0; i < ARRAY_SIZE(services); i++)
+        if (strcasecmp(label, services[i]) == 0)
+            return services[i];
+    return NULL;
 }
 
 bool rds_hostname_parse(const char *host, RdsHostname *ret)
@@ -26,20 +35,37 @@ bool rds_hostname_parse(const char *host, RdsHostname *ret)
         label[n++] = l;
     }
 
-    const char *region;
-    if (n == 6 && strcasecmp(label[3], "rds") == 0 && strcasecmp(label[4], "amazonaws") == 0 &&
-        strcasecmp(label[5], "com") == 0)
+    if (n == 7 && strcasecmp(label[1], "endpoint") == 0) /* of a proxy, beside its default one */
+        memmove(label + 1, label + 2, --n * sizeof *label);
+    const char *region = NULL, *service = NULL;
+    if (n == 6 && strcasecmp(label[4], "amazonaws") == 0 && strcasecmp(label[5], "com") == 0) {
         region = label[2];
-    else if (n == 7 && strcasecmp(label[2], "rds") == 0 && strcasecmp(label[4], "amazonaws") == 0 &&
-             strcasecmp(label[5], "com") == 0 && strcasecmp(label[6], "cn") == 0)
+        service = service_of(label[3]);
+    } else if (n == 7 && strcasecmp(label[4], "amazonaws") == 0 && strcasecmp(label[5], "com") == 0 &&
+               strcasecmp(label[6], "cn") == 0) {
         region = label[3]; /* China has the region after "rds" */
-    else
-        return false;
-    if (strlen(label[0]) >= sizeof ret->id || strlen(region) >= sizeof ret->region)
+        service = service_of(label[2]);
+    }
+    if (!service || strlen(label[0]) >= sizeof ret->id || strlen(region) >= sizeof ret->region)
         return false;
     strcpy(ret->id, label[0]);
     strcpy(ret->region, region);
+    ret->service = service;
     ret->cluster = starts_with(label[1], "cluster-");
     ret->proxy = starts_with(label[1], "proxy-");
+    return true;
+}
+
+bool rds_hostname_complete(Endpoint *endpoint)
+{
+    RdsHostname host;
+    if (!rds_hostname_parse(endpoint->host, &host))
+        return false;
+    if (!endpoint->region)
+        endpoint->region = xstrdup(host.region);
+    if (!host.proxy || endpoint->kind == KIND_PROXY)
+        return false;
+    endpoint->kind = KIND_PROXY;
+    free(TAKE(endpoint->ca));
     return true;
 }

@@ -142,6 +142,23 @@ static void rule_name(Case *c)
         find(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
 }
 
+static void rule_tls(Case *c)
+{
+    static const Severity severities[] = {
+        [TLS_AGE_OLD_SUITE] = SEVERITY_NOTICE,
+        [TLS_AGE_OLD_VERSION] = SEVERITY_WARNING,
+    };
+    TlsAge age = c->address->seen->tls_age;
+    if (age != TLS_AGE_CURRENT)
+        find(c, FINDING_LEGACY_TLS, severities[age], INSTANT_NONE);
+}
+
+static void rule_plaintext(Case *c)
+{
+    if (c->state->endpoint->check_plaintext && c->address->plaintext == PLAINTEXT_ACCEPTED)
+        find(c, FINDING_PLAINTEXT_ACCEPTED, SEVERITY_WARNING, INSTANT_NONE);
+}
+
 static const struct {
     Outcome outcome;
     FindingId id;
@@ -170,21 +187,83 @@ static void rule_resolution(Case *c)
         find(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
 }
 
+bool case_is_current(const Case *c)
+{
+    return c->server && c->address->latest == c->address->seen;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+/*
+ * Instances of a cluster have a certificate each, made at different times: they only differ if one is past the
+ * time to rotate and another is not.
+ */
+static Difference difference_of(Case *a, Case *b)
+{
+    const Certificate *x = a->server, *y = b->server;
+    if (!is_same(a->authority.id, b->authority.id) ||
+        (!a->authority.id[0] && !is_same(certificate_issuer_label(x), certificate_issuer_label(y))))
+        return DIFFERENCE_CA;
+    if (is_same(x->sha256, y->sha256))
+        return DIFFERENCE_NONE;
+    if (is_same(x->subject, y->subject))
+        return DIFFERENCE_SERIAL;
+    if (a->rotation.due_at == INSTANT_NONE || b->rotation.due_at == INSTANT_NONE)
+        return DIFFERENCE_NONE;
+    bool a_is_due = reached(a, a->rotation.due_at), b_is_due = reached(b, b->rotation.due_at);
+    return a_is_due == b_is_due ? DIFFERENCE_NONE : DIFFERENCE_AGE;
+}
+
+/* What was seen long ago at an address that fails now proves no disagreement. */
+static void rule_disagreement(Case *whole, Case *parts)
+{
+    for (size_t i = 0; i < whole->n_parts; i++)
+        for (size_t j = i + 1; j < whole->n_parts; j++) {
+            if (!case_is_current(&parts[i]) || !case_is_current(&parts[j]))
+                continue;
+            Difference difference = difference_of(&parts[i], &parts[j]);
+            if (difference > whole->difference)
+                whole->difference = difference;
+        }
+    if (whole->difference != DIFFERENCE_NONE)
+        find(whole, FINDING_ADDRESSES_DISAGREE,
+             whole->difference == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING, INSTANT_NONE);
+}
+
+/* A rotation seen at one address and not yet looked for at the other is no disagreement: until then it stays as
+ * it was. */
+static Finding *keep_disagreement(const EndpointState *state, Finding *kept)
+{
+    const Finding *stood = finding_list_find(&state->findings, FINDING_ADDRESSES_DISAGREE, NULL);
+    if (!state->turning || !stood)
+        return NULL;
+    *kept = finding_copy(stood);
+    return kept;
+}
+
 typedef void (*Rule)(Case *c);
 
 /* Of a certificate that was seen at an address; it goes on being judged while probes fail. */
 static const Rule certificate_rules[] = {
-    rule_rotation, rule_validity, rule_ca_validity, rule_authority, rule_trust, rule_name,
+    rule_rotation, rule_validity, rule_ca_validity, rule_authority, rule_trust, rule_name, rule_tls,
 };
 
-/* The class that is configured, else what the lifetime shows: that holds for authorities which still rotate. */
+/*
+ * The class that is configured, with a proxy's being `acm`; else what the lifetime shows: that holds for
+ * authorities which still rotate.
+ */
 static Rotation rotation_of_case(const Case *c)
 {
     const Endpoint *endpoint = c->state->endpoint;
     const Certificate *s = c->server;
     RotationClass class = (RotationClass)endpoint->rotation;
     RotationSource source = SOURCE_CONFIGURED;
-    if (class == CLASS_AUTO) {
+    if (class == CLASS_AUTO && endpoint_is_acm(endpoint))
+        class = CLASS_ACM;
+    else if (class == CLASS_AUTO) {
         class = authority_rotates(&c->authority) ? rotation_class_of_lifetime(s->not_before, s->not_after)
                                                  : CLASS_EXTERNAL;
         source = SOURCE_LIFETIME;
@@ -204,6 +283,7 @@ static void judge_address(Case *c)
 {
     c->server = address_certificate(c->address);
     rule_failures(c);
+    rule_plaintext(c);
     if (!c->server)
         return;
     (void)authority_of_chain(&c->address->seen->chain, &c->authority);
@@ -223,24 +303,31 @@ static void judge_address(Case *c)
 
 void judge(EndpointState *state, const Policy *policy, int64_t now)
 {
-    int64_t changes_at = INSTANT_NEVER;
+    _cleanup_free_ Case *parts = xcalloc(state->n_addresses + 1, sizeof *parts);
+    Case whole = {
+        .state = state, .policy = policy, .now = now, .parts = parts, .n_parts = state->n_addresses
+    };
+    Finding kept, *keeps = keep_disagreement(state, &kept);
     endpoint_state_clear_verdict(state);
     for (size_t i = 0; i < state->n_addresses; i++) {
-        Case c = { .state = state,
-                   .address = &state->addresses[i],
-                   .policy = policy,
-                   .now = now,
-                   .changes_at = changes_at };
-        judge_address(&c);
-        changes_at = c.changes_at;
+        parts[i] = (Case) { .state = state,
+                            .address = &state->addresses[i],
+                            .policy = policy,
+                            .now = now,
+                            .changes_at = INSTANT_NEVER };
+        judge_address(&parts[i]);
     }
-    Case whole = { .state = state, .policy = policy, .now = now };
+    if (keeps)
+        finding_list_append(&state->findings, kept);
+    else if (!state->turning)
+        rule_disagreement(&whole, parts);
     rule_resolution(&whole);
 
+    for (size_t i = 0; i < state->n_addresses; i++)
+        state->changes_at = instant_earlier(state->changes_at, parts[i].changes_at);
     state->severity = state->oldest ? SEVERITY_OK : SEVERITY_UNKNOWN;
     for (size_t i = 0; i < state->findings.n; i++)
         if (state->findings.items[i].severity > state->severity)
             state->severity = state->findings.items[i].severity;
-    state->changes_at = changes_at;
     state->judged_at = now;
 }

@@ -6,6 +6,7 @@
 
 /*
  * Plays a server's bytes to a dialogue, as the probe would: never more than it wants before TLS, anything
- * after. The first byte chooses the farewell and the sizes of the pieces.
+ * after. The first byte chooses the mode, the farewell, the sizes of the pieces
+ * and where it ends.
  */
 void play(EngineFamily family, const uint8_t *data, size_t size);

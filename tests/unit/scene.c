@@ -10,6 +10,7 @@ EndpointState *scene_new(void)
     endpoint->name = xstrdup("orders");
     endpoint->host = xstrdup("orders.c9akciq32rgq.us-east-1.rds.amazonaws.com");
     endpoint->engine = engine_find("postgres");
+    endpoint->engine_name = xstrdup("postgres");
     endpoint->port = 5432;
     endpoint->region = xstrdup("us-east-1");
     endpoint->ca = xstrdup("rds-ca-rsa2048-g1");

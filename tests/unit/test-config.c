@@ -71,6 +71,49 @@ TEST(an_endpoint_has_what_is_written_and_the_rest_from_its_engine)
     done(&read);
 }
 
+TEST(engines_of_the_api_map_to_families_and_ports)
+{
+    static const struct {
+        const char *name;
+        EngineFamily family;
+        int port;
+    } cases[] = {
+        { "postgres", FAMILY_POSTGRES, 5432 },
+        { "aurora-postgresql", FAMILY_POSTGRES, 5432 },
+        { "mysql", FAMILY_MYSQL, 3306 },
+        { "aurora-mysql", FAMILY_MYSQL, 3306 },
+        { "mariadb", FAMILY_MYSQL, 3306 },
+        { "sqlserver-ee", FAMILY_SQLSERVER, 1433 },
+        { "sqlserver-se", FAMILY_SQLSERVER, 1433 },
+        { "sqlserver-ex", FAMILY_SQLSERVER, 1433 },
+        { "sqlserver-web", FAMILY_SQLSERVER, 1433 },
+        { "custom-sqlserver-ee", FAMILY_SQLSERVER, 1433 },
+        { "oracle-ee", FAMILY_ORACLE, 2484 },
+        { "oracle-ee-cdb", FAMILY_ORACLE, 2484 },
+        { "oracle-se2", FAMILY_ORACLE, 2484 },
+        { "oracle-se2-cdb", FAMILY_ORACLE, 2484 },
+        { "custom-oracle-ee-cdb", FAMILY_ORACLE, 2484 },
+        { "db2-ae", FAMILY_DB2, 0 },
+        { "db2-se", FAMILY_DB2, 0 },
+        { "docdb", FAMILY_DOCDB, 27017 },
+        { "neptune", FAMILY_TLS, 8182 },
+        { "redshift", FAMILY_POSTGRES, 5439 },
+        { "tls", FAMILY_TLS, 0 },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const Engine *engine = engine_find(cases[i].name);
+        assert_non_null(engine);
+        assert_int_equal(engine->family, cases[i].family);
+        assert_int_equal(engine->port, cases[i].port);
+    }
+    static const char *const others[] = { "",      "postgres-ee", "sqlserver-", "sqlserverx",
+                                          "oracl", "mysql2",      "tls-x" };
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        assert_null(engine_find(others[i]));
+    for (size_t i = 0; i < n_engines; i++)
+        assert_non_null(strstr(ENGINE_NAMES, engines[i].name));
+}
+
 TEST(mysql_is_never_left_by_dropping_unless_asked)
 {
     Read read = read_config("endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; },"
@@ -119,8 +162,8 @@ static const struct {
     { "endpoints = ( { name = \"a\"; host = \"h\"; } );",
       "a.conf:1: endpoints[0]: engine is missing; every endpoint has name, host and engine" },
     { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"postgress\"; } );",
-      "a.conf:1: endpoints[0].engine: \"postgress\": did you mean \"postgres\"? Expected one of postgres, "
-      "aurora-postgresql, mysql, aurora-mysql, mariadb, tls" },
+      "a.conf:1: endpoints[0].engine: \"postgress\": did you mean \"postgres\"? Expected one "
+      "of " ENGINE_NAMES },
     { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"tls\"; } );",
       "a.conf:1: endpoints[0]: port is missing; engine \"tls\" has no default" },
     { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; port = 65536; } );",
@@ -155,6 +198,30 @@ static const struct {
       "engine = "
       "\"mysql\"; } );",
       "a.conf:2: endpoints[1]: name \"a\" is taken by the endpoint at a.conf:1" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"sqlserver-se\"; strict = 1; } );",
+      "a.conf:1: endpoints[0].strict: is a number; expected true or false; true is for TDS 8.0 of SQL Server "
+      "2022 and "
+      "later" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"postgres\"; strict = true; } );",
+      "a.conf:1: endpoints[0]: strict is for SQL Server; leave it out for postgres" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"oracle-ee-cdb\"; direct_tls = true; } );",
+      "a.conf:1: endpoints[0]: direct_tls is for PostgreSQL; leave it out for oracle-ee-cdb" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"docdb\"; check_plaintext = true; } );",
+      "a.conf:1: endpoints[0]: check_plaintext is for PostgreSQL, MySQL, MariaDB and SQL Server; leave it out "
+      "for docdb, "
+      "whose TLS has a port of its own" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; check_plaintext = true; } );",
+      "a.conf:1: endpoints[0]: check_plaintext logs in without TLS on MySQL and MariaDB; expected farewell = "
+      "\"login\" "
+      "with it" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"postgres\"; kind = \"proxy\"; ca = \"x\"; } );",
+      "a.conf:1: endpoints[0]: ca is for the authorities of RDS; leave it out for a proxy, whose certificates "
+      "come from "
+      "AWS Certificate Manager" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"redshift\"; ca = \"x\"; } );",
+      "a.conf:1: endpoints[0]: ca is for the authorities of RDS; leave it out for redshift, whose certificates "
+      "come from "
+      "AWS Certificate Manager" },
     { "interval = ;", "a.conf:1: syntax error; expected libconfig's syntax: key = value;" },
 };
 
@@ -193,11 +260,12 @@ TEST(the_table_names_every_key_once)
 {
     unsigned n = 0;
     key_for_each(count_key, &n);
-    assert_int_equal(n, 24);
+    assert_int_equal(n, 28);
 }
 
 RUN_TESTS(cmocka_unit_test(defaults_are_the_documented_ones),
           cmocka_unit_test(an_endpoint_has_what_is_written_and_the_rest_from_its_engine),
+          cmocka_unit_test(engines_of_the_api_map_to_families_and_ports),
           cmocka_unit_test(mysql_is_never_left_by_dropping_unless_asked),
           cmocka_unit_test(a_drop_in_replaces_values_and_adds_endpoints),
           cmocka_unit_test(every_mistake_is_told_with_its_place_and_what_would_be_right),

@@ -126,14 +126,28 @@ TEST(a_scan_s_target_is_read)
     static const struct {
         const char *text, *host;
         int port;
-        const char *error;
+        const char *error, *engine;
     } cases[] = {
         { "postgres://db.example", "db.example", 5432, NULL },
         { "mysql://db.example:3307", "db.example", 3307, NULL },
         { "tls://[::1]:8443", "::1", 8443, NULL },
         { "mariadb://10.0.0.1/?ca=rds-ca-rsa2048-g1&rotation=online", "10.0.0.1", 3306, NULL },
         { "postgres://db?ca=x&maintenance_window=sun:05:00-sun:06:00&verify_name=v", "db", 5432, NULL },
-        { "db.example", NULL, 0, "db.example: expected ENGINE://HOST[:PORT]" },
+        { "db.example", NULL, 0, "db.example: expected ENGINE://HOST[:PORT], or --engine for HOST[:PORT]" },
+        { "db.example", "db.example", 5432, NULL, "aurora-postgresql" },
+        { "db.example:1", "db.example", 1, NULL, "oracle-se2-cdb" },
+        { "db.example", NULL, 0, "db.example: \"orcle\" is not an engine; did you mean \"oracle\"?", "orcle" },
+        { "sqlserver://db.example:1434?strict", "db.example", 1434, NULL },
+        { "sqlserver-se://db.example?strict=false", "db.example", 1433, NULL },
+        { "oracle-ee://db.example", "db.example", 2484, NULL },
+        { "postgres://db?direct_tls=perhaps", NULL, 0,
+          "postgres://db?direct_tls=perhaps: direct_tls=\"perhaps\": expected true or false" },
+        { "postgres://db?strict", NULL, 0,
+          "postgres://db?strict: strict is for SQL Server; leave it out for postgres" },
+        { "postgres://db?kind=proxy&ca=rds-ca-rsa2048-g1", NULL, 0,
+          "postgres://db?kind=proxy&ca=rds-ca-rsa2048-g1: ca is for the authorities of RDS; leave it out for a "
+          "proxy, "
+          "whose certificates come from AWS Certificate Manager" },
         { "postgress://db", NULL, 0,
           "postgress://db: \"postgress\" is not an engine; did you mean \"postgres\"?" },
         { "tls://db", NULL, 0, "tls://db: engine \"tls\" has no default port; expected tls://HOST:PORT" },
@@ -151,7 +165,7 @@ TEST(a_scan_s_target_is_read)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_free_ char *error = NULL;
-        _cleanup_(endpoint_unrefp) Endpoint *endpoint = target_parse(cases[i].text, &error);
+        _cleanup_(endpoint_unrefp) Endpoint *endpoint = target_parse(cases[i].text, cases[i].engine, &error);
         if (cases[i].error) {
             assert_null(endpoint);
             assert_string_equal(error, cases[i].error);

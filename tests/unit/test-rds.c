@@ -90,12 +90,20 @@ TEST(an_endpoint_s_name_tells_identifier_and_region)
     static const struct {
         const char *host, *id, *region;
         bool cluster, proxy;
+        const char *service; /* NULL: "rds" */
     } cases[] = {
         { "orders.c9akciq32rgq.us-east-1.rds.amazonaws.com", "orders", "us-east-1", false, false },
         { "ORDERS.c9akciq32rgq.us-east-1.RDS.amazonaws.com", "ORDERS", "us-east-1", false, false },
         { "orders.cluster-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "orders", "eu-west-1", true, false },
         { "orders.cluster-ro-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "orders", "eu-west-1", true, false },
         { "p.proxy-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "p", "eu-west-1", false, true },
+        { "ro.endpoint.proxy-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "ro", "eu-west-1", false, true },
+        { "orders.c9akciq32rgq.eu-west-1.docdb.amazonaws.com", "orders", "eu-west-1", false, false, "docdb" },
+        { "orders.cluster-ro-c9akciq32rgq.eu-west-1.neptune.amazonaws.com", "orders", "eu-west-1", true, false,
+          "neptune" },
+        { "orders.c9akciq32rgq.eu-west-1.redshift.amazonaws.com", "orders", "eu-west-1", false, false,
+          "redshift" },
+        { "orders.c9akciq32rgq.eu-west-1.elasticache.amazonaws.com", NULL, NULL, false, false },
         { "orders.c9akciq32rgq.rds.cn-north-1.amazonaws.com.cn", "orders", "cn-north-1", false, false },
         { "db.example.com", NULL, NULL, false, false },
         { "127.0.0.1", NULL, NULL, false, false },
@@ -107,9 +115,24 @@ TEST(an_endpoint_s_name_tells_identifier_and_region)
         assert_int_equal(rds_hostname_parse(cases[i].host, &host), cases[i].id != NULL);
         assert_string_equal(host.id, cases[i].id ? cases[i].id : "");
         assert_string_equal(host.region, cases[i].region ? cases[i].region : "");
+        if (cases[i].id)
+            assert_string_equal(host.service, cases[i].service ? cases[i].service : "rds");
         assert_int_equal(host.cluster, cases[i].cluster);
         assert_int_equal(host.proxy, cases[i].proxy);
     }
+}
+
+TEST(a_proxy_is_known_by_its_name_and_has_no_ca_of_rds)
+{
+    _cleanup_(endpoint_unrefp) Endpoint *endpoint = endpoint_new();
+    endpoint->host = xstrdup("p.proxy-c9akciq32rgq.eu-west-1.rds.amazonaws.com");
+    endpoint->ca = xstrdup("rds-ca-rsa2048-g1");
+    assert_true(rds_hostname_complete(endpoint));
+    assert_int_equal(endpoint->kind, KIND_PROXY);
+    assert_true(endpoint_is_acm(endpoint));
+    assert_string_equal(endpoint->region, "eu-west-1");
+    assert_null(endpoint->ca);
+    assert_false(rds_hostname_complete(endpoint)); /* it is one already */
 }
 
 TEST(a_lifetime_shows_its_class)
@@ -195,6 +218,7 @@ RUN_TESTS(cmocka_unit_test(an_authority_is_told_by_its_names),
           cmocka_unit_test(the_names_of_the_real_authorities_are_told),
           cmocka_unit_test(old_authorities_do_not_rotate),
           cmocka_unit_test(an_endpoint_s_name_tells_identifier_and_region),
+          cmocka_unit_test(a_proxy_is_known_by_its_name_and_has_no_ca_of_rds),
           cmocka_unit_test(a_lifetime_shows_its_class),
           cmocka_unit_test(a_certificate_that_rotates_online_is_due_at_half_life_in_the_next_window),
           cmocka_unit_test(without_a_window_the_rotation_is_overdue_after_16_days),

@@ -266,11 +266,212 @@ TEST(each_address_is_judged_by_itself_and_the_oldest_leads)
     scene_fetch(state, "10.0.0.1", "2026-06-01T00:00:00Z", "2027-06-01T00:00:00Z");
     scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
     scene_judge(state, at("2026-08-01T00:00:00Z"));
-    assert_string_equal(scene_findings(state), "rotation-overdue=warning");
+    assert_string_equal(scene_findings(state), "rotation-overdue=warning addresses-disagree=warning");
     assert_string_equal(state->findings.items[0].address, "10.0.0.2");
     assert_string_equal(state->oldest->address.text, "10.0.0.2");
     assert_string_equal(INSTANT_TEXT(state->rotation.half_life), "2026-07-02T12:00:00Z");
     assert_string_equal(INSTANT_TEXT(state->ca_not_after), "2032-01-01T00:00:00Z");
+}
+
+/* The server certificate of an address, to be made different. */
+static Certificate *server_at(EndpointState *state, const char *address)
+{
+    return endpoint_state_find(state, address)->seen->chain.certificates[0];
+}
+
+static void rename_to(char **field, const char *text)
+{
+    free(*field);
+    *field = xstrdup(text);
+}
+
+TEST(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "");
+    scene_fetch(state, "10.0.0.2", "2026-01-15T00:00:00Z", "2027-01-15T00:00:00Z");
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "addresses-disagree=warning");
+    assert_null(state->findings.items[0].address);
+    assert_string_equal(
+        state->findings.items[0].message,
+        "behind orders.c9akciq32rgq.us-east-1.rds.amazonaws.com some addresses serve an older certificate "
+        "of the same instance: 10.0.0.1 has certificate 0A1B (rds-ca-rsa2048-g1, valid "
+        "2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z); 10.0.0.2 has certificate 0A1B "
+        "(rds-ca-rsa2048-g1, valid 2026-01-15T00:00:00Z to 2027-01-15T00:00:00Z)");
+    /* What was seen there before it failed proves nothing now. */
+    scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-02-01T00:00:00Z");
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "");
+}
+
+TEST(addresses_are_compared_when_all_have_been_looked_at)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
+    state->turning = true; /* both have been rotated, but one is still to be probed */
+    scene_fetch(state, "10.0.0.1", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "");
+    state->turning = false; /* it has been, and was not */
+    scene_judge(state, at("2026-02-01T00:00:01Z"));
+    assert_string_equal(scene_findings(state), "addresses-disagree=warning");
+    state->turning = true; /* and the next turn does not resolve it by having begun */
+    scene_judge(state, at("2026-02-01T01:00:00Z"));
+    assert_string_equal(scene_findings(state), "addresses-disagree=warning");
+    scene_fetch(state, "10.0.0.2", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
+    state->turning = false;
+    scene_judge(state, at("2026-02-01T01:00:01Z"));
+    assert_string_equal(scene_findings(state), "");
+}
+
+/* A reader endpoint: each instance has a certificate of its own name and age. */
+TEST(instances_of_a_cluster_disagree_only_if_one_is_past_its_half_life)
+{
+    static const Row rows[] = {
+        { "2026-03-01T00:00:00Z", "" },
+        { "2026-07-02T12:00:00Z", "rotation-due=notice addresses-disagree=notice" },
+    };
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    scene_fetch(state, "10.0.0.2", "2026-03-01T00:00:00Z", "2027-03-01T00:00:00Z");
+    rename_to(&server_at(state, "10.0.0.1")->subject, "CN=orders-1");
+    rename_to(&server_at(state, "10.0.0.2")->subject, "CN=orders-2");
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        scene_judge(state, at(rows[i].from));
+        assert_string_equal(scene_findings(state), rows[i].findings);
+    }
+    assert_non_null(strstr(state->findings.items[1].message, "instances differ in age: "));
+}
+
+TEST(addresses_disagree_about_the_ca)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    free(TAKE(state->endpoint->ca));
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
+    rename_to(&server_at(state, "10.0.0.1")->subject, "CN=orders-1");
+    rename_to(&server_at(state, "10.0.0.2")->issuer_cn, "Amazon RDS us-east-1 Subordinate CA ECC384 G1.A.1");
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "addresses-disagree=warning");
+    const char *message = state->findings.items[0].message;
+    assert_non_null(strstr(message, "the certificates come from different CAs: 10.0.0.1 has certificate 0A1B "
+                                    "(rds-ca-rsa2048-g1, "));
+    assert_non_null(strstr(message, "10.0.0.2 has certificate 0A1B (rds-ca-ecc384-g1, "));
+}
+
+TEST(a_message_about_many_addresses_stays_a_line)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    for (int i = 1; i <= 12; i++) {
+        _cleanup_free_ char *address = xasprintf("10.0.0.%d", i);
+        scene_fetch(state, address, i > 1 ? BEGIN_TEXT : "2026-01-02T00:00:00Z", END_TEXT);
+    }
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "addresses-disagree=warning");
+    const char *message = state->findings.items[0].message;
+    assert_string_equal(message + strlen(message) - strlen("; and 4 more"), "; and 4 more");
+}
+
+TEST(what_strict_clients_would_not_negotiate_is_told)
+{
+    static const struct {
+        TlsAge age;
+        const char *findings;
+    } cases[] = {
+        { TLS_AGE_CURRENT, "" },
+        { TLS_AGE_OLD_SUITE, "legacy-tls=notice" },
+        { TLS_AGE_OLD_VERSION, "legacy-tls=warning" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+        scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
+        state->addresses[0].seen->tls_age = cases[i].age;
+        state->addresses[0].seen->tls_version = xstrdup("TLS1.0");
+        state->addresses[0].seen->tls_cipher = xstrdup("RSA_AES_128_CBC_SHA1");
+        scene_judge(state, at("2026-02-01T00:00:00Z"));
+        assert_string_equal(scene_findings(state), cases[i].findings);
+        if (i > 0)
+            assert_non_null(strstr(state->findings.items[0].message, "chose TLS1.0 with RSA_AES_128_CBC_SHA1"));
+    }
+}
+
+TEST(plaintext_is_a_finding_only_where_it_was_asked_for)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
+    state->addresses[0].plaintext = PLAINTEXT_ACCEPTED;
+    state->addresses[0].plaintext_at = at(BEGIN_TEXT);
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "");
+    state->endpoint->check_plaintext = true;
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "plaintext-accepted=warning");
+    assert_string_equal(
+        state->findings.items[0].remedy,
+        "aws rds modify-db-parameter-group --db-parameter-group-name DB-PARAMETER-GROUP --parameters "
+        "ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=immediate --region us-east-1; clients "
+        "that do without TLS are then refused");
+    state->addresses[0].plaintext = PLAINTEXT_REFUSED;
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "");
+}
+
+TEST(a_proxy_is_acm_s_by_its_kind_and_no_command_of_an_instance_is_given_for_it)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    state->endpoint->kind = KIND_PROXY;
+    rename_to(&state->endpoint->host, "orders.proxy-c9akciq32rgq.us-east-1.rds.amazonaws.com");
+    free(TAKE(state->endpoint->ca));
+    scene_fetch(state, ADDRESS, "2026-03-01T00:00:00Z", "2026-09-15T00:00:00Z"); /* 198 days */
+    rename_to(&server_at(state, ADDRESS)->issuer_cn, "Amazon RSA 2048 M01");
+    scene_judge(state, at("2026-06-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "");
+    assert_int_equal(state->rotation.class, CLASS_ACM);
+    scene_judge(state, at("2026-08-17T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "rotation-overdue=warning certificate-expiring=warning");
+    for (size_t i = 0; i < state->findings.n; i++)
+        assert_string_equal(
+            state->findings.items[i].remedy,
+            "aws rds describe-db-proxies --db-proxy-name orders --region us-east-1; AWS Certificate "
+            "Manager renews it: if it does not, open a case with AWS Support");
+}
+
+/* What to type to be spoken to with TLS, for each kind of server. */
+TEST(each_family_has_its_way_to_tls)
+{
+    static const struct {
+        const char *engine, *words;
+        bool direct_tls, strict;
+    } cases[] = {
+        { "postgres", "on the server: ALTER SYSTEM SET ssl = on" },
+        { "postgres", "leave direct_tls out for orders and: systemctl reload dbcertd", .direct_tls = true },
+        { "aurora-mysql", "on the server: set ssl_cert and ssl_key" },
+        { "sqlserver-se", "on the server: choose a certificate in SQL Server Configuration Manager" },
+        { "sqlserver-se", "leave strict out for orders and: systemctl reload dbcertd", .strict = true },
+        { "oracle-ee", "set port to the SSL option's for orders" },
+        { "db2-se", "set port to the one that the parameter ssl_svcename names for orders" },
+        { "docdb",
+          "aws docdb modify-db-cluster-parameter-group --db-cluster-parameter-group-name DB-PARAMETER-GROUP "
+          "--parameters ParameterName=tls,ParameterValue=enabled,ApplyMethod=pending-reboot --region "
+          "us-east-1; then here: dbcertctl probe orders" },
+        { "neptune", "set engine or port for orders" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+        state->endpoint->engine = engine_find(cases[i].engine);
+        rename_to(&state->endpoint->engine_name, cases[i].engine);
+        state->endpoint->direct_tls = cases[i].direct_tls;
+        state->endpoint->strict = cases[i].strict;
+        for (int n = 0; n < 3; n++)
+            scene_fail(state, ADDRESS, OUTCOME_TLS_REFUSED, BEGIN_TEXT);
+        scene_judge(state, at(BEGIN_TEXT));
+        assert_memory_equal(state->findings.items[0].remedy, cases[i].words, strlen(cases[i].words));
+    }
 }
 
 TEST(the_last_certificate_survives_a_change_of_addresses_until_another_is_seen)
@@ -333,6 +534,15 @@ RUN_TESTS(
     cmocka_unit_test(each_way_to_fail_has_its_finding),
     cmocka_unit_test(a_name_without_addresses_is_a_finding_of_the_whole_endpoint),
     cmocka_unit_test(each_address_is_judged_by_itself_and_the_oldest_leads),
+    cmocka_unit_test(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate),
+    cmocka_unit_test(addresses_are_compared_when_all_have_been_looked_at),
+    cmocka_unit_test(instances_of_a_cluster_disagree_only_if_one_is_past_its_half_life),
+    cmocka_unit_test(addresses_disagree_about_the_ca),
+    cmocka_unit_test(a_message_about_many_addresses_stays_a_line),
+    cmocka_unit_test(what_strict_clients_would_not_negotiate_is_told),
+    cmocka_unit_test(plaintext_is_a_finding_only_where_it_was_asked_for),
+    cmocka_unit_test(a_proxy_is_acm_s_by_its_kind_and_no_command_of_an_instance_is_given_for_it),
+    cmocka_unit_test(each_family_has_its_way_to_tls),
     cmocka_unit_test(the_last_certificate_survives_a_change_of_addresses_until_another_is_seen),
     cmocka_unit_test(a_stalled_rotation_names_the_dates_the_window_and_the_command),
     cmocka_unit_test(no_name_out_of_a_certificate_goes_unprintable_into_a_message_or_into_a_line_to_copy));

@@ -1,0 +1,64 @@
+#include "probe/tunnel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+void tunnel_deinit(Tunnel *tunnel)
+{
+    buffer_deinit(&tunnel->flight);
+    buffer_deinit(&tunnel->out);
+    buffer_deinit(&tunnel->in);
+}
+
+bool tunnel_is_full(const Tunnel *tunnel)
+{
+    return tunnel->out.size > 0;
+}
+
+ssize_t tunnel_push(void *userdata, const void *data, size_t size)
+{
+    Tunnel *tunnel = userdata;
+    if (tunnel->open)
+        return send(tunnel->fd, data, size, MSG_NOSIGNAL);
+    buffer_append(&tunnel->flight, data, size);
+    return (ssize_t)size;
+}
+
+static ssize_t flush(Tunnel *tunnel)
+{
+    if (tunnel->flight.size > 0) {
+        dialogue_wrap(tunnel->dialogue, tunnel->flight.data, tunnel->flight.size, &tunnel->out);
+        buffer_consume(&tunnel->flight, tunnel->flight.size);
+    }
+    while (tunnel->out.size > 0) {
+        ssize_t n = send(tunnel->fd, tunnel->out.data, tunnel->out.size, MSG_NOSIGNAL);
+        if (n < 0)
+            return n;
+        buffer_consume(&tunnel->out, (size_t)n);
+    }
+    return 0;
+}
+
+ssize_t tunnel_pull(void *userdata, void *data, size_t size)
+{
+    Tunnel *tunnel = userdata;
+    if (flush(tunnel) < 0)
+        return -1;
+    while (tunnel->in.size == 0) {
+        uint8_t bytes[4096];
+        if (tunnel->open)
+            return recv(tunnel->fd, data, size, 0);
+        ssize_t n = recv(tunnel->fd, bytes, sizeof bytes, 0);
+        if (n <= 0)
+            return n;
+        if (!dialogue_unwrap(tunnel->dialogue, bytes, (size_t)n, &tunnel->in)) {
+            errno = EPROTO;
+            return -1;
+        }
+    }
+    size_t n = tunnel->in.size < size ? tunnel->in.size : size;
+    memcpy(data, tunnel->in.data, n);
+    buffer_consume(&tunnel->in, n);
+    return (ssize_t)n;
+}

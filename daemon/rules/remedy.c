@@ -1,0 +1,355 @@
+/*
+ * Every finding's remedy: something to type. Names out of certificates are foreign bytes; only what looks like
+ * a name gets into a line that is to be copied.
+ */
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "rds/hostname.h"
+#include "rules/case.h"
+
+#define BUNDLE_URL "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+
+static const char *name_of(const Case *c)
+{
+    return c->state->endpoint->name;
+}
+
+static EngineFamily family_of(const Case *c)
+{
+    return c->state->endpoint->engine->family;
+}
+
+static void probe_again(const Case *c, Buffer *text)
+{
+    buffer_printf(text, "dbcertctl probe %s", name_of(c));
+}
+
+static void write_region(const Case *c, Buffer *text)
+{
+    RdsHostname host;
+    const char *region = c->state->endpoint->region;
+    if (!region && rds_hostname_parse(c->state->endpoint->host, &host))
+        region = host.region;
+    if (region)
+        buffer_printf(text, " --region %s", region);
+}
+
+/* "aws rds VERB --db-instance-identifier orders ... --region us-east-1"; words for what the host name does not
+ * tell. */
+static void write_aws(const Case *c, Buffer *text, const char *verb, const char *options)
+{
+    RdsHostname host;
+    bool known = rds_hostname_parse(c->state->endpoint->host, &host);
+    buffer_printf(text, "aws %s %s --db-instance-identifier %s%s", known ? host.service : "rds", verb,
+                  known && !host.cluster ? host.id : "DB-INSTANCE-IDENTIFIER", options);
+    write_region(c, text);
+}
+
+/* "aws rds modify-db-parameter-group ..."; Aurora has such parameters in the cluster's group. */
+static void write_parameter(const Case *c, Buffer *text, const char *parameter, const char *value,
+                            const char *when)
+{
+    const char *engine = c->state->endpoint->engine_name, *cluster = "";
+    if (strncmp(engine, "aurora", 6) == 0 || family_of(c) == FAMILY_DOCDB)
+        cluster = "cluster-";
+    buffer_printf(
+        text,
+        "aws %s modify-db-%sparameter-group --db-%sparameter-group-name DB-PARAMETER-GROUP --parameters "
+        "ParameterName=%s,ParameterValue=%s,ApplyMethod=%s",
+        family_of(c) == FAMILY_DOCDB ? "docdb" : "rds", cluster, cluster, parameter, value, when);
+    write_region(c, text);
+}
+
+/* AWS Certificate Manager renews by itself, and nobody else can. */
+static void write_acm(const Case *c, Buffer *text)
+{
+    RdsHostname host;
+    bool known = rds_hostname_parse(c->state->endpoint->host, &host);
+    if (c->state->endpoint->engine->acm)
+        buffer_printf(text, "aws redshift describe-clusters --cluster-identifier %s",
+                      known ? host.id : "CLUSTER");
+    else
+        buffer_printf(text, "aws rds describe-db-proxies --db-proxy-name %s",
+                      known ? host.id : "DB-PROXY-NAME");
+    write_region(c, text);
+    buffer_printf(text, "; AWS Certificate Manager renews it: if it does not, open a case with AWS Support");
+}
+
+static void write_modify(const Case *c, Buffer *text, const char *ca, const char *when)
+{
+    _cleanup_free_ char *options = xasprintf(" --ca-certificate-identifier %s --%s", ca, when);
+    write_aws(c, text, "modify-db-instance", options);
+}
+
+/* The configured CA; else the one that signs now, if it still does; else the one RDS takes by default. */
+static const char *wanted_ca(const Case *c)
+{
+    const char *configured = c->state->endpoint->ca;
+    return configured ? configured : authority_rotates(&c->authority) ? c->authority.id : "rds-ca-rsa2048-g1";
+}
+
+static bool is_rds(const Case *c)
+{
+    RdsHostname host;
+    return rds_hostname_parse(c->state->endpoint->host, &host);
+}
+
+/* Neither the name nor the certificate is RDS's: then no command of RDS's helps. */
+static bool is_foreign(const Case *c)
+{
+    return !c->authority.id[0] && !is_rds(c);
+}
+
+static void look_at_instance(const Case *c, Buffer *text)
+{
+    if (endpoint_is_acm(c->state->endpoint))
+        write_acm(c, text);
+    else
+        write_aws(
+            c, text, "describe-db-instances",
+            " --query 'DBInstances[].[CertificateDetails,PreferredMaintenanceWindow,PendingModifiedValues]'");
+}
+
+static void rotate_now(const Case *c, Buffer *text)
+{
+    if (endpoint_is_acm(c->state->endpoint))
+        write_acm(c, text);
+    else if (is_foreign(c))
+        buffer_printf(text, "install a new certificate on the server; then here: dbcertctl probe %s",
+                      name_of(c));
+    else
+        write_modify(c, text, wanted_ca(c), "apply-immediately");
+}
+
+static void rotate_if_due(const Case *c, Buffer *text)
+{
+    if (c->rotation.class == CLASS_RESTART)
+        write_modify(c, text, wanted_ca(c), "no-apply-immediately");
+    else
+        look_at_instance(c, text);
+}
+
+static void correct_ca(const Case *c, Buffer *text)
+{
+    write_modify(c, text, c->state->endpoint->ca, "no-apply-immediately");
+    if (c->authority.id[0] && !c->authority.preview)
+        buffer_printf(text, "; or set ca = \"%s\" for %s and: systemctl reload dbcertd", c->authority.id,
+                      name_of(c));
+}
+
+static void refresh_bundle(const Case *c, Buffer *text)
+{
+    if (endpoint_is_acm(c->state->endpoint))
+        buffer_printf(text, "apt-get install ca-certificates && systemctl reload dbcertd");
+    else
+        buffer_printf(text, "curl -fsSo /etc/dbcertd/bundles/global-bundle.pem " BUNDLE_URL
+                            " && systemctl reload dbcertd");
+}
+
+/* Whoever made the certificate chose its names; only one that is a host name goes into a line to be copied. */
+static bool is_host_name(const char *name)
+{
+    return text_is_name(name) && !strchr(name, '_');
+}
+
+static void correct_name(const Case *c, Buffer *text)
+{
+    char **names = c->server->names;
+    if (names && is_host_name(names[0]))
+        buffer_printf(text,
+                      "set host to the endpoint's own name, or verify_name = \"%s\", for %s and: ", names[0],
+                      name_of(c));
+    else
+        buffer_printf(text, "set host to the endpoint's own name for %s and: ", name_of(c));
+    buffer_printf(text, "systemctl reload dbcertd");
+}
+
+/* What openssl s_client -starttls can say; it knows no TDS. */
+static void replace_self_signed(const Case *c, Buffer *text)
+{
+    static const char *const starttls[N_FAMILIES] = {
+        [FAMILY_POSTGRES] = " -starttls postgres",
+        [FAMILY_MYSQL] = " -starttls mysql",
+    };
+    const Endpoint *e = c->state->endpoint;
+    if (family_of(c) == FAMILY_SQLSERVER)
+        buffer_printf(
+            text, "dbcertctl show %s; then choose a certificate of a CA in SQL Server Configuration Manager",
+            e->name);
+    else
+        buffer_printf(text,
+                      "openssl s_client -connect %s:%lld -showcerts%s; then configure a certificate of a CA on "
+                      "the server "
+                      "(ssl_cert, ssl_key)",
+                      c->address->address.text, (long long)e->port,
+                      starttls[family_of(c)] && !e->direct_tls ? starttls[family_of(c)] : "");
+}
+
+static void reach(const Case *c, Buffer *text)
+{
+    const Observation *latest = c->address->latest;
+    if (latest->server_error == ER_CON_COUNT_ERROR)
+        buffer_printf(
+            text, "on the server: SHOW STATUS LIKE 'Threads_connected'; SHOW VARIABLES LIKE 'max_connections'");
+    else if (latest->server_error == ER_HOST_NOT_PRIVILEGED)
+        buffer_printf(text,
+                      "on the server: SELECT user, host FROM mysql.user; CREATE USER 'dbcertd'@'HOST OF THE "
+                      "BASTION' IDENTIFIED BY '...'");
+    else
+        buffer_printf(text, "nc -vz %s %lld", c->address->address.text, (long long)c->state->endpoint->port);
+    buffer_printf(text, "; then: ");
+    probe_again(c, text);
+}
+
+static void write_allow_tls(const Case *c, Buffer *text)
+{
+    const Endpoint *e = c->state->endpoint;
+    if (e->direct_tls || e->strict) {
+        buffer_printf(text, "leave %s out for %s and: systemctl reload dbcertd",
+                      e->strict ? "strict" : "direct_tls", e->name);
+        return;
+    }
+    switch (e->engine->family) {
+    case FAMILY_POSTGRES:
+        buffer_printf(text, "on the server: ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf()");
+        break;
+    case FAMILY_MYSQL:
+        buffer_printf(text, "on the server: set ssl_cert and ssl_key, restart, SHOW VARIABLES LIKE 'have_ssl'");
+        break;
+    case FAMILY_SQLSERVER:
+        buffer_printf(text, "on the server: choose a certificate in SQL Server Configuration Manager, restart");
+        break;
+    case FAMILY_ORACLE:
+        buffer_printf(
+            text,
+            "set port to the SSL option's for %s and: systemctl reload dbcertd; if there is no such option: "
+            "aws rds add-option-to-option-group --option-group-name OPTION-GROUP --apply-immediately "
+            "--options OptionName=SSL,Port=2484,VpcSecurityGroupMemberships=SECURITY-GROUP",
+            e->name);
+        write_region(c, text);
+        break;
+    case FAMILY_DB2:
+        buffer_printf(
+            text,
+            "set port to the one that the parameter ssl_svcename names for %s and: systemctl reload dbcertd",
+            e->name);
+        break;
+    case FAMILY_DOCDB:
+        write_parameter(c, text, "tls", "enabled", "pending-reboot");
+        break;
+    case FAMILY_TLS:
+        buffer_printf(text, "set engine or port for %s and: systemctl reload dbcertd", e->name);
+        break;
+    }
+}
+
+static void allow_tls(const Case *c, Buffer *text)
+{
+    write_allow_tls(c, text);
+    buffer_printf(text, "; then here: ");
+    probe_again(c, text);
+}
+
+static void require_tls(const Case *c, Buffer *text)
+{
+    bool mysql = family_of(c) == FAMILY_MYSQL;
+    if (c->state->endpoint->kind == KIND_PROXY)
+        buffer_printf(text, "aws rds modify-db-proxy --require-tls --db-proxy-name DB-PROXY-NAME"),
+            write_region(c, text);
+    else if (is_rds(c) && mysql)
+        write_parameter(c, text, "require_secure_transport", "1", "immediate");
+    else if (is_rds(c))
+        write_parameter(c, text, "rds.force_ssl", "1",
+                        family_of(c) == FAMILY_SQLSERVER ? "pending-reboot" : "immediate");
+    else if (mysql)
+        buffer_printf(text, "on the server: SET GLOBAL require_secure_transport = ON");
+    else if (family_of(c) == FAMILY_SQLSERVER)
+        buffer_printf(text, "on the server: set Force Encryption in SQL Server Configuration Manager, restart");
+    else
+        buffer_printf(text, "on the server: hostssl in place of host in pg_hba.conf, SELECT pg_reload_conf()");
+    buffer_printf(text, "; clients that do without TLS are then refused");
+}
+
+static void modernise(const Case *c, Buffer *text)
+{
+    switch (family_of(c)) {
+    case FAMILY_POSTGRES:
+        buffer_printf(text, "on the server: ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; SELECT "
+                            "pg_reload_conf()");
+        break;
+    case FAMILY_MYSQL:
+        buffer_printf(text, "on the server: tls_version = TLSv1.2,TLSv1.3, restart");
+        break;
+    case FAMILY_SQLSERVER:
+        write_parameter(c, text, "rds.tls12", "enabled", "pending-reboot");
+        break;
+    case FAMILY_ORACLE:
+        buffer_printf(
+            text, "set the SSL option's SQLNET.SSL_VERSION to 1.2 and SQLNET.CIPHER_SUITE to one of ECDHE: aws "
+                  "rds describe-option-groups --option-group-name OPTION-GROUP");
+        write_region(c, text);
+        break;
+    case FAMILY_DB2:
+    case FAMILY_DOCDB:
+    case FAMILY_TLS:
+        buffer_printf(text, "allow TLS 1.2 with ECDHE on the server");
+        break;
+    }
+    buffer_printf(text, "; then here: ");
+    probe_again(c, text);
+}
+
+static void compare(const Case *c, Buffer *text)
+{
+    buffer_printf(text, "dbcertctl show %s", name_of(c));
+    if (is_rds(c) && !endpoint_is_acm(c->state->endpoint)) {
+        buffer_printf(text, "; ");
+        look_at_instance(c, text);
+    }
+}
+
+static void unblock(const Case *c, Buffer *text)
+{
+    buffer_printf(text,
+                  "on the server: FLUSH HOSTS, or TRUNCATE TABLE performance_schema.host_cache; then here: ");
+    probe_again(c, text);
+    if (c->state->endpoint->farewell == FAREWELL_DROP)
+        buffer_printf(text,
+                      "; and set farewell = \"refused\" or \"login\": \"drop\" is what the server counts");
+}
+
+static void look_up(const Case *c, Buffer *text)
+{
+    buffer_printf(text, "getent ahosts %s", c->state->endpoint->host);
+}
+
+static const Writer remedies[N_FINDINGS] = {
+    [FINDING_ROTATION_DUE] = rotate_if_due,
+    [FINDING_ROTATION_OVERDUE] = rotate_now,
+    [FINDING_CERTIFICATE_EXPIRING] = rotate_now,
+    [FINDING_CERTIFICATE_EXPIRED] = rotate_now,
+    [FINDING_CERTIFICATE_NOT_YET_VALID] = look_at_instance,
+    [FINDING_CA_EXPIRED] = rotate_now,
+    [FINDING_CA_MISMATCH] = correct_ca,
+    [FINDING_CHAIN_UNTRUSTED] = refresh_bundle,
+    [FINDING_CHAIN_INCOMPLETE] = rotate_now,
+    [FINDING_NAME_MISMATCH] = correct_name,
+    [FINDING_SELF_SIGNED] = replace_self_signed,
+    [FINDING_LEGACY_TLS] = modernise,
+    [FINDING_ADDRESSES_DISAGREE] = compare,
+    [FINDING_PLAINTEXT_ACCEPTED] = require_tls,
+    [FINDING_UNREACHABLE] = reach,
+    [FINDING_TLS_REFUSED] = allow_tls,
+    [FINDING_HANDSHAKE_FAILED] = probe_again,
+    [FINDING_PROBER_BLOCKED] = unblock,
+    [FINDING_NAME_UNRESOLVED] = look_up,
+};
+
+char *text_remedy(const Case *c, FindingId id)
+{
+    Buffer text = { 0 };
+    remedies[id](c, &text);
+    return text_printable(&text);
+}
