@@ -125,6 +125,25 @@ class Pki:
                 out.write(open(path).read())
         return chain, leaf
 
+    def acm(self, file, name, begin, end):
+        """A certificate as AWS Certificate Manager makes them for proxies, and the root that a system would trust."""
+        root, sub = self.path("acm-root.pem"), self.path("acm-sub.pem")
+        root_key, sub_key = self._key("acm-root", "rsa2048"), self._key("acm-sub", "rsa2048")
+        common = ['organization = "Amazon"', 'country = "US"', "ca", "cert_signing_key"]
+        template = self._template("acm-root", ['cn = "Amazon Root CA 1"'] + common, ago(1000), ago(-4000))
+        run("certtool", "--generate-self-signed", "--no-text", "--load-privkey", root_key, "--template", template,
+            "--outfile", root)
+        template = self._template("acm-sub", ['cn = "Amazon RSA 2048 M01"'] + common, ago(900), ago(-2000))
+        run("certtool", "--generate-certificate", "--no-text", "--load-privkey", sub_key, "--load-ca-certificate", root,
+            "--load-ca-privkey", root_key, "--template", template, "--outfile", sub)
+        template = self._template(file, [f'cn = "{name}"', f'dns_name = "{name}"'], begin, end)
+        leaf, chain = self.path(file + ".pem"), self.path(file + "-chain.pem")
+        run("certtool", "--generate-certificate", "--no-text", "--load-privkey", self.server_key,
+            "--load-ca-certificate", sub, "--load-ca-privkey", sub_key, "--template", template, "--outfile", leaf)
+        with open(chain, "w") as out:
+            out.write(open(leaf).read() + open(sub).read())
+        return chain, leaf, root
+
     def self_signed(self, file, name, begin, end):
         template = self._template(file, self._server_lines(name, True), begin, end)
         leaf = self.path(file + ".pem")
@@ -222,6 +241,21 @@ class Process:
 def postgres_binary(name):
     found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))
     return found[-1] if found else name
+
+
+class Openssl(Process):
+    """openssl s_server: TLS from the first byte, as old as it is asked to be."""
+
+    def __init__(self, lab, name, chain, *options, address="127.0.0.1"):
+        self.address, self.port = address, free_port(address)
+        super().__init__(["openssl", "s_server", "-accept", f"{address}:{self.port}", "-cert", chain, "-cert_chain", lab.pki.authority()[1],
+                          "-key", lab.pki.server_key, "-quiet", *options], os.path.join(lab.directory, f"openssl-{name}.log"))
+        lab.push(self)
+        wait_until("openssl " + name, self.answers)
+
+    def answers(self):
+        with socket.socket() as s:
+            return s.connect_ex((self.address, self.port)) == 0
 
 
 class Postgres(Process):

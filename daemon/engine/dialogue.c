@@ -71,6 +71,11 @@ DialogueStep dialogue_not_tls(Dialogue *dialogue, const uint8_t *data, size_t si
                         "the server answered ClientHello with 0x%02x, which is not TLS", data[0]);
 }
 
+bool dialogue_is_direct(const Dialogue *dialogue)
+{
+    return dialogue->protocol->start == dialogue_secure_at_once;
+}
+
 bool dialogue_wraps(const Dialogue *dialogue)
 {
     return dialogue->protocol->wrap != NULL;

@@ -109,6 +109,9 @@ DialogueStep dialogue_feed(Dialogue *dialogue, const uint8_t *data, size_t size,
 
 DialogueStep dialogue_secured(Dialogue *dialogue, Buffer *out);
 
+/* Whether nothing is said before TLS. */
+bool dialogue_is_direct(const Dialogue *dialogue);
+
 /*
  * After SECURE: the server began with these bytes, which are not TLS (size 0: it hung up, or, if not in_time,
  * said nothing). What that means here: REFUSED or GARBAGE, with a detail.

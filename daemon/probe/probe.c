@@ -41,9 +41,8 @@ struct Probe {
     int fd;
     Dialogue dialogue;
     Buffer out;
-    Tunnel tunnel; /* of the handshake, where the protocol wraps it */
+    Tunnel tunnel;
     Session *session;
-    bool tls_seen; /* the server has begun to speak TLS */
     Observation *observation;
     uint64_t started_usec;
     size_t lingered;
@@ -224,54 +223,52 @@ static void keep_tls_facts(Probe *probe)
 
 /*
  * No server speaks between its consent to TLS and our ClientHello: bytes there are injected into the stream, in
- * the hope that they are taken for what came inside TLS (CVE-2021-23222's class).
+ * the hope that they are taken for what came inside TLS (CVE-2021-23222's class). One that speaks first of all
+ * is another kind of server.
  */
 static Next begin_session(Probe *probe)
 {
-    uint8_t byte;
-    if (recv(probe->fd, &byte, 1, MSG_PEEK) > 0)
+    uint8_t bytes[8];
+    ssize_t n = recv(probe->fd, bytes, sizeof bytes, MSG_PEEK);
+    if (n > 0 && dialogue_is_direct(&probe->dialogue))
+        return obey(probe, dialogue_not_tls(&probe->dialogue, bytes, (size_t)n, true));
+    if (n > 0)
         return end(
             probe, OUTCOME_HANDSHAKE_FAILED,
             "bytes in the clear behind the server's consent to TLS: somebody may be injecting them; refused");
-    const Engine *engine = probe->endpoint->engine;
     const bool wraps = dialogue_wraps(&probe->dialogue);
     const SessionParams params = {
         .fd = probe->fd,
         .server_name = endpoint_verify_name(probe->endpoint),
         .alpn = probe->dialogue.protocol->alpn,
-        .old_tls = engine->old_tls,
+        .old_tls = probe->endpoint->engine->old_tls,
         .at_most_tls12 = wraps,
-        .tunnel = wraps ? &probe->tunnel : NULL,
-        .push = tunnel_push,
+        .tunnel = &probe->tunnel,
+        .push = wraps ? tunnel_push : NULL,
         .pull = tunnel_pull,
     };
     probe->tunnel.fd = probe->fd;
     probe->tunnel.dialogue = &probe->dialogue;
-    probe->tls_seen = wraps; /* the packets tell */
+    probe->tunnel.wraps = wraps;
     if (session_new(&probe->session, &params) < 0)
         return end(probe, OUTCOME_HANDSHAKE_FAILED, "cannot make a TLS session for this name");
     return NEXT_AGAIN;
 }
 
-/* Whether what comes is TLS at all (RFC 8446, 5.1: types 20 to 23); if not, the port or the server is another
- * one. */
-static Next mind_first_byte(Probe *probe)
+/* If the server did not even begin to speak TLS, the port or the server is another one than it was thought to
+ * be. */
+static Next fail_handshake(Probe *probe)
 {
-    uint8_t bytes[8];
-    if (probe->tls_seen)
-        return NEXT_AGAIN;
-    ssize_t n = recv(probe->fd, bytes, sizeof bytes, MSG_PEEK);
-    if (n < 0 && errno != ECONNRESET)
-        return NEXT_AGAIN;
-    probe->tls_seen = n > 0 && bytes[0] >= 20 && bytes[0] <= 23;
-    if (probe->tls_seen)
-        return NEXT_AGAIN;
-    return obey(probe, dialogue_not_tls(&probe->dialogue, bytes, n > 0 ? (size_t)n : 0, true));
+    const Tunnel *tunnel = &probe->tunnel;
+    if (!tunnel_is_tls(tunnel))
+        return obey(probe, dialogue_not_tls(&probe->dialogue, tunnel->first, tunnel->n_first, true));
+    const char *detail = probe->dialogue.detail;
+    return end(probe, OUTCOME_HANDSHAKE_FAILED, "%s", detail ? detail : session_error(probe->session));
 }
 
 static Next do_handshake(Probe *probe)
 {
-    Next next = probe->session ? mind_first_byte(probe) : begin_session(probe);
+    Next next = probe->session ? NEXT_AGAIN : begin_session(probe);
     if (next == NEXT_AGAIN)
         next = flush_clear(probe);
     if (next != NEXT_AGAIN)
@@ -279,11 +276,10 @@ static Next do_handshake(Probe *probe)
 
     SessionStep step = session_handshake(probe->session);
     if (step == SESSION_FAILED)
-        return end(probe, OUTCOME_HANDSHAKE_FAILED, "%s",
-                   probe->dialogue.detail ? probe->dialogue.detail : session_error(probe->session));
+        return fail_handshake(probe);
     if (step != SESSION_DONE)
         return next_of(probe, step);
-    probe->tunnel.open = true;
+    probe->tunnel.wraps = false;
     keep_tls_facts(probe);
     if (probe->observation->chain.n == 0)
         return end(probe, OUTCOME_HANDSHAKE_FAILED, "the server showed no certificate that can be read");
@@ -390,7 +386,7 @@ static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_,
         (void)end(probe, OUTCOME_UNREACHABLE, "connected, but the server said nothing, or not enough, in time");
         break;
     case PROBE_HANDSHAKE:
-        if (probe->tls_seen)
+        if (tunnel_is_tls(&probe->tunnel))
             (void)end(probe, OUTCOME_HANDSHAKE_FAILED, "the TLS handshake did not end in time");
         else
             (void)obey(probe, dialogue_not_tls(&probe->dialogue, NULL, 0, false));

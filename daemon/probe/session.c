@@ -59,12 +59,11 @@ static int always_ready(gnutls_transport_ptr_t tunnel _unused_, unsigned ms _unu
 
 static void set_transport(Session *session, const SessionParams *params)
 {
-    if (!params->tunnel) {
-        gnutls_transport_set_int(session->tls, params->fd);
-        return;
-    }
-    gnutls_transport_set_ptr(session->tls, params->tunnel);
-    gnutls_transport_set_push_function(session->tls, params->push);
+    gnutls_transport_set_int(session->tls, params->fd);
+    gnutls_transport_ptr_t socket = gnutls_transport_get_ptr(session->tls);
+    gnutls_transport_set_ptr2(session->tls, params->tunnel, params->push ? params->tunnel : socket);
+    if (params->push)
+        gnutls_transport_set_push_function(session->tls, params->push);
     gnutls_transport_set_pull_function(session->tls, params->pull);
     gnutls_transport_set_pull_timeout_function(session->tls, always_ready);
 }

@@ -23,7 +23,8 @@ typedef struct SessionParams {
     const char *alpn;        /* NULL: none is offered */
     bool old_tls; /* offer what old servers need, behind what is current: TLS 1.0, static RSA, 3DES */
     bool at_most_tls12;
-    void *tunnel; /* handed to push and pull in place of the socket; NULL: there is none */
+    void *tunnel; /* handed to pull, in place of the socket, and to push, unless that is NULL: then it is the
+                     socket */
     ssize_t (*push)(void *tunnel, const void *data, size_t size);
     ssize_t (*pull)(void *tunnel, void *data, size_t size);
 } SessionParams;

@@ -19,7 +19,7 @@ bool tunnel_is_full(const Tunnel *tunnel)
 ssize_t tunnel_push(void *userdata, const void *data, size_t size)
 {
     Tunnel *tunnel = userdata;
-    if (tunnel->open)
+    if (!tunnel->wraps)
         return send(tunnel->fd, data, size, MSG_NOSIGNAL);
     buffer_append(&tunnel->flight, data, size);
     return (ssize_t)size;
@@ -40,6 +40,16 @@ static ssize_t flush(Tunnel *tunnel)
     return 0;
 }
 
+static ssize_t pull_bare(Tunnel *tunnel, void *data, size_t size)
+{
+    ssize_t n = recv(tunnel->fd, data, size, 0);
+    if (n > 0 && tunnel->n_first == 0) {
+        tunnel->n_first = (size_t)n < sizeof tunnel->first ? (size_t)n : sizeof tunnel->first;
+        memcpy(tunnel->first, data, tunnel->n_first);
+    }
+    return n;
+}
+
 ssize_t tunnel_pull(void *userdata, void *data, size_t size)
 {
     Tunnel *tunnel = userdata;
@@ -47,8 +57,8 @@ ssize_t tunnel_pull(void *userdata, void *data, size_t size)
         return -1;
     while (tunnel->in.size == 0) {
         uint8_t bytes[4096];
-        if (tunnel->open)
-            return recv(tunnel->fd, data, size, 0);
+        if (!tunnel->wraps)
+            return pull_bare(tunnel, data, size);
         ssize_t n = recv(tunnel->fd, bytes, sizeof bytes, 0);
         if (n <= 0)
             return n;
@@ -61,4 +71,9 @@ ssize_t tunnel_pull(void *userdata, void *data, size_t size)
     memcpy(data, tunnel->in.data, n);
     buffer_consume(&tunnel->in, n);
     return (ssize_t)n;
+}
+
+bool tunnel_is_tls(const Tunnel *tunnel)
+{
+    return tunnel->wraps || (tunnel->n_first > 0 && tunnel->first[0] >= 20 && tunnel->first[0] <= 23);
 }

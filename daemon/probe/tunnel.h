@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Carries the records of a TLS handshake inside packets of the database's own protocol (SQL Server's TDS 7),
- * and bare once it is over. tunnel_push() and tunnel_pull() are a session's transport.
+ * What a TLS session reads from, and writes to where records of the handshake travel inside packets of the
+ * database's own protocol (SQL Server's TDS 7). Keeps the first bytes that came, to tell whether they were TLS.
  */
 
 #include <sys/types.h>
@@ -12,10 +12,12 @@
 typedef struct Tunnel {
     int fd;             /* borrowed, as is the dialogue */
     Dialogue *dialogue; /* its detail says why a packet could not be understood */
-    bool open;          /* the handshake is over */
+    bool wraps;         /* records are inside packets; false once the handshake is over */
     Buffer flight;      /* records that go out together */
     Buffer out;         /* packets, on their way */
     Buffer in;          /* records that came */
+    uint8_t first[8];   /* of what came bare */
+    size_t n_first;
 } Tunnel;
 
 void tunnel_deinit(Tunnel *tunnel);
@@ -27,3 +29,6 @@ ssize_t tunnel_pull(void *tunnel, void *data, size_t size);
 
 /* Whether packets wait for the socket to become writable. */
 bool tunnel_is_full(const Tunnel *tunnel);
+
+/* Whether the server has begun to speak TLS (RFC 8446, 5.1: types 20 to 23); inside packets, those tell. */
+bool tunnel_is_tls(const Tunnel *tunnel);

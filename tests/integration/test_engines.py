@@ -1,0 +1,405 @@
+"""Every engine in its own protocol: real PostgreSQL, MariaDB and OpenSSL, and stand-ins that the clients of others have
+vouched for (test_standins.py)."""
+
+import functools
+import os
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+
+from lab import (Dbcertd, Mariadb, Openssl, Postgres, Process, ago, config, entry, findings, free_port, host, openssl_facts,
+                 wait_until)
+from standin import NOT_SUP, OFF, REQ, Mysql8, Server, SqlServer, context_of
+
+DAYS = 30
+
+
+@pytest.fixture(scope="module")
+def served(lab):
+    """One certificate for all: (chain, certificate)."""
+    return lab.pki.server("db", host("db"), ago(DAYS), ago(DAYS - 365))
+
+
+def watch(lab, binaries, entries, name, more="", **options):
+    return Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), entries, f'interval = "30d";\n{more}'), name=name, **options)
+
+
+def db(name, engine, port, **keys):
+    """An endpoint that serves the one certificate."""
+    return entry(name, engine, port, verify_name=host("db"), **keys)
+
+
+def address_of(endpoint):
+    return endpoint["addresses"][0]
+
+
+def assert_served(endpoint, served):
+    address = address_of(endpoint)
+    assert (address["outcome"], address["stage"], address["detail"]) == ("fetched", "done", None)
+    facts = openssl_facts(served[1])
+    assert {key: address["chain"][0][key] for key in facts} == facts
+    assert [c["role"] for c in address["chain"]] == ["server", "intermediate"]
+    assert address["trusted"] is True and address["name_matches"] is True
+
+
+def pieces(n, data):
+    return [data[i:i + n] for i in range(0, len(data), n)]
+
+
+SQL_SERVERS = {
+    "off": dict(encryption=OFF),
+    "required": dict(encryption=REQ),
+    "singles": dict(chop=functools.partial(pieces, 1)),
+    "sevens": dict(chop=functools.partial(pieces, 7)),
+    "thousands": dict(chop=functools.partial(pieces, 1000)),
+    "trickle": dict(trickle=True),
+    "trickled-sevens": dict(trickle=True, chop=functools.partial(pieces, 7)),
+    "with-empty-packets": dict(chop=lambda data: [data[:9], b"", data[9:]]),
+}
+
+
+@pytest.fixture(scope="module")
+def sql_servers(lab, binaries, served):
+    servers = {name: SqlServer(lab.pki, served[0], **options) for name, options in SQL_SERVERS.items()}
+    servers["strict"] = SqlServer(lab.pki, served[0], strict=True)
+    servers["tls-10"] = SqlServer(lab.pki, served[0], versions=(ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1), ciphers="ALL:@SECLEVEL=0")
+    servers["bare"] = SqlServer(lab.pki, served[0], encryption=NOT_SUP)
+    servers["strict-asked-7"] = SqlServer(lab.pki, served[0])
+    servers["7-asked-strict"] = SqlServer(lab.pki, served[0], strict=True)
+    keys = {name: {"check_plaintext": True} for name in ("off", "required", "bare")}
+    keys.update({"strict": {"strict": True}, "strict-asked-7": {"strict": True}})
+    entries = [db(name, "sqlserver-se", server.port, **keys.get(name, {})) for name, server in servers.items()]
+    yield servers, watch(lab, binaries, entries, "sqlserver").settle()
+
+
+@pytest.mark.parametrize("name", SQL_SERVERS)
+def test_sql_server_is_fetched_whatever_the_cuts_and_left_with_close_notify(sql_servers, served, name):
+    servers, endpoints = sql_servers
+    assert_served(endpoints[name], served)
+    assert address_of(endpoints[name])["tls"]["version"] == "TLS1.2"
+    assert servers[name].result() == "close_notify"
+    assert endpoints[name]["engine"] == "sqlserver-se"
+
+
+def test_sql_server_2022_is_fetched_in_strict_with_tls_13_and_its_alpn(sql_servers, served):
+    servers, endpoints = sql_servers
+    assert_served(endpoints["strict"], served)
+    tls = address_of(endpoints["strict"])["tls"]
+    assert (tls["version"], tls["alpn"]) == ("TLS1.3", "tds/8.0")
+    assert servers["strict"].result() == "close_notify"
+
+
+def test_whether_sql_server_insists_is_a_fact_and_where_asked_a_finding(sql_servers):
+    _, endpoints = sql_servers
+    facts = {name: address_of(endpoints[name])["plaintext"] for name in ("off", "required", "singles", "strict")}
+    assert facts == {"off": "accepted", "required": "refused", "singles": "accepted", "strict": None}
+    assert findings(endpoints["off"]) == [("plaintext-accepted", "warning")]
+    assert "rds.force_ssl,ParameterValue=1,ApplyMethod=pending-reboot" in endpoints["off"]["findings"][0]["remedy"]
+    assert findings(endpoints["required"]) == [] and findings(endpoints["singles"]) == []
+
+
+def test_sql_server_without_tls_refuses_it(sql_servers):
+    endpoint = sql_servers[1]["bare"]
+    assert findings(endpoint) == [("tls-refused", "warning"), ("plaintext-accepted", "warning")]
+    assert "ENCRYPT_NOT_SUP" in endpoint["findings"][0]["message"]
+
+
+def test_strict_and_not_strict_are_told_apart(sql_servers):
+    endpoint = sql_servers[1]["strict-asked-7"]
+    assert findings(endpoint) == [("tls-refused", "warning")]
+    assert endpoint["findings"][0]["remedy"].startswith("leave strict out for strict-asked-7")
+    assert findings(sql_servers[1]["7-asked-strict"])[0][0] in ("handshake-failed", "unreachable")
+
+
+def test_an_old_sql_server_is_fetched_and_said_to_be_old(sql_servers):
+    endpoint = sql_servers[1]["tls-10"]
+    assert address_of(endpoint)["tls"]["version"] == "TLS1.0"
+    assert findings(endpoint) == [("legacy-tls", "warning")]
+
+
+OLD = {
+    # name: options of openssl s_server, version, finding
+    "tls-10": (["-tls1", "-cipher", "AES256-SHA:@SECLEVEL=0"], "TLS1.0", "warning"),
+    "tls-10-3des": (["-tls1", "-cipher", "AES128-SHA:@SECLEVEL=0"], "TLS1.0", "warning"),
+    "tls-11": (["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], "TLS1.1", "warning"),
+    "static-rsa": (["-tls1_2", "-cipher", "AES256-SHA:AES128-SHA"], "TLS1.2", "notice"),
+    "static-rsa-gcm": (["-tls1_2", "-cipher", "AES256-GCM-SHA384"], "TLS1.2", "notice"),
+    "ecdhe": (["-tls1_2"], "TLS1.2", None),
+    "current": ([], "TLS1.3", None),
+}
+
+
+@pytest.fixture(scope="module")
+def tls_first(lab, binaries, served):
+    servers = {name: Openssl(lab, name, served[0], *options) for name, (options, *_) in OLD.items()}
+    engines = {"oracle": "oracle-ee-cdb", "db2": "db2-se", "tls": "tls", "docdb": "docdb", "neptune": "neptune"}
+    entries = [db(f"{prefix}-{name}", engine, server.port) for prefix, engine in engines.items() for name, server in servers.items()]
+    return watch(lab, binaries, entries, "tls-first").settle()
+
+
+@pytest.mark.parametrize("engine", ["oracle", "db2", "tls"])
+@pytest.mark.parametrize("name", OLD)
+def test_old_servers_are_fetched_and_what_they_chose_is_said(tls_first, served, engine, name):
+    _, version, severity = OLD[name]
+    endpoint = tls_first[f"{engine}-{name}"]
+    assert_served(endpoint, served)
+    assert address_of(endpoint)["tls"]["version"] == version
+    assert findings(endpoint) == ([("legacy-tls", severity)] if severity else [])
+    if severity:
+        assert address_of(endpoint)["tls"]["cipher"] in endpoint["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("engine", ["docdb", "neptune"])
+def test_others_are_not_weakened_by_that(tls_first, served, engine):
+    assert_served(tls_first[f"{engine}-current"], served)
+    for name in ("tls-10", "tls-11"):
+        assert findings(tls_first[f"{engine}-{name}"]) == [("handshake-failed", "unknown")]
+
+
+def answers(words):
+    """A port in the clear: a listener that answers whatever comes with these bytes, hangs up, or says nothing."""
+    def serve(connection):
+        connection.recv(4096)
+        if words is None:
+            time.sleep(10)
+        elif words:
+            connection.sendall(words)
+            time.sleep(0.2)
+    return serve
+
+
+class Listener:
+    def __init__(self, address, port, words):
+        self.listener = socket.create_server((address, port))
+        self.words = words
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.handle, args=(connection,), daemon=True).start()
+
+    def handle(self, connection):
+        with connection:
+            answers(self.words)(connection)
+
+
+def test_a_port_in_the_clear_is_refused_with_the_one_to_use(lab, binaries, served):
+    """On the real port numbers, at an address of loopback's where nobody else is."""
+    address = "127.93.0.7"
+    cases = {
+        "oracle-closed": ("oracle-se2", 1521, b"", "2484"),
+        "db2-closed": ("db2-ae", 50000, b"", "ssl_svcename"),
+        "tds": ("tls", 1433, b"", 'use engine "sqlserver"'),
+        "oracle-other-port": ("oracle-ee", 11521, b"\0\x08\0\0\x04\0\0\0", "2484"),
+    }
+    silent = {"oracle-silent": ("oracle-ee", 1521, None, "2484")}
+    listeners = [Listener(address, port, words) for _, port, words, _ in cases.values()]
+    listeners.append(Listener("127.93.0.8", 1521, None))
+    entries = [db(name, engine, port, addresses=[address]) for name, (engine, port, *_) in cases.items()]
+    entries += [db(name, engine, port, addresses=["127.93.0.8"]) for name, (engine, port, *_) in silent.items()]
+    postgres = Postgres(lab, "as-tls", served[0])
+    mariadb = Mariadb(lab, "as-tls", served[0])
+    entries += [db("postgres", "tls", postgres.port), db("mariadb", "tls", mariadb.port)]
+    endpoints = watch(lab, binaries, entries, "clear-ports", more='timeout = "2s";').settle()
+    for name, (*_, words) in {**cases, **silent}.items():
+        assert findings(endpoints[name]) == [("tls-refused", "warning")], name
+        assert words in endpoints[name]["findings"][0]["message"], name
+    assert "set port to the SSL option's for oracle-closed" in endpoints["oracle-closed"]["findings"][0]["remedy"]
+    # A real MariaDB on a port of its own is known by its greeting; a real PostgreSQL just hangs up.
+    assert findings(endpoints["mariadb"]) == [("tls-refused", "warning")]
+    assert 'use engine "mysql" or "mariadb"' in endpoints["mariadb"]["findings"][0]["message"]
+    assert findings(endpoints["postgres"]) == [("handshake-failed", "unknown")]
+    for listener in listeners:
+        listener.listener.close()
+
+
+@pytest.fixture(scope="module")
+def credentials(lab):
+    directory = os.path.join(lab.directory, "credentials")
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, "db"), "w") as f:
+        f.write("secret\n")
+    return {"CREDENTIALS_DIRECTORY": directory}
+
+
+USERS = {"dbcertd": ("caching_sha2_password", b"secret"), "native": ("mysql_native_password", b"secret")}
+LOGIN = {"farewell": "login", "user": "dbcertd", "password_credential": "db"}
+
+
+def test_mysql_8_is_left_by_full_and_then_by_fast_authentication(lab, binaries, served, credentials):
+    server = Mysql8(lab.pki, served[0], USERS)
+    daemon = watch(lab, binaries, [db("db", "mysql", server.port, **LOGIN)], "mysql8-login", env=credentials)
+    assert_served(daemon.settle()["db"], served)
+    daemon.probe("db")
+    assert [server.result(n) for n in range(2)] == ["dbcertd: full, quit", "dbcertd: fast, quit"]
+    assert server.clear_passwords == 1
+    assert "farewell failed" not in daemon.output()
+
+
+def test_mysql_8_switches_to_the_user_s_plugin(lab, binaries, served, credentials):
+    server = Mysql8(lab.pki, served[0], USERS)
+    daemon = watch(lab, binaries, [db("db", "mysql", server.port, **dict(LOGIN, user="native"))], "mysql8-native", env=credentials)
+    assert_served(daemon.settle()["db"], served)
+    assert server.result() == "native: native, quit"
+
+
+def test_mysql_8_refuses_nobody_to_the_end(lab, binaries, served):
+    server = Mysql8(lab.pki, served[0], USERS, trickle=True)
+    daemon = watch(lab, binaries, [db("db", "aurora-mysql", server.port)], "mysql8-refused")
+    assert_served(daemon.settle()["db"], served)
+    assert server.result() == "dbcertd-nobody: denied"
+
+
+@pytest.mark.parametrize("why", ["another CA", "another name"])
+def test_a_server_that_proves_nothing_is_not_told_the_password(lab, binaries, credentials, why):
+    """Somebody between us and the server could ask for it like that."""
+    chain, _ = lab.pki.server(f"unproven-{why[8:]}", host("db" if why == "another CA" else "else"), ago(DAYS), ago(DAYS - 365),
+                              kind="ecc384" if why == "another CA" else "rsa2048")
+    server = Mysql8(lab.pki, chain, USERS)
+    daemon = watch(lab, binaries, [db("db", "mysql", server.port, **LOGIN)], f"mysql8-unproven-{why[8:]}", env=credentials)
+    address = address_of(daemon.settle()["db"])
+    assert address["outcome"] == "fetched"
+    assert "gets it only with a certificate that verifies and carries the name" in address["detail"]
+    assert server.result() == "dbcertd: denied"
+    assert server.clear_passwords == 0
+
+
+@pytest.mark.parametrize("require, plaintext", [(True, "refused"), (False, "accepted")])
+def test_mysql_8_says_whether_tls_is_required(lab, binaries, served, credentials, require, plaintext):
+    server = Mysql8(lab.pki, served[0], USERS, require_secure_transport=require)
+    daemon = watch(lab, binaries, [db("db", "mysql", server.port, check_plaintext=True, **LOGIN)], f"mysql8-tls-{require}", env=credentials)
+    endpoint = daemon.settle()["db"]
+    assert address_of(endpoint)["plaintext"] == plaintext
+    assert findings(endpoint) == ([("plaintext-accepted", "warning")] if plaintext == "accepted" else [])
+    assert [server.result(n) for n in range(2)] == ["dbcertd: full, quit", "dbcertd: insecure" if require else "dbcertd: fast, quit"]
+    # At most once a day: the next probe does not ask again.
+    daemon.probe("db")
+    assert server.result(2) == "dbcertd: fast, quit"
+    time.sleep(0.5)
+    assert len(server.results) == 3
+
+
+@pytest.mark.parametrize("require, plaintext", [("ON", "refused"), ("OFF", "accepted")])
+def test_mariadb_says_whether_tls_is_required(lab, binaries, served, credentials, require, plaintext):
+    server = Mariadb(lab, f"require-{require}", served[0], settings={"require-secure-transport": require},
+                     init="CREATE USER dbcertd@'%' IDENTIFIED BY 'secret';")
+    daemon = watch(lab, binaries, [db("db", "mariadb", server.port, check_plaintext=True, **LOGIN)], f"mariadb-{plaintext}", env=credentials)
+    endpoint = daemon.settle()["db"]
+    assert_served(endpoint, served)
+    assert address_of(endpoint)["plaintext"] == plaintext
+    assert findings(endpoint) == ([("plaintext-accepted", "warning")] if plaintext == "accepted" else [])
+
+
+def test_mariadb_is_full_or_knows_no_user_of_this_host(lab, binaries, served):
+    """Error 1040 and 1130 of a real server, in place of a greeting."""
+    full = Mariadb(lab, "full", served[0], settings={"max-connections": 10, "skip-name-resolve": "ON"})
+    closed = Mariadb(lab, "closed", served[0], settings={"skip-name-resolve": "ON"},
+                     init="DELETE FROM mysql.global_priv WHERE Host <> 'localhost'; FLUSH PRIVILEGES;")
+    held = [socket.create_connection(("127.0.0.1", full.port)) for _ in range(12)]
+    time.sleep(0.5)
+    endpoints = watch(lab, binaries, [db("full", "mariadb", full.port), db("closed", "mariadb", closed.port)], "full").settle()
+    for s in held:
+        s.close()
+    for name, number, words, remedy in (("full", 1040, "ER_CON_COUNT_ERROR", "SHOW VARIABLES LIKE 'max_connections'"),
+                                        ("closed", 1130, "ER_HOST_NOT_PRIVILEGED", "CREATE USER 'dbcertd'@'HOST")):
+        assert findings(endpoints[name]) == [("unreachable", "unknown")]
+        finding = endpoints[name]["findings"][0]
+        assert f"error {number} ({words})" in finding["message"] and remedy in finding["remedy"]
+
+
+def test_a_certificate_that_mariadb_makes_itself_is_no_rotation(scratch, binaries):
+    """As 11.4 does at each start: self-signed, and another one every time."""
+    first, second = (scratch.pki.self_signed(name, host("db"), ago(age), ago(age - 3650)) for name, age in (("one", 20), ("two", 1)))
+    server = Mariadb(scratch, "selfmade", first[0])
+    daemon = watch(scratch, binaries, [entry("db", "mariadb", server.port)], "selfmade")
+    assert findings(daemon.settle()["db"]) == [("self-signed", "warning")]
+    serial = address_of(daemon.endpoint("db"))["chain"][0]["serial"]
+    server.serve(second[0])
+    server.sql("FLUSH SSL")
+    after = daemon.probe("db")
+    assert address_of(after)["chain"][0]["serial"] != serial
+    assert findings(after) == [("self-signed", "warning")]
+    assert after["rotation"]["class"] == "external"
+    said = [line for line in daemon.output().splitlines() if "db (127.0.0.1)" in line]
+    assert len(said) == 1 and "rotated" not in said[0]
+
+
+class DirectPostgres(Server):
+    """PostgreSQL 17's "direct SSL": TLS first, and ALPN or nothing."""
+
+    def __init__(self, pki, chain):
+        self.context = context_of(pki, chain, alpn="postgresql")
+        super().__init__()
+
+    def serve(self, connection):
+        with self.context.wrap_socket(connection, server_side=True) as tls:
+            if tls.selected_alpn_protocol() != "postgresql":
+                return "no ALPN"
+            return "close_notify" if tls.recv(1) == b"" else "words"
+
+
+def test_postgres_17_is_fetched_directly_and_15_says_that_it_cannot(lab, binaries, served):
+    new, old = DirectPostgres(lab.pki, served[0]), Postgres(lab, "not-direct", served[0])
+    endpoints = watch(lab, binaries, [db("new", "postgres", new.port, direct_tls=True), db("old", "aurora-postgresql", old.port, direct_tls=True)],
+                      "direct").settle()
+    assert_served(endpoints["new"], served)
+    assert address_of(endpoints["new"])["tls"]["alpn"] == "postgresql"
+    assert new.result() == "close_notify"
+    assert findings(endpoints["old"]) == [("tls-refused", "warning")]
+    assert "leave direct_tls out" in endpoints["old"]["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("kind, plaintext", [("hostssl", "refused"), ("host", "accepted")])
+def test_postgres_says_whether_tls_is_required(lab, binaries, served, kind, plaintext):
+    server = Postgres(lab, f"hba-{kind}", served[0])
+    with open(server.directory + "/pg_hba.conf", "w") as f:
+        f.write(f"{kind} all all all scram-sha-256\n")
+    server.reload()
+    daemon = watch(lab, binaries, [db("db", "postgres", server.port, check_plaintext=True)], f"pg-{plaintext}")
+    endpoint = daemon.settle()["db"]
+    assert_served(endpoint, served)
+    assert address_of(endpoint)["plaintext"] == plaintext
+    assert findings(endpoint) == ([("plaintext-accepted", "warning")] if plaintext == "accepted" else [])
+    log = server.output().count("no encryption")
+    daemon.probe("db")
+    assert server.output().count("no encryption") == log  # at most once a day
+
+
+def test_what_is_not_asked_for_is_not_looked_for(lab, binaries, served):
+    server = Postgres(lab, "unasked", served[0], settings={"log_connections": "on"})
+    endpoint = watch(lab, binaries, [db("db", "postgres", server.port)], "unasked").settle()["db"]
+    assert address_of(endpoint)["plaintext"] is None
+    assert server.output().count("connection received") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
+def test_a_proxy_is_acm_s_and_the_system_s_to_trust(scratch, binaries):
+    """The system's roots are replaced in a mount namespace. The proxy is known by its kind, or by its name."""
+    name = host("orders").replace(".c9", ".proxy-c9")
+    chain, leaf, root = scratch.pki.acm("proxy", name, ago(20), ago(20 - 198))
+    rds = scratch.pki.server("rds", name, ago(20), ago(20 - 365))
+    proxy, impostor = Postgres(scratch, "proxy", chain), Postgres(scratch, "impostor", rds[0])
+    prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+              f'mount --bind {root} /etc/ssl/certs/ca-certificates.crt && exec "$@"', "-"]
+    entries = [entry("by-kind", "aurora-postgresql", proxy.port, kind="proxy", verify_name=name, ca=None),
+               entry("by-name", "postgres", proxy.port, host=name, ca=None),
+               entry("warehouse", "redshift", proxy.port, verify_name=name, ca=None),
+               entry("as-an-instance", "postgres", proxy.port, verify_name=name, ca=None),
+               entry("impostor", "postgres", impostor.port, host=name, ca=None)]
+    endpoints = watch(scratch, binaries, entries, "proxy", prefix=prefix).settle()
+    for endpoint in ("by-kind", "by-name", "warehouse"):
+        assert findings(endpoints[endpoint]) == [], endpoint
+        assert endpoints[endpoint]["rotation"]["class"] == "acm"
+        assert address_of(endpoints[endpoint])["trusted"] is True
+    assert (endpoints["by-kind"]["kind"], endpoints["by-name"]["kind"], endpoints["as-an-instance"]["kind"]) == ("proxy", "proxy", "instance")
+    assert findings(endpoints["as-an-instance"]) == [("chain-untrusted", "warning")]
+    # RDS's own authorities are not among the roots that a system trusts.
+    assert findings(endpoints["impostor"]) == [("chain-untrusted", "warning")]
+    assert "the roots that the system trusts" in endpoints["impostor"]["findings"][0]["message"]
