@@ -39,9 +39,10 @@ class Replay(Server):
         return "over"
 
 
-def without_ticket(data):
-    """A ServerHello (TLS 1.2) less its empty session_ticket extension: it answers what that client offered, and this one
-    does not offer (RFC 5077, 3.2)."""
+def for_this_client(data):
+    """A ServerHello (TLS 1.2) less what answers the client of the capture alone: an empty session_ticket extension (RFC
+    5077, 3.2), and the mark that TLS 1.3 was not offered (RFC 8446, 4.1.3), on which this client has to hang up."""
+    data = data.replace(b"DOWNGRD\1", bytes(8))
     at = data.find(b"\0\x23\0\0")
     if data[:1] != b"\x16" or data[5:6] != b"\2" or not 0 < at < 5 + int.from_bytes(data[3:5], "big"):
         return data
@@ -54,7 +55,7 @@ def without_ticket(data):
 
 def captured(name, n=0):
     connection = connections(os.path.join(SHARED, "pcap", name))[n]
-    connection.segments = [(s, without_ticket(data) if s else data) for s, data in connection.segments]
+    connection.segments = [(s, for_this_client(data) if s else data) for s, data in connection.segments]
     return connection
 
 
