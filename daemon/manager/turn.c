@@ -164,7 +164,8 @@ static void on_done(Survey *survey, void *userdata)
     member->turns++;
     member->state->turning = false;
     if (!member->retired) {
-        if (member->state->n_addresses > 1)
+        bool several = member->state->n_addresses > 1;
+        if (endpoint_state_forget_gone(member->state) || several)
             turn_judge(member); /* now they can be compared */
         member->slot.due_usec =
             schedule_next(endpoint->name, (uint64_t)endpoint->interval_seconds * USEC_PER_SEC,

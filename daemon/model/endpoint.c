@@ -71,6 +71,13 @@ int address_parse(const char *text, uint16_t port, Address *ret)
     return 0;
 }
 
+int address_compare(const Address *a, const Address *b)
+{
+    if (a->sa.sa_family != b->sa.sa_family)
+        return a->sa.sa_family == AF_INET ? -1 : 1;
+    return strverscmp(a->text, b->text); /* 10.0.0.9 before 10.0.0.10 */
+}
+
 socklen_t address_length(const Address *address)
 {
     return address->sa.sa_family == AF_INET ? sizeof address->in : sizeof address->in6;

@@ -48,6 +48,7 @@ typedef struct Address {
 /* -EINVAL if the text is not an IPv4 or IPv6 literal. */
 int address_parse(const char *text, uint16_t port, Address *ret);
 void address_from_sockaddr(const struct sockaddr *sa, uint16_t port, Address *ret);
+int address_compare(const Address *a, const Address *b); /* IPv4 first, then as text; ports aside */
 socklen_t address_length(const Address *address);
 
 typedef struct Endpoint {

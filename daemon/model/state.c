@@ -94,15 +94,25 @@ void endpoint_state_note_check(EndpointState *state, const Observation *observat
     address->counted += observation->counted;
 }
 
+/* At its place in the order. */
+static AddressState *insert(EndpointState *state, const Address *address)
+{
+    size_t i = 0;
+    state->oldest = NULL; /* the array moves */
+    state->addresses = xgrow(state->addresses, state->n_addresses, sizeof *state->addresses);
+    while (i < state->n_addresses && address_compare(&state->addresses[i].address, address) < 0)
+        i++;
+    memmove(&state->addresses[i + 1], &state->addresses[i],
+            (state->n_addresses++ - i) * sizeof *state->addresses);
+    state->addresses[i] = (AddressState) { .address = *address, .plaintext_at = INSTANT_NONE };
+    return &state->addresses[i];
+}
+
 bool endpoint_state_note(EndpointState *state, Observation *observation)
 {
     AddressState *address = endpoint_state_find(state, observation->address.text);
-    if (!address) {
-        state->oldest = NULL; /* the array may move */
-        state->addresses = xgrow(state->addresses, state->n_addresses, sizeof *state->addresses);
-        address = &state->addresses[state->n_addresses++];
-        *address = (AddressState) { .address = observation->address, .plaintext_at = INSTANT_NONE };
-    }
+    if (!address)
+        address = insert(state, &observation->address);
     observation_unref(address->latest);
     address->latest = observation_ref(observation);
 
@@ -143,16 +153,16 @@ static bool is_present(const AddressState *address, const Address *present, size
     return false;
 }
 
-bool endpoint_state_retain(EndpointState *state, const Address *present, size_t n_present)
+bool endpoint_state_forget_gone(EndpointState *state)
 {
     bool shown = false;
     for (size_t i = 0; i < state->n_addresses; i++)
-        shown |= state->addresses[i].seen && is_present(&state->addresses[i], present, n_present);
+        shown |= state->addresses[i].seen && !state->addresses[i].gone;
 
     size_t n = 0, n_before = state->n_addresses;
     for (size_t i = 0; i < state->n_addresses; i++) {
         AddressState *address = &state->addresses[i];
-        if (is_present(address, present, n_present) || (!shown && address->seen))
+        if (!address->gone || (!shown && address->seen))
             state->addresses[n++] = *address;
         else
             address_state_deinit(address);
@@ -161,6 +171,13 @@ bool endpoint_state_retain(EndpointState *state, const Address *present, size_t 
     if (n < n_before)
         state->oldest = NULL; /* it may be the one that is gone, or another has its place now */
     return n < n_before;
+}
+
+bool endpoint_state_retain(EndpointState *state, const Address *present, size_t n_present)
+{
+    for (size_t i = 0; i < state->n_addresses; i++)
+        state->addresses[i].gone = !is_present(&state->addresses[i], present, n_present);
+    return endpoint_state_forget_gone(state);
 }
 
 const EndpointState *snapshot_find(const Snapshot *snapshot, const char *name)

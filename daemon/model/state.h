@@ -13,6 +13,8 @@ typedef struct Streak {
 
 typedef struct AddressState {
     Address address;
+    bool gone; /* the name does not have it any more; what was seen there stands in until another has been seen
+                */
     Observation *latest; /* NULL until the first probe has ended */
     Observation *seen;   /* the latest one with a chain; goes on ageing while probes fail; NULL if none yet */
     Verification verification; /* of seen's chain */
@@ -43,7 +45,7 @@ typedef struct Rotation {
 
 typedef struct EndpointState {
     Endpoint *endpoint;
-    AddressState *addresses;
+    AddressState *addresses; /* in the order of address_compare() */
     size_t n_addresses;
     Streak unresolved; /* turns in a row in which the name had no address */
     char *unresolved_detail;
@@ -93,10 +95,13 @@ void endpoint_state_note_unresolved(EndpointState *state, const char *detail, in
 
 /*
  * Forgets the addresses that the name no longer has. The last known certificate is not lost to a change of
- * addresses: those are kept until one of the present ones has shown a certificate.
+ * addresses: those are kept, as gone, until one of the present ones has shown a certificate.
  * True if any was forgotten: then the verdict has to be made anew.
  */
 bool endpoint_state_retain(EndpointState *state, const Address *present, size_t n_present);
+
+/* The same at the end of a turn, when the present ones have been looked at. */
+bool endpoint_state_forget_gone(EndpointState *state);
 
 /* What the status socket shows: borrowed from the manager while a request is answered. */
 typedef struct Snapshot {

@@ -55,10 +55,7 @@ CLEANUP_OF(Resolve, resolve_free);
 
 static int compare(const void *a, const void *b)
 {
-    const Address *x = a, *y = b;
-    if (x->sa.sa_family != y->sa.sa_family)
-        return x->sa.sa_family == AF_INET ? -1 : 1;
-    return strcmp(x->text, y->text);
+    return address_compare(a, b);
 }
 
 static void add(Resolve *resolve, const struct sockaddr *sa)

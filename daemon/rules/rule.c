@@ -189,7 +189,7 @@ static void rule_resolution(Case *c)
 
 bool case_is_current(const Case *c)
 {
-    return c->server && c->address->latest == c->address->seen;
+    return c->server && !c->address->gone && c->address->latest == c->address->seen;
 }
 
 static bool is_same(const char *a, const char *b)

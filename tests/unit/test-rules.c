@@ -474,6 +474,17 @@ TEST(each_family_has_its_way_to_tls)
     }
 }
 
+TEST(addresses_have_an_order)
+{
+    static const char *const order[] = { "10.0.0.9", "10.0.0.10", "fd00::1", "fd00::2" };
+    static const size_t coming[] = { 2, 1, 3, 0 };
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+        scene_fetch(state, order[coming[i]], BEGIN_TEXT, END_TEXT);
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+        assert_string_equal(state->addresses[i].address.text, order[i]);
+}
+
 TEST(the_last_certificate_survives_a_change_of_addresses_until_another_is_seen)
 {
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
@@ -485,8 +496,10 @@ TEST(the_last_certificate_survives_a_change_of_addresses_until_another_is_seen)
     scene_fail(state, "10.0.0.9", OUTCOME_UNREACHABLE, BEGIN_TEXT);
     endpoint_state_retain(state, &fresh, 1);
     assert_int_equal(state->n_addresses, 2);
-    scene_fetch(state, "10.0.0.9", BEGIN_TEXT, END_TEXT);
-    endpoint_state_retain(state, &fresh, 1);
+    scene_fetch(state, "10.0.0.9", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), ""); /* who is gone disagrees with nobody */
+    assert_true(endpoint_state_forget_gone(state));
     assert_int_equal(state->n_addresses, 1);
     assert_string_equal(state->addresses[0].address.text, "10.0.0.9");
 }
@@ -542,7 +555,7 @@ RUN_TESTS(
     cmocka_unit_test(what_strict_clients_would_not_negotiate_is_told),
     cmocka_unit_test(plaintext_is_a_finding_only_where_it_was_asked_for),
     cmocka_unit_test(a_proxy_is_acm_s_by_its_kind_and_no_command_of_an_instance_is_given_for_it),
-    cmocka_unit_test(each_family_has_its_way_to_tls),
+    cmocka_unit_test(each_family_has_its_way_to_tls), cmocka_unit_test(addresses_have_an_order),
     cmocka_unit_test(the_last_certificate_survives_a_change_of_addresses_until_another_is_seen),
     cmocka_unit_test(a_stalled_rotation_names_the_dates_the_window_and_the_command),
     cmocka_unit_test(no_name_out_of_a_certificate_goes_unprintable_into_a_message_or_into_a_line_to_copy));
