@@ -3,6 +3,8 @@
 _dbcertctl()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
+    local engines="postgres aurora-postgresql mysql aurora-mysql mariadb sqlserver custom-sqlserver oracle custom-oracle db2 docdb
+        neptune redshift tls"
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         status | show | findings | probe | scan) command=${COMP_WORDS[i]} ;;
@@ -15,12 +17,15 @@ _dbcertctl()
     --expect-ca)
         mapfile -t COMPREPLY < <(compgen -W "rds-ca-rsa2048-g1 rds-ca-rsa4096-g1 rds-ca-ecc384-g1" -- "$word")
         return ;;
+    --engine)
+        mapfile -t COMPREPLY < <(compgen -W "$engines" -- "$word")
+        return ;;
     --timeout | --concurrency)
         return ;;
     esac
     case $word in
     -*)
-        mapfile -t COMPREPLY < <(compgen -W "--socket --json --file --ca-file --expect-ca --timeout --concurrency --version --help" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "--socket --json --file --ca-file --expect-ca --timeout --concurrency --engine --show-chain --pem --version --help" -- "$word")
         return ;;
     esac
     case $command in
@@ -30,7 +35,7 @@ _dbcertctl()
         mapfile -t COMPREPLY < <(compgen -W "$(dbcertctl status 2>/dev/null | sed -n '1!{/^$/q;s/ .*//p}')" -- "$word") ;;
     scan)
         compopt -o nospace
-        mapfile -t COMPREPLY < <(compgen -W "postgres:// aurora-postgresql:// mysql:// aurora-mysql:// mariadb:// tls://" -- "$word") ;;
+        mapfile -t COMPREPLY < <(compgen -W "${engines//[[:space:]]/ }" -S :// -- "$word") ;;
     esac
 }
 

@@ -1,6 +1,7 @@
 """Fixtures, and TAP on standard output so that meson counts every test by its own name."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -58,3 +59,28 @@ def scratch():
 @pytest.fixture(scope="session")
 def binaries():
     return BINARIES
+
+
+# MariaDB never counts clients from loopback, so that prober and servers live in two network namespaces.
+SERVER, PROBER = "10.99.7.1", "10.99.7.2"
+
+
+@pytest.fixture(scope="module")
+def cable(lab):
+    """Words that run a command at the servers' end, and at the prober's."""
+    run = laboratory.run
+    names = [f"dbcertd-{os.getpid()}-{end}" for end in ("s", "p")]
+    for name in names:
+        run("ip", "netns", "add", name)
+        lab.callback(subprocess.run, ["ip", "netns", "del", name], check=False)
+        run("ip", "-n", name, "link", "set", "lo", "up")
+    run("ip", "-n", names[0], "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", names[1])
+    for name, address in zip(names, (SERVER, PROBER)):
+        run("ip", "-n", name, "address", "add", address + "/24", "dev", "cable")
+        run("ip", "-n", name, "link", "set", "cable", "up")
+    # A name for the prober: without one the server logs that it found none, and that is not the probe's doing.
+    hosts = os.path.join(lab.directory, "hosts")
+    with open(hosts, "w") as f:
+        f.write(f"127.0.0.1 localhost\n{SERVER} server.test\n{PROBER} prober.test\n")
+    with_names = ["sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "-"]
+    return [["ip", "netns", "exec", names[0], *with_names], ["ip", "netns", "exec", names[1]]]

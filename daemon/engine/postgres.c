@@ -115,14 +115,13 @@ static bool is_passing(const char *sqlstate)
     return strncmp(sqlstate, "53", 2) == 0 || strncmp(sqlstate, "57", 2) == 0;
 }
 
-static DialogueStep feed_plaintext(Dialogue *dialogue, Buffer *out)
+static DialogueStep feed_plaintext(Dialogue *dialogue, Buffer *out _unused_)
 {
-    static const uint8_t terminate[] = { 'X', 0, 0, 0, 4 };
     const Buffer *in = &dialogue->in;
     switch (in->data[0]) {
-    case 'R':
+    case 'R': /* who hangs up here is not logged, but a Terminate would be: it is no answer to an authentication
+               */
         dialogue->plaintext = PLAINTEXT_ACCEPTED;
-        buffer_append(out, terminate, sizeof terminate);
         return DIALOGUE_LEAVE;
     case 'E':
         if (!error_complete(in))

@@ -7,31 +7,10 @@ import time
 
 import pytest
 
+from conftest import PROBER, SERVER
 from lab import Dbcertd, Mariadb, Postgres, ago, config, entry, findings, host, run
 
-SERVER, PROBER = "10.99.7.1", "10.99.7.2"
-
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces")
-
-
-@pytest.fixture(scope="module")
-def cable(lab):
-    """Words that run a command at the servers' end, and at the prober's."""
-    names = [f"dbcertd-{os.getpid()}-{end}" for end in ("s", "p")]
-    for name in names:
-        run("ip", "netns", "add", name)
-        lab.callback(subprocess.run, ["ip", "netns", "del", name], check=False)
-        run("ip", "-n", name, "link", "set", "lo", "up")
-    run("ip", "-n", names[0], "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", names[1])
-    for name, address in zip(names, (SERVER, PROBER)):
-        run("ip", "-n", name, "address", "add", address + "/24", "dev", "cable")
-        run("ip", "-n", name, "link", "set", "cable", "up")
-    # A name for the prober: without one the server logs that it found none, and that is not the probe's doing.
-    hosts = os.path.join(lab.directory, "hosts")
-    with open(hosts, "w") as f:
-        f.write(f"127.0.0.1 localhost\n{SERVER} server.test\n{PROBER} prober.test\n")
-    with_names = ["sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "-"]
-    return [["ip", "netns", "exec", names[0], *with_names], ["ip", "netns", "exec", names[1]]]
 
 
 @pytest.fixture(scope="module")

@@ -122,8 +122,9 @@ def test_every_finding_is_in_the_manual():
 
 
 def test_every_finding_has_its_texts():
-    texts = read("daemon/rules/text.c")
-    assert not [name for name in finding_ids() if not re.search(rf"\[{name}\] = \{{ \w+, \w+ \}}", texts)]
+    for path in ("daemon/rules/message.c", "daemon/rules/remedy.c"):
+        texts = read(path)
+        assert not [name for name in finding_ids() if not re.search(rf"\[{name}\] = \w+,", texts)]
 
 
 def keys(binaries):
@@ -151,13 +152,32 @@ def test_the_example_configuration_is_right_also_where_it_is_commented_out(binar
     assert "2 endpoints" in done.stdout
 
 
-@pytest.mark.parametrize("path", ["daemon/config/key.c", "daemon/ctl/target.c", "daemon/ctl/main.c", "conf/completion.bash",
-                                  "docs/dbcertd.conf.5.scd", "docs/dbcertctl.1.scd"])
+@pytest.mark.parametrize("path", ["daemon/model/engine.h", "conf/completion.bash", "docs/dbcertd.conf.5.scd", "docs/dbcertctl.1.scd",
+                                  "docs/engines.md"])
 def test_every_engine_is_named_where_engines_are_listed(path):
-    engines = re.findall(r'^    \{ "([a-z-]+)", FAMILY_', read("daemon/model/engine.c"), re.M)
-    assert len(engines) >= 6
-    text = read(path).replace('"\n', "").replace('"', " ")
-    assert not [engine for engine in engines if not re.search(rf"(?<![a-z-]){engine}(?![a-z-])", text)]
+    engines = re.findall(r'^    \{ "([a-z0-9-]+)", FAMILY_', read("daemon/model/engine.c"), re.M)
+    assert len(engines) >= 14
+    assert not [engine for engine in engines if not re.search(rf"(?<![a-z-]){engine}(?![a-z])", read(path))]
+
+
+def test_the_ports_in_the_guide_are_the_engines(binaries):
+    """And each engine has its row."""
+    table = {}
+    for names, port in re.findall(r"^\| (`[^|]*) \| ([^|]+) \|", read("docs/engines.md"), re.M):
+        table.update({name: port for name in re.findall(r"`([a-z0-9-]+?)(?:-EDITION)?`", names)})
+    for name, port in re.findall(r'^    \{ "([a-z0-9-]+)", FAMILY_\w+, (\d+)', read("daemon/model/engine.c"), re.M):
+        assert table[name] == (port if port != "0" else "has to be given"), name
+
+
+def test_the_guide_s_configurations_are_right(binaries, tmp_path):
+    blocks = re.findall(r"^```\n(.*?)^```", read("docs/engines.md"), re.M | re.S)
+    assert len(blocks) >= 3
+    for i, block in enumerate(blocks):
+        path = tmp_path / f"{i}.conf"
+        path.write_text(block)
+        done = subprocess.run([os.path.join(binaries, "dbcertd"), "--check-config", "--config", str(path)], capture_output=True,
+                              text=True, env={k: v for k, v in os.environ.items() if k != "CREDENTIALS_DIRECTORY"})
+        assert done.returncode == 0, done.stderr
 
 
 def test_help_and_manual_name_the_same_options():
