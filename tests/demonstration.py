@@ -3,7 +3,7 @@
 import os
 import sys
 
-from lab import Dbcertd, Journald, Lab, Mariadb, Postgres, ago, config, entry, free_port, host, run
+from lab import Dbcertd, Journald, Lab, Mariadb, Openssl, Postgres, ago, config, entry, free_port, host, run
 
 binaries, keep = os.path.abspath(sys.argv[1]), "--keep" in sys.argv
 WINDOW = "sun:05:00-sun:06:00"
@@ -24,16 +24,20 @@ def start(lab):
     fresh = pki.server("orders", host("orders"), ago(30), ago(30 - 365), send=("sub", "root"))
     stalled = pki.server("billing", host("billing"), ago(230), ago(230 - 365))
     other_ca = pki.server("shop", host("shop"), ago(30), ago(30 - 365), kind="ecc384")
+    ledger = pki.server("ledger", host("ledger"), ago(400), ago(400 - 1096))
     misnamed = pki.server("users", host("members"), ago(30), ago(30 - 365))
     bundle = pki.bundle("rsa2048", "ecc384")
     for path in (pki.authority()[0], pki.authority()[1], fresh[1]):
         print(run("openssl", "x509", "-in", path, "-noout", "-subject", "-nameopt", "RFC2253").strip())
 
-    say("Private servers: PostgreSQL for orders and shop, MariaDB for billing and users; nobody listens for legacy")
+    say("Private servers: PostgreSQL for orders and shop, MariaDB for billing and users, an OpenSSL as old as many an Oracle\n"
+        "   for ledger; nobody listens for legacy. Does shop insist on TLS?")
     entries = [entry("orders", "postgres", Postgres(lab, "orders", fresh[0]).port, maintenance_window=WINDOW),
                entry("billing", "mariadb", Mariadb(lab, "billing", stalled[0]).port, maintenance_window=WINDOW),
-               entry("shop", "postgres", Postgres(lab, "shop", other_ca[0]).port, maintenance_window=WINDOW),
+               entry("shop", "postgres", Postgres(lab, "shop", other_ca[0]).port, maintenance_window=WINDOW, check_plaintext=True),
                entry("users", "mariadb", Mariadb(lab, "users", misnamed[0]).port, maintenance_window=WINDOW),
+               entry("ledger", "oracle-se2-cdb",
+                     Openssl(lab, "ledger", ledger[0], "-tls1", "-cipher", "AES256-SHA:@SECLEVEL=0").port),
                entry("legacy", "mysql", free_port())]
     text = config(bundle, entries)
     print(text.rstrip())
@@ -49,6 +53,8 @@ def look(daemon, journal):
     show(daemon, "status")
     show(daemon, "show", "billing")
     show(daemon, "findings")
+    endpoints = daemon.get("/v1/endpoints")["endpoints"]
+    show(daemon, "scan", *[f"{e['engine']}://127.0.0.1:{e['port']}?verify_name={e['host']}" for e in endpoints[:5]])
     if journal:
         say("journalctl -t dbcertd DBCERTD_ENDPOINT=billing -x")
         run(*journal, "journalctl", "--sync", check=False)

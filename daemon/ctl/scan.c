@@ -31,7 +31,6 @@ typedef struct Scan {
     Bundle *bundle, *system; /* NULL: chains are not verified */
     EndpointState **states;
     size_t n, n_started, n_done, n_failed;
-    json_t *endpoints; /* for the table; NULL with --json */
 } Scan;
 
 /* One target on its way. */
@@ -47,7 +46,6 @@ static void scan_deinit(Scan *scan)
     free(scan->states);
     bundle_free(scan->bundle);
     bundle_free(scan->system);
-    json_decref(scan->endpoints);
     sd_event_unref(scan->event);
 }
 
@@ -135,7 +133,7 @@ static bool was_fetched(const EndpointState *state)
 /* Why what was not fetched was not. */
 static void print_failures(const Scan *scan, FILE *to)
 {
-    for (size_t i = 0; i < scan->n_done; i++) {
+    for (size_t i = 0; i < scan->n; i++) {
         const EndpointState *state = scan->states[i];
         if (state->unresolved_detail)
             fprintf(to, "%s: %s\n", state->endpoint->name, state->unresolved_detail);
@@ -171,11 +169,9 @@ static void print_result(Scan *scan, EndpointState *state)
         return;
     }
     judge(state, &at_once, clock_now());
+    if (!scan->options->json)
+        return; /* the tables come at the end, in the order that was asked for */
     json_t *endpoint = json_of_endpoint(state);
-    if (scan->endpoints) {
-        json_array_append_new(scan->endpoints, endpoint);
-        return;
-    }
     (void)json_dumpf(endpoint, stdout,
                      JSON_COMPACT | JSON_ENSURE_ASCII); /* main looks at stdout's error flag */
     puts("");
@@ -185,17 +181,20 @@ static void print_result(Scan *scan, EndpointState *state)
 static void print_tables(const Scan *scan)
 {
     size_t i;
-    json_t *endpoint;
-    render_endpoints(scan->endpoints);
+    json_t *endpoint, *endpoints = json_array();
+    for (i = 0; i < scan->n; i++)
+        json_array_append_new(endpoints, json_of_endpoint(scan->states[i]));
+    render_endpoints(endpoints);
     printf("\n%zu probed, %zu failed\n", scan->n_done, scan->n_failed);
     print_failures(scan, stdout);
-    if (!scan->options->show_chain)
-        return;
-    json_array_foreach(scan->endpoints, i, endpoint)
+    json_array_foreach(endpoints, i, endpoint)
     {
+        if (!scan->options->show_chain)
+            break;
         puts("");
         render_endpoint(endpoint);
     }
+    json_decref(endpoints);
 }
 
 static void start_more(Scan *scan);
@@ -298,13 +297,12 @@ int scan(const ScanOptions *options)
         fprintf(stderr, "dbcertctl: %s\n", strerror(-r));
         return EXIT_SOME_FAILED;
     }
-    scan.endpoints = options->json || options->pem ? NULL : json_array();
     show_progress(&scan);
     start_more(&scan);
     r = sd_event_loop(scan.event);
-    if (scan.endpoints)
-        print_tables(&scan);
-    else if (options->pem)
+    if (options->pem)
         print_failures(&scan, stderr);
+    else if (!options->json)
+        print_tables(&scan);
     return r < 0 || scan.n_failed > 0 ? EXIT_SOME_FAILED : EXIT_SUCCESS;
 }
