@@ -210,10 +210,10 @@ class SqlServer(Server):
 class Mysql8(Server):
     """The connection phase of MySQL 8: caching_sha2_password with its cache, and a user of another plugin."""
 
-    def __init__(self, pki, chain, users, require_secure_transport=False, trickle=False, versions=None):
-        self.context = context_of(pki, chain, **({"versions": versions} if versions else {}))
+    def __init__(self, pki, chain, users, require_secure_transport=False, trickle=False, require_ssl=(), says_nothing=False):
+        self.context, self.require_ssl, self.says_nothing = context_of(pki, chain), require_ssl, says_nothing
         self.users, self.cached, self.require, self.trickle = users, set(), require_secure_transport, trickle
-        self.clear_passwords = 0
+        self.clear_passwords = self.queries = 0
         super().__init__()
 
     @staticmethod
@@ -265,6 +265,9 @@ class Mysql8(Server):
             self.refuse(connection, sequence, 3159, b"HY000", b"Connections using insecure transport are prohibited while "
                         b"--require_secure_transport=ON.")
             return f"{user}: insecure"
+        if user in self.require_ssl and not secure:
+            self.refuse(connection, sequence, 1045, b"28000", b"Access denied: REQUIRE SSL")
+            return f"{user}: insecure for this user"
         wanted, password = self.users.get(user, ("caching_sha2_password", None))
         if wanted != plugin:
             salt = os.urandom(20).replace(b"\0", b"x")
@@ -283,7 +286,13 @@ class Mysql8(Server):
             _, command = self.read(connection)
             if command == b"\x01":
                 return f"{user}: {how}, quit"
-            connection.sendall(mysql_packet(1, b"\0\0\0\2\0\0\0"))
+            if command == b"\x03SELECT @@require_secure_transport" and not self.says_nothing:
+                self.queries += 1
+                column = b"\x03def\0\0\0\x1a@@require_secure_transport\0\x0c\x3f\0\1\0\0\0\x08\x80\0\0\0\0"
+                for i, packet in enumerate([b"\x01", column, b"\xfe\0\0\2\0", b"\x01" + b"01"[self.require:][:1], b"\xfe\0\0\2\0"]):
+                    connection.sendall(mysql_packet(i + 1, packet))
+            else:
+                connection.sendall(mysql_packet(1, b"\0\0\0\2\0\0\0"))
 
     def authenticate(self, connection, sequence, wanted, user, password, response, salt, secure):
         """Returns the sequence, and how it went in; None: it did not."""

@@ -51,6 +51,9 @@ typedef struct DialogueParams {
     const char *password; /* NULL: none */
     dialogue_digest_fn sha1, sha256;
 
+    bool asks;       /* FAREWELL_LOGIN: also ask whether TLS is required, in `claim` */
+    Plaintext claim; /* DIALOGUE_PLAINTEXT: what was said to that */
+
     /* Whether the server has proved who it is: asked before it is told a password as it is. NULL: it has not.
      */
     bool (*proven)(void *userdata);
@@ -83,6 +86,7 @@ struct Dialogue {
     char *detail;        /* why it ended; NULL if there is nothing to say */
     bool counted;        /* if the connection ended here, the server would count it against our address */
     bool secure;         /* TLS is up */
+    Plaintext claim;     /* MySQL: what it says of itself; PLAINTEXT_REFUSED: that it requires TLS */
     Plaintext plaintext; /* whether the server does without TLS, where it said so */
     unsigned error;      /* MySQL: the number of the error that came in place of a greeting; 0: none */
     unsigned rounds;     /* answers given after TLS, bounded */
@@ -91,7 +95,7 @@ struct Dialogue {
     uint8_t sequence;    /* MySQL: of the packet that was read last */
     uint8_t salt[20];    /* MySQL: of the greeting */
     size_t plugin;       /* MySQL: the authentication plugin that the greeting proposed */
-    bool mariadb;        /* MySQL: what it really is */
+    unsigned eofs;       /* MySQL: of the answer to a query */
     bool withheld;       /* MySQL: it was not told the password that it asked for */
     uint32_t capabilities;
 };

@@ -11,7 +11,7 @@
 
 #define HEADER_BYTES       4
 #define PACKET_BYTES_MAX   4096 /* greetings, switches and errors have some hundred bytes */
-#define ROUNDS_MAX         8    /* caching_sha2_password, the longest, has three */
+#define ROUNDS_MAX         12   /* caching_sha2_password, the longest, has three; the query has five */
 #define MAX_PACKET_OFFERED (1 << 24)
 #define CHARSET_UTF8       33
 
@@ -27,9 +27,10 @@ enum {
     CAPABILITIES = 0x0000AA05,
 };
 
-/* Errors in answer to a login without TLS. */
+/* Errors in answer to a login without TLS, and to the query before it. */
 enum {
     ER_ACCESS_DENIED_ERROR = 1045,
+    ER_UNKNOWN_SYSTEM_VARIABLE = 1193,
     ER_SECURE_TRANSPORT_REQUIRED = 3159,
 };
 
@@ -54,6 +55,7 @@ enum {
 enum {
     STATE_GREETING,
     STATE_LOGIN,
+    STATE_QUERY,
 };
 
 static uint32_t little_endian(const uint8_t *p, size_t n)
@@ -192,22 +194,33 @@ static const char *error_name(unsigned number)
     }
 }
 
+static DialogueStep quit(Buffer *out)
+{
+    static const uint8_t com_quit[] = { 1, 0, 0, 0, 1 };
+    buffer_append(out, com_quit, sizeof com_quit);
+    return DIALOGUE_LEAVE;
+}
+
 /*
- * The answer to a login without TLS. MySQL names the reason, 3159. MariaDB (10.11, measured) answers 1045, as
- * for a user that REQUIREs SSL: it is a user's who could log in with TLS a moment ago.
+ * The answer to a login without TLS. MySQL names the reason of a refusal, 3159. MariaDB (10.11, measured)
+ * answers 1045, as both do for a user that REQUIREs SSL: then it is so what the server said of itself inside
+ * TLS.
  */
 static DialogueStep judge_plaintext(Dialogue *dialogue, unsigned number, int length, const char *text)
 {
-    if (number == ER_SECURE_TRANSPORT_REQUIRED || (number == ER_ACCESS_DENIED_ERROR && dialogue->mariadb)) {
+    if (number == ER_SECURE_TRANSPORT_REQUIRED)
         dialogue->plaintext = PLAINTEXT_REFUSED;
+    else if (number == ER_ACCESS_DENIED_ERROR)
+        dialogue->plaintext = dialogue->params.claim;
+    if (dialogue->plaintext != PLAINTEXT_UNKNOWN)
         return DIALOGUE_LEAVE;
-    }
     return dialogue_end(dialogue, DIALOGUE_FAILED,
-                        "the login without TLS was refused for another reason: %u %.*s", number, length, text);
+                        "the login without TLS was refused, but not for want of TLS: %u %.*s", number, length,
+                        text);
 }
 
 /* ERR_Packet: 0xFF, number, then "#" and five characters of SQLSTATE, then the text. */
-static DialogueStep read_error(Dialogue *dialogue, const uint8_t *p, size_t size)
+static DialogueStep read_error(Dialogue *dialogue, const uint8_t *p, size_t size, Buffer *out)
 {
     if (size < 3)
         return dialogue_end(dialogue, DIALOGUE_GARBAGE, "an error packet of %zu bytes", size);
@@ -216,6 +229,12 @@ static DialogueStep read_error(Dialogue *dialogue, const uint8_t *p, size_t size
     int length = (int)(size - skip);
     const char *text = (const char *)p + skip;
     dialogue->counted = false;
+    if (dialogue->state == STATE_QUERY) {
+        if (number ==
+            ER_UNKNOWN_SYSTEM_VARIABLE) /* before MySQL 5.7.8 and MariaDB 10.5.2: it cannot be required */
+            dialogue->claim = PLAINTEXT_ACCEPTED;
+        return quit(out);
+    }
     if (dialogue->state == STATE_LOGIN) {
         if (asks_for_plaintext(dialogue))
             return judge_plaintext(dialogue, number, length, text);
@@ -248,7 +267,6 @@ static DialogueStep read_greeting(Dialogue *dialogue, const uint8_t *p, size_t s
     const uint8_t *q = nul + 1;
     uint32_t offered = little_endian(q + 13, 2);
     memcpy(dialogue->salt, q + 4, 8);
-    dialogue->mariadb = memmem(p, (size_t)(nul - p), "MariaDB", strlen("MariaDB")) != NULL;
     q += AFTER_VERSION;
     if (end - q >= UP_TO_SALT) {
         offered |= little_endian(q + 3, 2) << 16;
@@ -307,15 +325,35 @@ static DialogueStep say_more(Dialogue *dialogue, const uint8_t *p, size_t size, 
     return DIALOGUE_MORE;
 }
 
+/* COM_QUERY begins a conversation of its own: sequence 0. */
+static DialogueStep ask_variable(Dialogue *dialogue, Buffer *out)
+{
+    static const char query[] = "\3SELECT @@require_secure_transport";
+    append_packet(out, 0, &(Buffer) { .data = (uint8_t *)query, .size = sizeof query - 1 });
+    dialogue->state = STATE_QUERY;
+    return DIALOGUE_MORE;
+}
+
+/* A text result set: the number of columns, the columns, EOF, the row, EOF. */
+static DialogueStep read_variable(Dialogue *dialogue, const uint8_t *p, size_t size, Buffer *out)
+{
+    if (p[0] == 0xFE && size < 9)
+        return ++dialogue->eofs == 2 ? quit(out) : DIALOGUE_MORE;
+    if (dialogue->eofs == 1 && size == (size_t)1 + p[0]) {
+        bool on = size == 2 ? p[1] == '1' : memcmp(p, "\2ON", 3) == 0;
+        dialogue->claim = on ? PLAINTEXT_REFUSED : PLAINTEXT_ACCEPTED;
+    }
+    return DIALOGUE_MORE;
+}
+
 static DialogueStep read_login_answer(Dialogue *dialogue, const uint8_t *p, size_t size, Buffer *out)
 {
-    static const uint8_t com_quit[] = { 1, 0, 0, 0, 1 };
-    if (++dialogue->rounds > ROUNDS_MAX)
-        return dialogue_end(dialogue, DIALOGUE_GARBAGE, "the login did not end after %d rounds", ROUNDS_MAX);
     switch (p[0]) {
     case 0x00: /* OK_Packet */
         dialogue->counted = false;
-        buffer_append(out, com_quit, sizeof com_quit);
+        if (dialogue->params.asks && dialogue->secure && logs_in(dialogue))
+            return ask_variable(dialogue, out);
+        (void)quit(out);
         if (asks_for_plaintext(dialogue))
             dialogue->plaintext = PLAINTEXT_ACCEPTED;
         return dialogue->secure || asks_for_plaintext(dialogue) ? DIALOGUE_LEAVE : DIALOGUE_REFUSED;
@@ -326,6 +364,19 @@ static DialogueStep read_login_answer(Dialogue *dialogue, const uint8_t *p, size
     default:
         return dialogue_end(dialogue, DIALOGUE_GARBAGE, "0x%02x in answer to the login", p[0]);
     }
+}
+
+static DialogueStep read_packet(Dialogue *dialogue, const uint8_t *p, size_t size, Buffer *out)
+{
+    if (p[0] == 0xFF)
+        return read_error(dialogue, p, size, out);
+    if (dialogue->state == STATE_GREETING)
+        return read_greeting(dialogue, p, size, out);
+    if (++dialogue->rounds > ROUNDS_MAX)
+        return dialogue_end(dialogue, DIALOGUE_GARBAGE, "the login did not end after %d rounds", ROUNDS_MAX);
+    if (dialogue->state == STATE_QUERY)
+        return read_variable(dialogue, p, size, out);
+    return read_login_answer(dialogue, p, size, out);
 }
 
 static DialogueStep feed(Dialogue *dialogue, Buffer *out)
@@ -341,12 +392,7 @@ static DialogueStep feed(Dialogue *dialogue, Buffer *out)
         if (in->size < HEADER_BYTES + size)
             return DIALOGUE_MORE;
         dialogue->sequence = in->data[3];
-        if (payload[0] == 0xFF)
-            step = read_error(dialogue, payload, size);
-        else if (dialogue->state == STATE_GREETING)
-            step = read_greeting(dialogue, payload, size, out);
-        else
-            step = read_login_answer(dialogue, payload, size, out);
+        step = read_packet(dialogue, payload, size, out);
         buffer_consume(in, HEADER_BYTES + size);
     }
     return step;

@@ -125,9 +125,11 @@ static bool on_checks(Survey *survey _unused_, const Address *address, void *use
 static void on_checked(Survey *survey _unused_, Observation *observation, void *userdata)
 {
     Member *member = userdata;
-    log_debug("%s (%s): without TLS: %s%s%s", member->state->endpoint->name, observation->address.text,
-              plaintext_to_string(observation->plaintext), observation->detail ? ": " : "",
-              observation->detail ? observation->detail : "");
+    if (observation->plaintext == PLAINTEXT_UNKNOWN)
+        journal_event(EVENT_CHECK_FAILED,
+                      "%s (%s): whether it takes connections without TLS could not be found out: %s",
+                      member->state->endpoint->name, observation->address.text,
+                      observation->detail ? observation->detail : "the connection ended without an answer");
     endpoint_state_note_check(member->state, observation);
     if (!member->retired)
         turn_judge(member);

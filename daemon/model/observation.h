@@ -60,6 +60,7 @@ typedef struct Observation {
     char *tls_group; /* NULL also with static RSA */
     char *tls_alpn;  /* NULL also if there was none */
     TlsAge tls_age;
+    Plaintext claim; /* MySQL: what the server says of itself; PLAINTEXT_REFUSED: that it requires TLS */
     Plaintext plaintext;
     unsigned server_error; /* MySQL's number of the error that came in place of a greeting; 0: none */
     Chain chain;           /* may be there even if the handshake failed later */

@@ -110,6 +110,7 @@ static void finish(Probe *probe)
     o->observed_at = clock_now();
     o->duration_usec = clock_boottime_usec() - probe->started_usec;
     o->counted = probe->dialogue.counted && probe->state != PROBE_DIAL;
+    o->claim = probe->dialogue.claim;
     o->plaintext = probe->dialogue.plaintext;
     o->server_error = probe->dialogue.error;
     if (probe->session && o->chain.n == 0) {
@@ -459,6 +460,8 @@ int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn 
         .port = (uint16_t)endpoint->port,
         .user = endpoint->user,
         .password = params->password,
+        .asks = endpoint->check_plaintext,
+        .claim = params->claim,
         .sha1 = pki_sha1,
         .sha256 = pki_sha256,
         .proven = proven ? on_proven : NULL,

@@ -17,6 +17,7 @@ typedef struct ProbeParams {
     const char *password;   /* for farewell `login`; borrowed until the probe is freed, NULL: none */
     uint64_t deadline_usec; /* CLOCK_BOOTTIME */
     bool plaintext;         /* only find out whether the server does without TLS: no certificate comes of it */
+    Plaintext claim;        /* for that: what the server said of itself in the probe before */
 } ProbeParams;
 
 /* Called once, from the loop and not from probe_new(). The observation is lent. May free the probe. */

@@ -53,14 +53,16 @@ static bool is_proven(const Chain *chain, void *userdata)
     return survey->events->proven(chain, survey->userdata);
 }
 
-static int start(Survey *survey, Probe **slot, const Address *address, bool plaintext, probe_fn done)
+/* before: what the probe saw that this is the check for plaintext after; NULL: it is a probe. */
+static int start(Survey *survey, Probe **slot, const Address *address, const Observation *before, probe_fn done)
 {
     const ProbeParams params = {
         .endpoint = survey->endpoint,
         .address = address,
         .password = survey->password,
         .deadline_usec = survey->deadline_usec,
-        .plaintext = plaintext,
+        .claim = before ? before->claim : PLAINTEXT_UNKNOWN,
+        .plaintext = before != NULL,
     };
     return probe_new(slot, survey->event, &params, done, survey->events->proven ? is_proven : NULL, survey);
 }
@@ -105,7 +107,7 @@ static void on_probe(Probe *probe, Observation *observation, void *userdata)
     if (needs_check(survey, observation)) {
         Probe *check;
         survey->deadline_usec = clock_boottime_usec() + survey->timeout_usec;
-        if (start(survey, &check, &observation->address, true, on_check) >= 0) {
+        if (start(survey, &check, &observation->address, observation, on_check) >= 0) {
             probe_free(probe);
             *slot = check;
             return;
@@ -121,7 +123,7 @@ static void probe_all(Survey *survey, const Address *addresses, size_t n)
         survey->has_ipv6 |= addresses[i].sa.sa_family == AF_INET6;
         if (survey->events->skips && survey->events->skips(survey, &addresses[i], survey->userdata))
             continue;
-        if (start(survey, &survey->probes[i], &addresses[i], false, on_probe) >= 0)
+        if (start(survey, &survey->probes[i], &addresses[i], NULL, on_probe) >= 0)
             survey->n_running++;
     }
     if (survey->n_running == 0)

@@ -25,6 +25,7 @@ static const struct {
     [EVENT_STOPPING] = { "1ca48995fb444655b212462dfcdf8287", LOG_INFO },
     [EVENT_FAREWELL_FAILED] = { "fa60277016b848ddb1545e92dd4dee1e", LOG_WARNING },
     [EVENT_CONNECTIONS_COUNTED] = { "b7cbba623d724dbc8234d48985ce99bc", LOG_WARNING },
+    [EVENT_CHECK_FAILED] = { "c8140de6e9df47b586501f037079a2bd", LOG_WARNING },
 };
 
 void journal_event(DaemonEvent event, const char *format, ...)

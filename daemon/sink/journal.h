@@ -13,6 +13,7 @@ typedef enum DaemonEvent {
     EVENT_STOPPING,
     EVENT_FAREWELL_FAILED,
     EVENT_CONNECTIONS_COUNTED,
+    EVENT_CHECK_FAILED,
 } DaemonEvent;
 
 /* One journal entry; where standard error is not the journal, the same line there too. Negative errno. */

@@ -60,6 +60,8 @@ void play(EngineFamily family, const uint8_t *data, size_t size)
         .port = choices & 4 ? 1521 : 443,
         .user = "user",
         .password = choices & 8 ? "sesame" : NULL,
+        .asks = choices & 4,
+        .claim = choices & 16 ? PLAINTEXT_ACCEPTED : PLAINTEXT_UNKNOWN,
         .sha1 = sha1,
         .sha256 = sha256,
         .proven = is_proven,

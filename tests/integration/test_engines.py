@@ -279,6 +279,7 @@ def test_mysql_8_says_whether_tls_is_required(lab, binaries, served, credentials
     assert address_of(endpoint)["plaintext"] == plaintext
     assert findings(endpoint) == ([("plaintext-accepted", "warning")] if plaintext == "accepted" else [])
     assert [server.result(n) for n in range(2)] == ["dbcertd: full, quit", "dbcertd: insecure" if require else "dbcertd: fast, quit"]
+    assert server.queries == 1
     # At most once a day: the next probe does not ask again.
     daemon.probe("db")
     assert server.result(2) == "dbcertd: fast, quit"
@@ -286,11 +287,21 @@ def test_mysql_8_says_whether_tls_is_required(lab, binaries, served, credentials
     assert len(server.results) == 3
 
 
+@pytest.mark.parametrize("require, plaintext", [(True, "refused"), (False, "accepted")])
+def test_a_user_that_requires_ssl_hides_nothing(lab, binaries, served, credentials, require, plaintext):
+    """Its login without TLS is refused either way; what the server says of itself inside TLS decides."""
+    server = Mysql8(lab.pki, served[0], USERS, require_secure_transport=require, require_ssl=("dbcertd",))
+    daemon = watch(lab, binaries, [db("db", "mysql", server.port, check_plaintext=True, **LOGIN)], f"mysql8-user-{require}", env=credentials)
+    assert address_of(daemon.settle()["db"])["plaintext"] == plaintext
+
+
+@pytest.mark.parametrize("user", ["", "REQUIRE SSL"])
 @pytest.mark.parametrize("require, plaintext", [("ON", "refused"), ("OFF", "accepted")])
-def test_mariadb_says_whether_tls_is_required(lab, binaries, served, credentials, require, plaintext):
-    server = Mariadb(lab, f"require-{require}", served[0], settings={"require-secure-transport": require},
-                     init="CREATE USER dbcertd@'%' IDENTIFIED BY 'secret';")
-    daemon = watch(lab, binaries, [db("db", "mariadb", server.port, check_plaintext=True, **LOGIN)], f"mariadb-{plaintext}", env=credentials)
+def test_mariadb_says_whether_tls_is_required(lab, binaries, served, credentials, user, require, plaintext):
+    name = f"require-{require}-{user[:3]}"
+    server = Mariadb(lab, name, served[0], settings={"require-secure-transport": require},
+                     init=f"CREATE USER dbcertd@'%' IDENTIFIED BY 'secret' {user};")
+    daemon = watch(lab, binaries, [db("db", "mariadb", server.port, check_plaintext=True, **LOGIN)], name, env=credentials)
     endpoint = daemon.settle()["db"]
     assert_served(endpoint, served)
     assert address_of(endpoint)["plaintext"] == plaintext
@@ -370,6 +381,15 @@ def test_postgres_says_whether_tls_is_required(lab, binaries, served, kind, plai
     log = server.output().count("no encryption")
     daemon.probe("db")
     assert server.output().count("no encryption") == log  # at most once a day
+
+
+def test_a_check_that_finds_nothing_out_is_said(lab, binaries, served, credentials):
+    """A proxy or an impostor that lets nobody in without TLS, and says nothing of itself."""
+    server = Mysql8(lab.pki, served[0], USERS, require_ssl=("dbcertd",), says_nothing=True)
+    daemon = watch(lab, binaries, [db("db", "mysql", server.port, check_plaintext=True, **LOGIN)], "mysql8-inconclusive", env=credentials)
+    endpoint = daemon.settle()["db"]
+    assert address_of(endpoint)["plaintext"] is None and findings(endpoint) == []
+    assert "db (127.0.0.1): whether it takes connections without TLS could not be found out: the login without TLS was refused" in daemon.output()
 
 
 def test_what_is_not_asked_for_is_not_looked_for(lab, binaries, served):

@@ -323,7 +323,6 @@ TEST(mariadb_s_extended_capabilities_are_passed_over)
                                            "mysql_native_password\0")),
                      DIALOGUE_SECURE);
     we_said(&t, SSL_REQUEST_41);
-    assert_true(t.dialogue.mariadb);
     (void)dialogue_secured(&t.dialogue, &t.out);
     assert_memory_equal(t.out.data + 36 + 8, "\x14" SCRAMBLE_1, 21);
     hang_up(&t);
@@ -333,30 +332,33 @@ TEST(mariadb_s_extended_capabilities_are_passed_over)
 TEST(mysql_says_whether_it_does_without_tls)
 {
     static const struct {
-        bool mariadb;
         const uint8_t *bytes;
         size_t size;
+        Plaintext claim; /* what it said of itself inside TLS */
         DialogueStep step;
         Plaintext plaintext;
     } cases[] = {
-        { false, OK("\x02"), DIALOGUE_LEAVE, PLAINTEXT_ACCEPTED },
-        { true, OK("\x02"), DIALOGUE_LEAVE, PLAINTEXT_ACCEPTED },
-        { false, BYTES("\x11\0\0\x02\xff\x57\x0c#HY000insecure"), DIALOGUE_LEAVE, PLAINTEXT_REFUSED },
-        { true, ACCESS_DENIED("\x02"), DIALOGUE_LEAVE, PLAINTEXT_REFUSED },
-        { false, ACCESS_DENIED("\x02"), DIALOGUE_FAILED,
-          PLAINTEXT_UNKNOWN }, /* the user's own REQUIRE SSL, perhaps */
-        { true, BYTES("\x11\0\0\x02\xff\xca\x04#42000too many"), DIALOGUE_FAILED, PLAINTEXT_UNKNOWN },
+        { OK("\x02"), PLAINTEXT_UNKNOWN, DIALOGUE_LEAVE, PLAINTEXT_ACCEPTED },
+        { OK("\x02"), PLAINTEXT_REFUSED, DIALOGUE_LEAVE,
+          PLAINTEXT_ACCEPTED }, /* a proxy in front of it, perhaps */
+        { BYTES("\x11\0\0\x02\xff\x57\x0c#HY000insecure"), PLAINTEXT_UNKNOWN, DIALOGUE_LEAVE,
+          PLAINTEXT_REFUSED },
+        { ACCESS_DENIED("\x02"), PLAINTEXT_REFUSED, DIALOGUE_LEAVE, PLAINTEXT_REFUSED },
+        { ACCESS_DENIED("\x02"), PLAINTEXT_ACCEPTED, DIALOGUE_LEAVE,
+          PLAINTEXT_ACCEPTED }, /* the user's REQUIRE SSL */
+        { ACCESS_DENIED("\x02"), PLAINTEXT_UNKNOWN, DIALOGUE_FAILED, PLAINTEXT_UNKNOWN },
+        { BYTES("\x11\0\0\x02\xff\xca\x04#42000too many"), PLAINTEXT_ACCEPTED, DIALOGUE_FAILED,
+          PLAINTEXT_UNKNOWN },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         DialogueParams params = login;
         params.mode = DIALOGUE_PLAINTEXT;
+        params.claim = cases[i].claim;
+        params.asks = true;
         params.proven = yes;
         Talk t = talk(FAMILY_MYSQL, params);
         (void)dialogue_start(&t.dialogue, &t.out);
-        if (cases[i].mariadb)
-            assert_int_equal(server_says(&t, GREETING("\xfe\xff")), DIALOGUE_MORE);
-        else
-            assert_int_equal(server_says(&t, GREETING_8), DIALOGUE_MORE);
+        assert_int_equal(server_says(&t, GREETING_8), DIALOGUE_MORE);
         assert_int_equal(t.out.data[3], 1);
         assert_memory_equal(t.out.data + 4, "\x05\xa2\x08\0", 4);
         assert_memory_equal(t.out.data + 36, "dbcertd", 8);
@@ -364,8 +366,52 @@ TEST(mysql_says_whether_it_does_without_tls)
         buffer_consume(&t.out, t.out.size);
         assert_int_equal(server_says(&t, cases[i].bytes, cases[i].size), cases[i].step);
         assert_int_equal(t.dialogue.plaintext, cases[i].plaintext);
-        if (cases[i].plaintext == PLAINTEXT_ACCEPTED)
+        if (t.out.size > 0)
             we_said(&t, BYTES("\x01\0\0\0\x01"));
+        hang_up(&t);
+    }
+}
+
+#define EOF_PACKET(sequence) "\x05\0\0" sequence "\xfe\0\0\x02\0"
+
+/* Before it quits, inside TLS: the variable, in a text result set. */
+TEST(mysql_says_of_itself_whether_it_requires_tls)
+{
+    static const struct {
+        const uint8_t *bytes;
+        size_t size;
+        Plaintext claim;
+    } cases[] = {
+        { BYTES("\x01\0\0\x01\x01"
+                "\x02\0\0\x02xx" EOF_PACKET("\x03") "\x02\0\0\x04\x01\x31" EOF_PACKET("\x05")),
+          PLAINTEXT_REFUSED },
+        { BYTES("\x01\0\0\x01\x01"
+                "\x02\0\0\x02xx" EOF_PACKET("\x03") "\x03\0\0\x04\x02ON" EOF_PACKET("\x05")),
+          PLAINTEXT_REFUSED },
+        { BYTES("\x01\0\0\x01\x01"
+                "\x02\0\0\x02xx" EOF_PACKET("\x03") "\x02\0\0\x04\x01\x30" EOF_PACKET("\x05")),
+          PLAINTEXT_ACCEPTED },
+        { BYTES("\x01\0\0\x01\x01"
+                "\x02\0\0\x02xx" EOF_PACKET("\x03") "\x04\0\0\x04\x03OFF" EOF_PACKET("\x05")),
+          PLAINTEXT_ACCEPTED },
+        { BYTES("\x01\0\0\x01\x01"
+                "\x02\0\0\x02xx" EOF_PACKET("\x03") "\x01\0\0\x04\xfb" EOF_PACKET("\x05")), /* NULL */
+          PLAINTEXT_UNKNOWN },
+        { BYTES("\x11\0\0\x01\xff\xa9\x04#HY000unknown!"), PLAINTEXT_ACCEPTED }, /* it cannot require it */
+        { BYTES("\x11\0\0\x01\xff\x28\x04#42000go away!"), PLAINTEXT_UNKNOWN },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        DialogueParams params = login;
+        params.asks = true;
+        Talk t = log_in_to_8(params);
+        assert_int_equal(server_says(&t, OK("\x03")), DIALOGUE_MORE);
+        we_said(&t, BYTES("\x22\0\0\0\x03SELECT @@require_secure_transport"));
+        assert_false(t.dialogue.counted);
+        assert_int_equal(server_says(&t, cases[i].bytes, cases[i].size), DIALOGUE_LEAVE);
+        assert_int_equal(t.dialogue.claim, cases[i].claim);
+        assert_int_equal(t.dialogue.plaintext,
+                         PLAINTEXT_UNKNOWN); /* that is for the login without TLS to tell */
+        we_said(&t, BYTES("\x01\0\0\0\x01"));
         hang_up(&t);
     }
 }
@@ -419,7 +465,7 @@ TEST(a_login_that_never_ends_is_left)
     for (; step == DIALOGUE_MORE && rounds < 100; rounds++)
         step = server_says(&t, BYTES("\x02\0\0\x03\x01\x04"));
     assert_int_equal(step, DIALOGUE_GARBAGE);
-    assert_int_equal(rounds, 9);
+    assert_int_equal(rounds, 13);
     hang_up(&t);
 }
 
@@ -453,6 +499,7 @@ RUN_TESTS(cmocka_unit_test(mysql_refused_is_left_after_the_refusal_and_not_count
           cmocka_unit_test(sha256_password_gets_the_password_on_the_same_terms),
           cmocka_unit_test(mariadb_s_extended_capabilities_are_passed_over),
           cmocka_unit_test(mysql_says_whether_it_does_without_tls),
+          cmocka_unit_test(mysql_says_of_itself_whether_it_requires_tls),
           cmocka_unit_test(the_password_is_never_given_without_tls),
           cmocka_unit_test(what_is_not_mysql_is_garbage), cmocka_unit_test(a_login_that_never_ends_is_left),
           cmocka_unit_test(not_a_byte_of_tls_is_read_with_the_greeting));
