@@ -113,7 +113,7 @@ static void chain_untrusted(const Case *c, Buffer *text)
 {
     write_certificate(c, text);
     buffer_printf(text, " does not verify against %s: %s",
-                  endpoint_is_acm(c->state->endpoint) ? "the roots that the system trusts" : "the trust bundle",
+                  endpoint_is_acm(c->state->endpoint) ? "the system's bundle of roots" : "the trust bundle",
                   c->address->verification.reason);
 }
 

@@ -47,13 +47,16 @@ static void write_aws(const Case *c, Buffer *text, const char *verb, const char 
     write_region(c, text);
 }
 
+static bool is_aurora(const Case *c)
+{
+    return strncmp(c->state->endpoint->engine_name, "aurora-", strlen("aurora-")) == 0;
+}
+
 /* "aws rds modify-db-parameter-group ..."; Aurora has such parameters in the cluster's group. */
 static void write_parameter(const Case *c, Buffer *text, const char *parameter, const char *value,
                             const char *when)
 {
-    const char *engine = c->state->endpoint->engine_name, *cluster = "";
-    if (strncmp(engine, "aurora", 6) == 0 || family_of(c) == FAMILY_DOCDB)
-        cluster = "cluster-";
+    const char *cluster = is_aurora(c) || family_of(c) == FAMILY_DOCDB ? "cluster-" : "";
     buffer_printf(
         text,
         "aws %s modify-db-%sparameter-group --db-%sparameter-group-name DB-PARAMETER-GROUP --parameters "
@@ -62,18 +65,25 @@ static void write_parameter(const Case *c, Buffer *text, const char *parameter, 
     write_region(c, text);
 }
 
-/* AWS Certificate Manager renews by itself, and nobody else can. */
-static void write_acm(const Case *c, Buffer *text)
+/* What the host name calls it; else words that stand for it. */
+static void write_identifier(const Case *c, Buffer *text, const char *words)
 {
     RdsHostname host;
     bool known = rds_hostname_parse(c->state->endpoint->host, &host);
-    if (c->state->endpoint->engine->acm)
-        buffer_printf(text, "aws redshift describe-clusters --cluster-identifier %s",
-                      known ? host.id : "CLUSTER");
-    else
-        buffer_printf(text, "aws rds describe-db-proxies --db-proxy-name %s",
-                      known ? host.id : "DB-PROXY-NAME");
+    buffer_printf(text, "%s", known ? host.id : words);
     write_region(c, text);
+}
+
+/* AWS Certificate Manager renews by itself, and nobody else can. */
+static void write_acm(const Case *c, Buffer *text)
+{
+    if (c->state->endpoint->engine->acm) {
+        buffer_printf(text, "aws redshift describe-clusters --cluster-identifier ");
+        write_identifier(c, text, "CLUSTER-IDENTIFIER");
+    } else {
+        buffer_printf(text, "aws rds describe-db-proxies --db-proxy-name ");
+        write_identifier(c, text, "DB-PROXY-NAME");
+    }
     buffer_printf(text, "; AWS Certificate Manager renews it: if it does not, open a case with AWS Support");
 }
 
@@ -252,18 +262,29 @@ static void allow_tls(const Case *c, Buffer *text)
     probe_again(c, text);
 }
 
-static void require_tls(const Case *c, Buffer *text)
+static void write_require_tls_at_rds(const Case *c, Buffer *text)
 {
-    bool mysql = family_of(c) == FAMILY_MYSQL;
-    if (c->state->endpoint->kind == KIND_PROXY)
-        buffer_printf(text, "aws rds modify-db-proxy --require-tls --db-proxy-name DB-PROXY-NAME"),
-            write_region(c, text);
-    else if (is_rds(c) && mysql)
-        write_parameter(c, text, "require_secure_transport", "1", "immediate");
-    else if (is_rds(c))
+    const Endpoint *e = c->state->endpoint;
+    if (e->kind == KIND_PROXY) {
+        buffer_printf(text, "aws rds modify-db-proxy --require-tls --db-proxy-name ");
+        write_identifier(c, text, "DB-PROXY-NAME");
+    } else if (e->engine->acm) {
+        buffer_printf(text,
+                      "aws redshift modify-cluster-parameter-group --parameter-group-name PARAMETER-GROUP "
+                      "--parameters ParameterName=require_ssl,ParameterValue=true");
+        write_region(c, text);
+    } else if (family_of(c) == FAMILY_MYSQL)
+        write_parameter(c, text, "require_secure_transport", is_aurora(c) ? "ON" : "1", "immediate");
+    else
         write_parameter(c, text, "rds.force_ssl", "1",
                         family_of(c) == FAMILY_SQLSERVER ? "pending-reboot" : "immediate");
-    else if (mysql)
+}
+
+static void require_tls(const Case *c, Buffer *text)
+{
+    if (is_rds(c))
+        write_require_tls_at_rds(c, text);
+    else if (family_of(c) == FAMILY_MYSQL)
         buffer_printf(text, "on the server: SET GLOBAL require_secure_transport = ON");
     else if (family_of(c) == FAMILY_SQLSERVER)
         buffer_printf(text, "on the server: set Force Encryption in SQL Server Configuration Manager, restart");
@@ -274,29 +295,15 @@ static void require_tls(const Case *c, Buffer *text)
 
 static void modernise(const Case *c, Buffer *text)
 {
-    switch (family_of(c)) {
-    case FAMILY_POSTGRES:
-        buffer_printf(text, "on the server: ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; SELECT "
-                            "pg_reload_conf()");
-        break;
-    case FAMILY_MYSQL:
-        buffer_printf(text, "on the server: tls_version = TLSv1.2,TLSv1.3, restart");
-        break;
-    case FAMILY_SQLSERVER:
+    if (is_rds(c) && family_of(c) == FAMILY_SQLSERVER)
         write_parameter(c, text, "rds.tls12", "enabled", "pending-reboot");
-        break;
-    case FAMILY_ORACLE:
+    else if (is_rds(c) && family_of(c) == FAMILY_ORACLE) {
         buffer_printf(
-            text, "set the SSL option's SQLNET.SSL_VERSION to 1.2 and SQLNET.CIPHER_SUITE to one of ECDHE: aws "
-                  "rds describe-option-groups --option-group-name OPTION-GROUP");
+            text, "set SQLNET.SSL_VERSION to 1.2 and SQLNET.CIPHER_SUITE to one with ECDHE in the SSL option: "
+                  "aws rds describe-option-groups --option-group-name OPTION-GROUP");
         write_region(c, text);
-        break;
-    case FAMILY_DB2:
-    case FAMILY_DOCDB:
-    case FAMILY_TLS:
+    } else
         buffer_printf(text, "allow TLS 1.2 with ECDHE on the server");
-        break;
-    }
     buffer_printf(text, "; then here: ");
     probe_again(c, text);
 }

@@ -97,7 +97,7 @@ def test_whether_sql_server_insists_is_a_fact_and_where_asked_a_finding(sql_serv
     facts = {name: address_of(endpoints[name])["plaintext"] for name in ("off", "required", "singles", "strict")}
     assert facts == {"off": "accepted", "required": "refused", "singles": "accepted", "strict": None}
     assert findings(endpoints["off"]) == [("plaintext-accepted", "warning")]
-    assert "rds.force_ssl,ParameterValue=1,ApplyMethod=pending-reboot" in endpoints["off"]["findings"][0]["remedy"]
+    assert "ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=pending-reboot" in endpoints["off"]["findings"][0]["remedy"]
     assert findings(endpoints["required"]) == [] and findings(endpoints["singles"]) == []
 
 
@@ -422,4 +422,4 @@ def test_a_proxy_is_acm_s_and_the_system_s_to_trust(scratch, binaries):
     assert findings(endpoints["as-an-instance"]) == [("chain-untrusted", "warning")]
     # RDS's own authorities are not among the roots that a system trusts.
     assert findings(endpoints["impostor"]) == [("chain-untrusted", "warning")]
-    assert "the roots that the system trusts" in endpoints["impostor"]["findings"][0]["message"]
+    assert "the system's bundle of roots" in endpoints["impostor"]["findings"][0]["message"]

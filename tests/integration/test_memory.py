@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from lab import Dbcertd, Mariadb, Postgres, ago, config, entry, free_port, host
-from test_hostile import Server, big_chain, mysql_then, says, silent
+from standin import Mysql8, SqlServer
+from test_hostile import Server, big_chain, mysql_then, says, silent, tds_then
 
 ERROR = 99
 
@@ -17,16 +18,26 @@ def test_a_round_of_probes_leaks_nothing_and_reads_nothing_wrong(scratch, binari
     pki = scratch.pki
     chain = pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0]
     stalled = pki.server("stalled", host("stalled"), ago(230), ago(230 - 365))[0]
-    servers = [Server(silent), Server(says(b"N")), Server(says(b"Sgarbage")), Server(big_chain), Server(mysql_then(silent))]
+    servers = [Server(silent), Server(says(b"N")), Server(says(b"Sgarbage")), Server(big_chain), Server(mysql_then(silent)),
+               Server(tds_then(says(b"garbage instead of packets")))]
     entries = [entry("orders", "postgres", Postgres(scratch, "orders", chain).port),
                entry("stalled", "mariadb", Mariadb(scratch, "stalled", stalled).port),
                entry("refusing", "postgres", free_port()),
                entry("nameless", "postgres", 1, host="no-such-host.invalid", addresses=None),
+               entry("tds", "sqlserver-se", SqlServer(pki, chain, chop=lambda data: [data[:7], data[7:]]).port, check_plaintext=True),
+               entry("strict", "sqlserver-se", SqlServer(pki, chain, strict=True).port, strict=True),
+               entry("eight", "mysql", Mysql8(pki, chain, {"dbcertd": ("caching_sha2_password", b"secret")}).port, check_plaintext=True,
+                     farewell="login", user="dbcertd", password_credential="db"),
+               entry("proxy", "postgres", Postgres(scratch, "proxy", chain).port, kind="proxy", ca=None, check_plaintext=True),
                *[entry(f"odd-{i}", engine, server.port)
-                 for i, (server, engine) in enumerate(zip(servers, ("postgres", "postgres", "postgres", "tls", "mysql")))]]
+                 for i, (server, engine) in enumerate(zip(servers, ("postgres", "postgres", "postgres", "tls", "mysql", "sqlserver-ex")))]]
+    credentials = os.path.join(scratch.directory, "credentials")
+    os.makedirs(credentials)
+    with open(os.path.join(credentials, "db"), "w") as f:
+        f.write("secret")
     text = config(pki.bundle("rsa2048"), entries, 'timeout = "5s";')
     daemon = Dbcertd(scratch, binaries, text, prefix=["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect",
-                                                      "--errors-for-leak-kinds=definite,indirect", f"--error-exitcode={ERROR}"])
+                                                      "--errors-for-leak-kinds=definite,indirect", f"--error-exitcode={ERROR}"], env={"CREDENTIALS_DIRECTORY": credentials})
     endpoints = daemon.settle(60)
     assert len(endpoints) == len(entries)
     daemon.ctl("findings")
