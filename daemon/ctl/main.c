@@ -48,7 +48,9 @@ static const char usage[] =
     "\n"
     "Keys of a target: ca, verify_name, region, rotation, maintenance_window, farewell, kind;\n"
     "and strict, direct_tls, check_plaintext, which need no value.\n"
-    "Engines: " ENGINE_NAMES ".\n"
+    "Engines: " ENGINE_NAMES_1 ",\n"
+    "  " ENGINE_NAMES_2 ",\n"
+    "  " ENGINE_NAMES_3 ".\n"
     "Exits with 0, 1 if something failed (probe, scan: if a certificate was not fetched), 2 for wrong "
     "arguments.\n";
 

@@ -134,7 +134,7 @@ char **endpoint_contradictions(const Endpoint *e)
     if (e->check_plaintext && family >= FAMILY_ORACLE)
         strv_append(&list,
                     xasprintf("check_plaintext is for PostgreSQL, MySQL, MariaDB and SQL Server; leave it "
-                              "out for %s, whose TLS has a port of its own",
+                              "out for %s, where a port has TLS or has none",
                               e->engine_name));
     if (e->check_plaintext && family == FAMILY_MYSQL && e->farewell != FAREWELL_LOGIN)
         strv_append(&list,

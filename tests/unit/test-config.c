@@ -208,8 +208,7 @@ static const struct {
       "a.conf:1: endpoints[0]: direct_tls is for PostgreSQL; leave it out for oracle-ee-cdb" },
     { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"docdb\"; check_plaintext = true; } );",
       "a.conf:1: endpoints[0]: check_plaintext is for PostgreSQL, MySQL, MariaDB and SQL Server; leave it out "
-      "for docdb, "
-      "whose TLS has a port of its own" },
+      "for docdb, where a port has TLS or has none" },
     { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"mysql\"; check_plaintext = true; } );",
       "a.conf:1: endpoints[0]: check_plaintext logs in without TLS on MySQL and MariaDB; expected farewell = "
       "\"login\" "
