@@ -78,11 +78,11 @@ def done():
 
 class SqlServer(Server):
     """MS-TDS. `encryption` is the server's own setting: OFF (TLS for the login at least), NOT_SUP, REQ ("force
-    encryption"); `strict` speaks TDS 8.0. `chop(data)` cuts TLS's bytes into the pieces that packets carry, and
+    encryption"); `says` overrides what follows from it; `strict` speaks TDS 8.0. `chop(data)` cuts TLS's bytes into the pieces that packets carry, and
     `trickle` sends every byte by itself."""
 
-    def __init__(self, pki, chain, encryption=OFF, strict=False, chop=None, trickle=False, late=None, **tls):
-        self.encryption, self.strict, self.chop, self.trickle, self.late = encryption, strict, chop, trickle, late
+    def __init__(self, pki, chain, encryption=OFF, strict=False, chop=None, trickle=False, says=None, **tls):
+        self.encryption, self.strict, self.chop, self.trickle, self.says = encryption, strict, chop, trickle, says
         if not strict:
             tls.setdefault("versions", (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2))
         self.context = context_of(pki, chain, alpn="tds/8.0" if strict else None, **tls) if encryption != NOT_SUP else None
@@ -107,8 +107,8 @@ class SqlServer(Server):
 
     def answer(self, asked):
         """MS-TDS 2.2.6.5: what the server makes of the client's ENCRYPTION and of its own setting."""
-        if self.encryption == NOT_SUP:
-            return NOT_SUP
+        if self.says is not None or self.encryption == NOT_SUP:
+            return self.says if self.says is not None else NOT_SUP
         if asked in (OFF, NOT_SUP):
             return REQ if self.encryption == REQ else asked
         return ON
@@ -159,8 +159,6 @@ class SqlServer(Server):
         if answer == NOT_SUP:
             return self.session(connection.recv, connection.sendall, connection.sendall)
         tls, incoming, outgoing = self.handshake_in_packets(connection)
-        if self.late:
-            self.late(connection)
 
         def read(n):
             while True:

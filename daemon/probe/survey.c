@@ -89,13 +89,13 @@ static void on_check(Probe *probe, Observation *observation, void *userdata)
     slot_over(survey, slot_of(survey, probe));
 }
 
-/* SQL Server says it in PRELOGIN. */
+/* SQL Server says it in PRELOGIN. A login that failed with TLS would fail without it, and tell nothing. */
 static bool needs_check(Survey *survey, const Observation *observation)
 {
     EngineFamily family = survey->endpoint->engine->family;
     return survey->endpoint->check_plaintext && observation->outcome == OUTCOME_FETCHED &&
-           (family == FAMILY_POSTGRES || family == FAMILY_MYSQL) && survey->events->checks &&
-           survey->events->checks(survey, &observation->address, survey->userdata);
+           !observation->detail && (family == FAMILY_POSTGRES || family == FAMILY_MYSQL) &&
+           survey->events->checks && survey->events->checks(survey, &observation->address, survey->userdata);
 }
 
 static void on_probe(Probe *probe, Observation *observation, void *userdata)

@@ -12,7 +12,7 @@ import pytest
 
 from lab import (Dbcertd, Mariadb, Openssl, Postgres, Process, ago, config, entry, findings, free_port, host, openssl_facts,
                  wait_until)
-from standin import NOT_SUP, OFF, REQ, Mysql8, Server, SqlServer, context_of
+from standin import NOT_SUP, OFF, ON, REQ, Mysql8, Server, SqlServer, context_of
 
 DAYS = 30
 
@@ -51,6 +51,7 @@ def pieces(n, data):
 
 SQL_SERVERS = {
     "off": dict(encryption=OFF),
+    "on": dict(says=ON),
     "required": dict(encryption=REQ),
     "singles": dict(chop=functools.partial(pieces, 1)),
     "sevens": dict(chop=functools.partial(pieces, 7)),
@@ -69,7 +70,7 @@ def sql_servers(lab, binaries, served):
     servers["bare"] = SqlServer(lab.pki, served[0], encryption=NOT_SUP)
     servers["strict-asked-7"] = SqlServer(lab.pki, served[0])
     servers["7-asked-strict"] = SqlServer(lab.pki, served[0], strict=True)
-    keys = {name: {"check_plaintext": True} for name in ("off", "required", "bare")}
+    keys = {name: {"check_plaintext": True} for name in ("off", "on", "required", "bare")}
     keys.update({"strict": {"strict": True}, "strict-asked-7": {"strict": True}})
     entries = [db(name, "sqlserver-se", server.port, **keys.get(name, {})) for name, server in servers.items()]
     yield servers, watch(lab, binaries, entries, "sqlserver").settle()
@@ -94,8 +95,8 @@ def test_sql_server_2022_is_fetched_in_strict_with_tls_13_and_its_alpn(sql_serve
 
 def test_whether_sql_server_insists_is_a_fact_and_where_asked_a_finding(sql_servers):
     _, endpoints = sql_servers
-    facts = {name: address_of(endpoints[name])["plaintext"] for name in ("off", "required", "singles", "strict")}
-    assert facts == {"off": "accepted", "required": "refused", "singles": "accepted", "strict": None}
+    facts = {name: address_of(endpoints[name])["plaintext"] for name in ("off", "on", "required", "singles", "strict")}
+    assert facts == {"off": "accepted", "on": "refused", "required": "refused", "singles": "accepted", "strict": None}
     assert findings(endpoints["off"]) == [("plaintext-accepted", "warning")]
     assert "ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=pending-reboot" in endpoints["off"]["findings"][0]["remedy"]
     assert findings(endpoints["required"]) == [] and findings(endpoints["singles"]) == []
@@ -381,6 +382,14 @@ def test_postgres_says_whether_tls_is_required(lab, binaries, served, kind, plai
     log = server.output().count("no encryption")
     daemon.probe("db")
     assert server.output().count("no encryption") == log  # at most once a day
+
+
+def test_a_login_that_fails_with_tls_is_not_tried_without(lab, binaries, served, credentials):
+    server = Mysql8(lab.pki, served[0], {"dbcertd": ("caching_sha2_password", b"another")})
+    daemon = watch(lab, binaries, [db("db", "mysql", server.port, check_plaintext=True, **LOGIN)], "mysql8-wrong", env=credentials)
+    assert address_of(daemon.settle()["db"])["plaintext"] is None
+    assert server.result() == "dbcertd: denied" and len(server.results) == 1
+    assert "the farewell failed: the login of user" in daemon.output()
 
 
 def test_a_check_that_finds_nothing_out_is_said(lab, binaries, served, credentials):
