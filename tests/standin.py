@@ -208,7 +208,9 @@ class SqlServer(Server):
 class Mysql8(Server):
     """The connection phase of MySQL 8: caching_sha2_password with its cache, and a user of another plugin."""
 
-    def __init__(self, pki, chain, users, require_secure_transport=False, trickle=False, require_ssl=(), says_nothing=False):
+    def __init__(self, pki, chain, users, require_secure_transport=False, trickle=False, require_ssl=(), says_nothing=False,
+                 proposes="caching_sha2_password"):
+        self.proposes = proposes.encode()
         self.context, self.require_ssl, self.says_nothing = context_of(pki, chain), require_ssl, says_nothing
         self.users, self.cached, self.require, self.trickle = users, set(), require_secure_transport, trickle
         self.clear_passwords = self.queries = 0
@@ -229,7 +231,7 @@ class Mysql8(Server):
     def serve(self, connection):
         salt = os.urandom(20).replace(b"\0", b"x")
         greeting = mysql_packet(0, b"\x0a8.0.36\0\x0b\0\0\0" + salt[:8] + b"\0\xff\xff\xff\x02\0\xff\xdf\x15" + bytes(10) + salt[8:] +
-                                b"\0caching_sha2_password\0")
+                                b"\0" + self.proposes + b"\0")
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in [bytes([b]) for b in greeting] if self.trickle else [greeting]:
             connection.sendall(piece)

@@ -244,11 +244,16 @@ def test_mysql_8_is_left_by_full_and_then_by_fast_authentication(lab, binaries, 
     assert "farewell failed" not in daemon.output()
 
 
-def test_mysql_8_switches_to_the_user_s_plugin(lab, binaries, served, credentials):
-    server = Mysql8(lab.pki, served[0], USERS)
-    daemon = watch(lab, binaries, [db("db", "mysql", server.port, **dict(LOGIN, user="native"))], "mysql8-native", env=credentials)
+@pytest.mark.parametrize("proposes, user, expected", [
+    ("caching_sha2_password", "native", "native: native, quit"),
+    ("mysql_native_password", "dbcertd", "dbcertd: full, quit"),
+    ("some_plugin_to_come", "dbcertd", "dbcertd: full, quit"),
+])
+def test_mysql_8_switches_to_the_user_s_plugin(lab, binaries, served, credentials, proposes, user, expected):
+    server = Mysql8(lab.pki, served[0], USERS, proposes=proposes)
+    daemon = watch(lab, binaries, [db("db", "mysql", server.port, **dict(LOGIN, user=user))], f"mysql8-{proposes}", env=credentials)
     assert_served(daemon.settle()["db"], served)
-    assert server.result() == "native: native, quit"
+    assert server.result() == expected
 
 
 def test_mysql_8_refuses_nobody_to_the_end(lab, binaries, served):
