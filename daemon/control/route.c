@@ -33,9 +33,11 @@ static bool passes(const char *filter, const char *value)
 
 static bool is_wanted(const Request *request, const EndpointState *state)
 {
+    const Endpoint *endpoint = state->endpoint; /* "oracle" is every edition of it */
     return passes(request->severity, severity_to_string(state->severity)) &&
-           passes(request->engine, state->endpoint->engine_name) &&
-           passes(request->region, state->endpoint->region);
+           (passes(request->engine, endpoint->engine_name) ||
+            passes(request->engine, endpoint->engine->name)) &&
+           passes(request->region, endpoint->region);
 }
 
 static Answer get_endpoints(const Request *request, const Snapshot *snapshot, const char *name _unused_)

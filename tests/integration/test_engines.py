@@ -10,8 +10,7 @@ import time
 
 import pytest
 
-from lab import (Dbcertd, Mariadb, Openssl, Postgres, Process, ago, config, entry, findings, free_port, host, openssl_facts,
-                 wait_until)
+from lab import Dbcertd, Mariadb, Openssl, Postgres, ago, config, entry, findings, free_port, host, openssl_facts
 from standin import NOT_SUP, OFF, ON, REQ, Mysql8, Server, SqlServer, context_of
 
 DAYS = 30
@@ -131,6 +130,13 @@ OLD = {
     "ecdhe": (["-tls1_2"], "TLS1.2", None),
     "current": ([], "TLS1.3", None),
 }
+
+
+def test_an_engine_is_asked_for_with_and_without_its_edition(lab, binaries):
+    entries = [db("one", "oracle-ee", free_port()), db("two", "oracle-se2-cdb", free_port()), db("three", "mysql", free_port())]
+    daemon = watch(lab, binaries, entries, "editions")
+    for engine, names in (("oracle", ["one", "two"]), ("oracle-se2-cdb", ["two"]), ("mysql", ["three"]), ("oracle-se", [])):
+        assert [e["name"] for e in daemon.get(f"/v1/endpoints?engine={engine}")["endpoints"]] == names
 
 
 @pytest.fixture(scope="module")
