@@ -43,8 +43,8 @@ def island(scratch):
             time.sleep(0.3)
             return
         dns = Process([*inside, "dnsmasq", "-k", "-C", "/dev/null", "-h", "-R", "-a", "127.0.0.53", "-I", "lo", "--bind-interfaces",
-                       "--pid-file=", "--no-hosts", f"--addn-hosts={files['names']}", f"--cname=first.test,second.test",
-                       f"--cname=second.test,third.test", f"--cname=third.test,{host('orders')}"], files["dns.log"])
+                       "--pid-file=", "--no-hosts", f"--addn-hosts={files['names']}", "--cname=first.test,second.test",
+                       "--cname=second.test,third.test", f"--cname=third.test,{host('orders')}"], files["dns.log"])
         scratch.push(dns)
         time.sleep(0.3)
 

@@ -6,24 +6,17 @@ import glob
 import json
 import os
 import shutil
-import ssl
 import subprocess
 
 import pytest
 
-from lab import Lab, ago, host, run
+from lab import ago
 from standin import NOT_SUP, OFF, REQ, Mysql8, SqlServer
 
 NODE_MODULES = os.path.join(os.path.dirname(__file__), "../../build-node/node_modules")
 
 singles = functools.partial(lambda n, data: [data[i:i + n] for i in range(0, len(data), n)], 1)
 sevens = functools.partial(lambda n, data: [data[i:i + n] for i in range(0, len(data), n)], 7)
-
-
-@pytest.fixture(scope="module")
-def lab():
-    with Lab() as lab:
-        yield lab
 
 
 @pytest.fixture(scope="module")
