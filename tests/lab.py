@@ -243,6 +243,16 @@ def postgres_binary(name):
     return found[-1] if found else name
 
 
+class Dnsmasq(Process):
+    """A name server at 127.0.0.53; names are given as its own options."""
+
+    def __init__(self, lab, *options, prefix=()):
+        super().__init__([*prefix, "dnsmasq", "-k", "-C", "/dev/null", "-h", "-R", "-a", "127.0.0.53", "-I", "lo", "--bind-interfaces",
+                          "--pid-file=", "--log-facility=-", *options], os.path.join(lab.directory, "dns.log"))
+        wait_until("dnsmasq listens: " + self.log, lambda: "started, version" in self.output())
+        lab.push(self)
+
+
 class Openssl(Process):
     """openssl s_server: TLS from the first byte, as old as it is asked to be."""
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Postgres, Process, ago, config, entry, findings, free_port, host, run, wait_until
+from lab import Dbcertd, Dnsmasq, Postgres, ago, config, entry, findings, free_port, host, run, wait_until
 from test_engines import Listener
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
@@ -27,7 +27,7 @@ def island(scratch):
     for address in V6:
         run("ip", "-n", name, "address", "add", address + "/128", "dev", "lo", "nodad")
     inside = ["ip", "netns", "exec", name]
-    files = {file: os.path.join(scratch.directory, file) for file in ("resolv.conf", "names", "dns.log")}
+    files = {file: os.path.join(scratch.directory, file) for file in ("resolv.conf", "names")}
     with open(files["resolv.conf"], "w") as f:
         f.write("nameserver 127.0.0.53\n")
     chain = scratch.pki.server("orders", host("orders"), ago(30), ago(30 - 365))
@@ -39,14 +39,12 @@ def island(scratch):
         with open(files["names"], "w") as f:
             f.write("".join(f"{a} {host('orders')}\n" for a in addresses))
         if dns:
+            before = dns.output().count("read " + files["names"])
             dns.process.send_signal(signal.SIGHUP)
-            time.sleep(0.3)
+            wait_until("dnsmasq reads the names", lambda: dns.output().count("read " + files["names"]) > before)
             return
-        dns = Process([*inside, "dnsmasq", "-k", "-C", "/dev/null", "-h", "-R", "-a", "127.0.0.53", "-I", "lo", "--bind-interfaces",
-                       "--pid-file=", "--no-hosts", f"--addn-hosts={files['names']}", "--cname=first.test,second.test",
-                       "--cname=second.test,third.test", f"--cname=third.test,{host('orders')}"], files["dns.log"])
-        scratch.push(dns)
-        time.sleep(0.3)
+        dns = Dnsmasq(scratch, "--no-hosts", f"--addn-hosts={files['names']}", "--cname=first.test,second.test",
+                      "--cname=second.test,third.test", f"--cname=third.test,{host('orders')}", prefix=inside)
 
     prefix = [*inside, "sh", "-c", f'mount --bind {files["resolv.conf"]} /etc/resolv.conf && exec "$@"', "-"]
     return names, prefix

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab import (DAY, Dbcertd, Mariadb, Postgres, Process, ago, config, entry, findings, free_port, host, openssl_facts,
+from lab import (DAY, Dbcertd, Dnsmasq, Mariadb, Postgres, ago, config, entry, findings, free_port, host, openssl_facts,
                  run, wait_until)
 
 WINDOW = "sun:05:00-sun:06:00"
@@ -244,10 +244,8 @@ def test_a_name_with_many_addresses_is_resolved_by_the_name_servers(scratch, bin
     resolv = os.path.join(scratch.directory, "resolv.conf")
     with open(resolv, "w") as f:
         f.write("nameserver 127.0.0.53\n")
-    scratch.push(Process(["dnsmasq", "-k", "-C", "/dev/null", "-h", "-R", "-a", "127.0.0.53", "-I", "lo",
-                          "--bind-interfaces", "--pid-file=", f"--cname=alias.test,{host('orders')}",
-                          *[f"--host-record={host('orders')},{a}" for a in ("127.0.0.1", "127.0.0.2", "::1")]],
-                         os.path.join(scratch.directory, "dns.log")))
+    Dnsmasq(scratch, f"--cname=alias.test,{host('orders')}",
+            *[f"--host-record={host('orders')},{a}" for a in ("127.0.0.1", "127.0.0.2", "::1")])
     prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
               f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', "-"]
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [
