@@ -8,14 +8,16 @@
 /* Where a database listens in the clear, and where its TLS is. */
 static const struct {
     uint16_t port;
+    bool waits; /* for more, where the others hang up on a ClientHello: silence is its answer, too */
     const char *words;
 } cleartext_ports[] = {
-    { 1433, "1433 is SQL Server's port, which begins with TDS: use engine \"sqlserver\"" },
-    { 1521, "1521 is Oracle's port in the clear: TCPS has one of its own, 2484 by custom" },
-    { 3306, "3306 is MySQL's and MariaDB's port, where the server speaks first: use engine \"mysql\" or "
-            "\"mariadb\"" },
-    { 5432, "5432 is PostgreSQL's port, which begins with SSLRequest: use engine \"postgres\"" },
-    { 50000, "50000 is Db2's port in the clear: TLS is on the port that ssl_svcename names" },
+    { 1433, false, "1433 is SQL Server's port, which begins with TDS: use engine \"sqlserver\"" },
+    { 1521, true, "1521 is Oracle's port in the clear: TCPS has one of its own, 2484 by custom" },
+    { 3306, false,
+      "3306 is MySQL's and MariaDB's port, where the server speaks first: use engine \"mysql\" or "
+      "\"mariadb\"" },
+    { 5432, false, "5432 is PostgreSQL's port, which begins with SSLRequest: use engine \"postgres\"" },
+    { 50000, true, "50000 is Db2's port in the clear: TLS is on the port that ssl_svcename names" },
 };
 
 /* What a server says first, or in answer to a ClientHello, that has no TLS on this port. */
@@ -30,10 +32,10 @@ static const struct {
     { 2, 0xd0, "Db2's DRDA: TLS is on the port that ssl_svcename names" },
 };
 
-static const char *words_of_port(uint16_t port)
+static const char *words_of_port(uint16_t port, bool in_time)
 {
     for (size_t i = 0; i < ARRAY_SIZE(cleartext_ports); i++)
-        if (cleartext_ports[i].port == port)
+        if (cleartext_ports[i].port == port && (in_time || cleartext_ports[i].waits))
             return cleartext_ports[i].words;
     return NULL;
 }
@@ -48,7 +50,7 @@ static const char *words_of_bytes(const uint8_t *data, size_t size)
 
 static DialogueStep not_tls(Dialogue *dialogue, const uint8_t *data, size_t size, bool in_time)
 {
-    const char *words = words_of_port(dialogue->params.port);
+    const char *words = words_of_port(dialogue->params.port, in_time);
     if (size > 0)
         return dialogue_end(dialogue, DIALOGUE_REFUSED, "the server answered ClientHello with 0x%02x, %s",
                             data[0], words ? words : words_of_bytes(data, size));

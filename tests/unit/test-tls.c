@@ -45,6 +45,7 @@ TEST(a_port_in_the_clear_is_named_with_the_one_to_use)
         { FAMILY_TLS, 1433, BYTES(""), true, DIALOGUE_REFUSED,
           "the server hung up on ClientHello; 1433 is SQL Server's port, which begins with TDS: use engine "
           "\"sqlserver\"" },
+        { FAMILY_TLS, 1433, BYTES(""), false, DIALOGUE_GARBAGE, "the TLS handshake did not end in time" },
         { FAMILY_TLS, 9999, BYTES("\x4a\0\0\0\x0a"), true, DIALOGUE_REFUSED,
           "the server answered ClientHello with 0x4a, a MySQL or MariaDB greeting: use engine \"mysql\" or "
           "\"mariadb\"" },
