@@ -217,7 +217,7 @@ static Difference difference_of(Case *a, Case *b)
     return a_is_due == b_is_due ? DIFFERENCE_NONE : DIFFERENCE_AGE;
 }
 
-/* What was seen long ago at an address that fails now proves no disagreement. */
+/* What was seen at an address before it failed begins no disagreement. */
 static void rule_disagreement(Case *whole, Case *parts)
 {
     for (size_t i = 0; i < whole->n_parts; i++)
@@ -233,12 +233,25 @@ static void rule_disagreement(Case *whole, Case *parts)
              whole->difference == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING, INSTANT_NONE);
 }
 
-/* A rotation seen at one address and not yet looked for at the other is no disagreement: until then it stays as
- * it was. */
+/* Whether some address was not looked at, in this turn or with success. */
+static bool is_partial(const EndpointState *state)
+{
+    bool partial = state->turning;
+    for (size_t i = 0; i < state->n_addresses; i++) {
+        const AddressState *address = &state->addresses[i];
+        partial |= address->seen && !address->gone && address->latest != address->seen;
+    }
+    return partial;
+}
+
+/*
+ * A rotation seen at one address and not yet looked for at the other is no disagreement, and an address that
+ * does not answer any more ends none: until all have been looked at, what stood stands.
+ */
 static Finding *keep_disagreement(const EndpointState *state, Finding *kept)
 {
     const Finding *stood = finding_list_find(&state->findings, FINDING_ADDRESSES_DISAGREE, NULL);
-    if (!state->turning || !stood)
+    if (!stood || !is_partial(state))
         return NULL;
     *kept = finding_copy(stood);
     return kept;

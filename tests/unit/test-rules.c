@@ -302,8 +302,21 @@ TEST(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate)
         "of the same instance: 10.0.0.1 has certificate 0A1B (rds-ca-rsa2048-g1, valid "
         "2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z); 10.0.0.2 has certificate 0A1B "
         "(rds-ca-rsa2048-g1, valid 2026-01-15T00:00:00Z to 2027-01-15T00:00:00Z)");
-    /* What was seen there before it failed proves nothing now. */
+    /* That one does not answer any more is not the end of it; that the other is found to have the same is. */
     scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-02-01T00:00:00Z");
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "addresses-disagree=warning");
+    scene_fetch(state, "10.0.0.1", "2026-01-15T00:00:00Z", "2027-01-15T00:00:00Z");
+    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "");
+}
+
+TEST(what_was_seen_at_an_address_before_it_failed_begins_no_disagreement)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-02-01T00:00:00Z");
+    scene_fetch(state, "10.0.0.2", "2026-01-15T00:00:00Z", "2027-01-15T00:00:00Z");
     scene_judge(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
 }
@@ -548,6 +561,7 @@ RUN_TESTS(
     cmocka_unit_test(a_name_without_addresses_is_a_finding_of_the_whole_endpoint),
     cmocka_unit_test(each_address_is_judged_by_itself_and_the_oldest_leads),
     cmocka_unit_test(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate),
+    cmocka_unit_test(what_was_seen_at_an_address_before_it_failed_begins_no_disagreement),
     cmocka_unit_test(addresses_are_compared_when_all_have_been_looked_at),
     cmocka_unit_test(instances_of_a_cluster_disagree_only_if_one_is_past_its_half_life),
     cmocka_unit_test(addresses_disagree_about_the_ca),
