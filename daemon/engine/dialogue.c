@@ -57,6 +57,8 @@ DialogueStep dialogue_secured(Dialogue *dialogue, Buffer *out)
 
 DialogueStep dialogue_not_tls(Dialogue *dialogue, const uint8_t *data, size_t size, bool in_time)
 {
+    if (dialogue->protocol->not_direct && (size > 0 || in_time))
+        return dialogue_end(dialogue, DIALOGUE_REFUSED, "%s", dialogue->protocol->not_direct);
     if (dialogue->protocol->not_tls) {
         DialogueStep step = dialogue->protocol->not_tls(dialogue, data, size, in_time);
         if (step != DIALOGUE_MORE)
@@ -69,6 +71,11 @@ DialogueStep dialogue_not_tls(Dialogue *dialogue, const uint8_t *data, size_t si
                             "the server closed the connection instead of speaking TLS");
     return dialogue_end(dialogue, DIALOGUE_GARBAGE,
                         "the server answered ClientHello with 0x%02x, which is not TLS", data[0]);
+}
+
+bool dialogue_is_record(uint8_t type)
+{
+    return type >= 20 && type <= 23;
 }
 
 bool dialogue_is_direct(const Dialogue *dialogue)

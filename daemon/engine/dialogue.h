@@ -69,6 +69,7 @@ typedef struct Protocol {
     DialogueStep (*feed)(Dialogue *dialogue, Buffer *out); /* dialogue->in has grown */
     DialogueStep (*secured)(Dialogue *dialogue, Buffer *out);
     DialogueStep (*not_tls)(Dialogue *dialogue, const uint8_t *data, size_t size, bool in_time);
+    const char *not_direct; /* what it means that a server, told to speak TLS first, does something else */
     void (*wrap)(const void *data, size_t size, Buffer *out);
     bool (*unwrap)(Dialogue *dialogue, Buffer *out);
     const char *alpn; /* RFC 7301; NULL: none */
@@ -133,6 +134,9 @@ bool dialogue_unwrap(Dialogue *dialogue, const uint8_t *data, size_t size, Buffe
 
 /* For the protocols: ends with a detail; bytes of the peer's in it are made printable. */
 DialogueStep dialogue_end(Dialogue *dialogue, DialogueStep step, const char *format, ...) _printf_(3, 4);
+
+/* Whether a byte begins a record of TLS (RFC 8446, 5.1). */
+bool dialogue_is_record(uint8_t type);
 
 /* For the protocols: must not exist on any server, since a real user's failed logins may lock that user. */
 #define DIALOGUE_NOBODY "dbcertd-nobody"

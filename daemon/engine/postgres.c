@@ -80,19 +80,11 @@ const Protocol protocol_postgres = { .start = start, .wants = wants, .feed = fee
 
 /* TLS from the first byte, which needs ALPN ("Direct SSL Connection", PostgreSQL 17 and later). */
 
-static DialogueStep not_direct(Dialogue *dialogue, const uint8_t *data _unused_, size_t size, bool in_time)
-{
-    if (size == 0 && !in_time)
-        return DIALOGUE_MORE;
-    return dialogue_end(dialogue, DIALOGUE_REFUSED,
-                        "the server does not speak TLS first, which PostgreSQL before 17 never does: leave "
-                        "direct_tls out");
-}
-
 const Protocol protocol_postgres_direct = {
     .start = dialogue_secure_at_once,
     .secured = dialogue_leave,
-    .not_tls = not_direct,
+    .not_direct =
+        "the server does not speak TLS first, which PostgreSQL before 17 never does: leave direct_tls out",
     .alpn = "postgresql",
 };
 

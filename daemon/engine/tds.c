@@ -124,7 +124,7 @@ static DialogueStep read_prelogin(Dialogue *dialogue)
 
 static DialogueStep not_prelogin(Dialogue *dialogue, const uint8_t *header)
 {
-    if (header[0] >= 0x14 && header[0] <= 0x17 && header[1] == 3)
+    if (dialogue_is_record(header[0]) && header[1] == 3)
         return dialogue_end(dialogue, DIALOGUE_GARBAGE,
                             "the server answered PRELOGIN with TLS, as TDS 8.0 does: set strict");
     return dialogue_end(dialogue, DIALOGUE_GARBAGE,
@@ -197,20 +197,11 @@ static DialogueStep secured_strict(Dialogue *dialogue _unused_, Buffer *out)
     return DIALOGUE_MORE;
 }
 
-static DialogueStep not_strict(Dialogue *dialogue, const uint8_t *data _unused_, size_t size, bool in_time)
-{
-    if (size == 0 && !in_time)
-        return DIALOGUE_MORE;
-    return dialogue_end(
-        dialogue, DIALOGUE_REFUSED,
-        "the server does not speak TLS first, as TDS 8.0 does (SQL Server 2022): leave strict out");
-}
-
 const Protocol protocol_tds8 = {
     .start = dialogue_secure_at_once,
     .wants = wants,
     .feed = feed,
     .secured = secured_strict,
-    .not_tls = not_strict,
+    .not_direct = "the server does not speak TLS first, as TDS 8.0 does (SQL Server 2022): leave strict out",
     .alpn = "tds/8.0",
 };

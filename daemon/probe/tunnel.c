@@ -75,5 +75,5 @@ ssize_t tunnel_pull(void *userdata, void *data, size_t size)
 
 bool tunnel_is_tls(const Tunnel *tunnel)
 {
-    return tunnel->wraps || (tunnel->n_first > 0 && tunnel->first[0] >= 20 && tunnel->first[0] <= 23);
+    return tunnel->wraps || (tunnel->n_first > 0 && dialogue_is_record(tunnel->first[0]));
 }

@@ -30,5 +30,5 @@ ssize_t tunnel_pull(void *tunnel, void *data, size_t size);
 /* Whether packets wait for the socket to become writable. */
 bool tunnel_is_full(const Tunnel *tunnel);
 
-/* Whether the server has begun to speak TLS (RFC 8446, 5.1: types 20 to 23); inside packets, those tell. */
+/* Whether the server has begun to speak TLS; inside packets, those tell. */
 bool tunnel_is_tls(const Tunnel *tunnel);

@@ -28,10 +28,7 @@ static void probe_again(const Case *c, Buffer *text)
 
 static void write_region(const Case *c, Buffer *text)
 {
-    RdsHostname host;
-    const char *region = c->state->endpoint->region;
-    if (!region && rds_hostname_parse(c->state->endpoint->host, &host))
-        region = host.region;
+    const char *region = c->state->endpoint->region; /* rds_hostname_complete() has been there */
     if (region)
         buffer_printf(text, " --region %s", region);
 }
