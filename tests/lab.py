@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 REGION = "us-east-1"
@@ -80,6 +81,19 @@ class Pki:
             f.write("\n".join(lines + [f'activation_date = "{text(begin)}"', f'expiration_date = "{text(end)}"', ""]))
         return path
 
+    def _issue(self, out, template, key, issuer=None):
+        """A certificate of the key; issuer: its (certificate, key), None: it is its own."""
+        how = ["--generate-self-signed"]
+        if issuer:
+            how = ["--generate-certificate", "--load-ca-certificate", issuer[0], "--load-ca-privkey", issuer[1]]
+        run("certtool", *how, "--no-text", "--load-privkey", key, "--template", template, "--outfile", out)
+
+    @staticmethod
+    def _join(out, paths):
+        with open(out, "w") as f:
+            for path in paths:
+                f.write(open(path).read())
+
     def authority(self, kind="rsa2048", root_days=(1000, 13600), subordinate_days=(900, 2750)):
         """The root and subordinate of rds-ca-<kind>-g1; days before and after now that each is valid."""
         if kind in self.authorities:
@@ -92,12 +106,10 @@ class Pki:
         root_key, sub_key = self._key(f"root-{kind}", kind), self._key(f"sub-{kind}", kind)
         root, sub = self.path(f"root-{kind}.pem"), self.path(f"sub-{kind}.pem")
         template = self._template(f"root-{kind}", [f'cn = "{root_cn}"'] + common, ago(root_days[0]), ago(-root_days[1]))
-        run("certtool", "--generate-self-signed", "--no-text", "--load-privkey", root_key, "--template", template,
-            "--outfile", root)
+        self._issue(root, template, root_key)
         template = self._template(f"sub-{kind}", [f'cn = "{sub_cn}"'] + common + ["path_len = 0"],
                                   ago(subordinate_days[0]), ago(-subordinate_days[1]))
-        run("certtool", "--generate-certificate", "--no-text", "--load-privkey", sub_key, "--load-ca-certificate", root,
-            "--load-ca-privkey", root_key, "--template", template, "--outfile", sub)
+        self._issue(sub, template, sub_key, (root, root_key))
         self.authorities[kind] = (root, sub, sub_key, root_key)
         return self.authorities[kind]
 
@@ -118,11 +130,8 @@ class Pki:
         root, sub, sub_key, _ = self.authority(kind)
         template = self._template(file, self._server_lines(name, san), begin, end)
         leaf, chain = self.path(file + ".pem"), self.path(file + "-chain.pem")
-        run("certtool", "--generate-certificate", "--no-text", "--load-privkey", self.server_key,
-            "--load-ca-certificate", sub, "--load-ca-privkey", sub_key, "--template", template, "--outfile", leaf)
-        with open(chain, "w") as out:
-            for path in [leaf] + [{"sub": sub, "root": root}[what] for what in send]:
-                out.write(open(path).read())
+        self._issue(leaf, template, self.server_key, (sub, sub_key))
+        self._join(chain, [leaf] + [{"sub": sub, "root": root}[what] for what in send])
         return chain, leaf
 
     def acm(self, file, name, begin, end):
@@ -131,24 +140,19 @@ class Pki:
         root_key, sub_key = self._key("acm-root", "rsa2048"), self._key("acm-sub", "rsa2048")
         common = ['organization = "Amazon"', 'country = "US"', "ca", "cert_signing_key"]
         template = self._template("acm-root", ['cn = "Amazon Root CA 1"'] + common, ago(1000), ago(-4000))
-        run("certtool", "--generate-self-signed", "--no-text", "--load-privkey", root_key, "--template", template,
-            "--outfile", root)
+        self._issue(root, template, root_key)
         template = self._template("acm-sub", ['cn = "Amazon RSA 2048 M01"'] + common, ago(900), ago(-2000))
-        run("certtool", "--generate-certificate", "--no-text", "--load-privkey", sub_key, "--load-ca-certificate", root,
-            "--load-ca-privkey", root_key, "--template", template, "--outfile", sub)
+        self._issue(sub, template, sub_key, (root, root_key))
         template = self._template(file, [f'cn = "{name}"', f'dns_name = "{name}"'], begin, end)
         leaf, chain = self.path(file + ".pem"), self.path(file + "-chain.pem")
-        run("certtool", "--generate-certificate", "--no-text", "--load-privkey", self.server_key,
-            "--load-ca-certificate", sub, "--load-ca-privkey", sub_key, "--template", template, "--outfile", leaf)
-        with open(chain, "w") as out:
-            out.write(open(leaf).read() + open(sub).read())
+        self._issue(leaf, template, self.server_key, (sub, sub_key))
+        self._join(chain, [leaf, sub])
         return chain, leaf, root
 
     def self_signed(self, file, name, begin, end):
         template = self._template(file, self._server_lines(name, True), begin, end)
         leaf = self.path(file + ".pem")
-        run("certtool", "--generate-self-signed", "--no-text", "--load-privkey", self.server_key, "--template", template,
-            "--outfile", leaf)
+        self._issue(leaf, template, self.server_key)
         return leaf, leaf
 
 
@@ -241,6 +245,44 @@ class Process:
 def postgres_binary(name):
     found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))
     return found[-1] if found else name
+
+
+class Server:
+    """Accepts connections on loopback and hands each to serve(), in a thread of its own. What serve() returns is kept."""
+
+    def __init__(self, serve=None, address="127.0.0.1", port=0):
+        if serve:
+            self.serve = serve
+        self.seen, self.results = [], []
+        self.listener = socket.create_server((address, port))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._handle, args=(connection,), daemon=True).start()
+
+    def _handle(self, connection):
+        connection.settimeout(20)
+        self.seen.append(connection)
+        with connection:
+            try:
+                result = self.serve(connection)
+            except (OSError, EOFError, AssertionError) as e:
+                result = f"{type(e).__name__}: {e}"
+            self.results.append(result)
+
+    def result(self, n=0):
+        """What came of connection n, once it is over."""
+        wait_until("the connection ends", lambda: len(self.results) > n)
+        return self.results[n]
+
+    def stop(self):
+        self.listener.close()
 
 
 class Dnsmasq(Process):
@@ -337,6 +379,11 @@ class Mariadb(Process):
     def serve(self, chain):
         shutil.copy(chain, self.directory + "/server.pem")
         os.chmod(self.directory + "/server.pem", 0o644)
+
+    def errors_counted(self, address):
+        """Connections of a client that ended before login, since its last one; None if it is not known."""
+        out = self.sql(f"SELECT SUM_CONNECT_ERRORS FROM performance_schema.host_cache WHERE IP = '{address}'").split()
+        return int(out[0]) if out else None
 
     def sql(self, statements):
         return run("mariadb", "--no-defaults", f"--socket={self.socket}", "-uroot", "-N", "-B", "-e", statements)
@@ -454,6 +501,14 @@ class Lab(contextlib.ExitStack):
     def push(self, process):
         self.processes.append(process)
         self.callback(process.stop)
+
+    def credential(self, name, value):
+        """What systemd would set in the environment of a service that loads this credential."""
+        directory = os.path.join(self.directory, "credentials")
+        os.makedirs(directory, exist_ok=True)
+        with open(os.path.join(directory, name), "w") as f:
+            f.write(value + "\n")
+        return {"CREDENTIALS_DIRECTORY": directory}
 
     def private_directory(self, path, user):
         os.makedirs(path)

@@ -6,41 +6,8 @@ import os
 import socket
 import ssl
 import struct
-import threading
 
-from lab import mysql_packet, tds_packet, wait_until
-
-
-class Server:
-    """Accepts connections on loopback and hands each to serve(), in a thread of its own. What serve() returns is kept."""
-
-    def __init__(self, address="127.0.0.1"):
-        self.results = []
-        self.listener = socket.create_server((address, 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._handle, args=(connection,), daemon=True).start()
-
-    def _handle(self, connection):
-        connection.settimeout(20)
-        with connection:
-            try:
-                result = self.serve(connection)
-            except (OSError, EOFError, AssertionError) as e:
-                result = f"{type(e).__name__}: {e}"
-            self.results.append(result)
-
-    def result(self, n=0):
-        """What came of connection n, once it is over."""
-        wait_until("the stand-in's connection ends", lambda: len(self.results) > n)
-        return self.results[n]
+from lab import Server, mysql_packet, tds_packet
 
 
 def read_exactly(read, n):

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Dnsmasq, Postgres, ago, config, entry, findings, free_port, host, run, wait_until
-from test_engines import Listener
+from lab import Dbcertd, Dnsmasq, Postgres, Server, ago, config, entry, findings, free_port, host, run, wait_until
+from test_engines import answers
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
 
@@ -93,7 +93,7 @@ def test_addresses_come_and_go_between_probes(scratch, binaries, island):
 def test_a_slow_address_does_not_delay_another_s_result(scratch, binaries):
     chain = scratch.pki.server("orders", host("orders"), ago(30), ago(30 - 365))
     server = Postgres(scratch, "orders", chain[0])
-    slow = Listener("127.93.0.9", server.port, None)
+    slow = Server(answers(None), "127.93.0.9", server.port)
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [
         entry("orders", "postgres", server.port, addresses=["127.93.0.9", "127.0.0.1"])], 'timeout = "5s"; interval = "30d";'))
     started = time.monotonic()
@@ -103,7 +103,7 @@ def test_a_slow_address_does_not_delay_another_s_result(scratch, binaries):
     endpoint = daemon.settle()["orders"]
     assert outcomes(endpoint) == {"127.0.0.1": "fetched", "127.93.0.9": "unreachable"}
     assert [(f["id"], f["address"]) for f in endpoint["findings"]] == [("unreachable", "127.93.0.9")]
-    slow.listener.close()
+    slow.stop()
 
 
 def pair(lab, binaries, one, other, **keys):

@@ -5,13 +5,12 @@ import functools
 import os
 import socket
 import ssl
-import threading
 import time
 
 import pytest
 
-from lab import Dbcertd, Mariadb, Openssl, Postgres, ago, config, entry, findings, free_port, host, openssl_facts
-from standin import NOT_SUP, OFF, ON, REQ, Mysql8, Server, SqlServer, context_of
+from lab import Dbcertd, Mariadb, Openssl, Postgres, Server, ago, config, entry, findings, free_port, host, openssl_facts
+from standin import NOT_SUP, OFF, ON, REQ, Mysql8, SqlServer, context_of
 
 DAYS = 30
 
@@ -178,25 +177,6 @@ def answers(words):
     return serve
 
 
-class Listener:
-    def __init__(self, address, port, words):
-        self.listener = socket.create_server((address, port))
-        self.words = words
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def run(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.handle, args=(connection,), daemon=True).start()
-
-    def handle(self, connection):
-        with connection:
-            answers(self.words)(connection)
-
-
 def test_a_port_in_the_clear_is_refused_with_the_one_to_use(lab, binaries, served):
     """On the real port numbers, at an address of loopback's where nobody else is."""
     address = "127.93.0.7"
@@ -207,8 +187,8 @@ def test_a_port_in_the_clear_is_refused_with_the_one_to_use(lab, binaries, serve
         "oracle-other-port": ("oracle-ee", 11521, b"\0\x08\0\0\x04\0\0\0", "2484"),
     }
     silent = {"oracle-silent": ("oracle-ee", 1521, None, "2484")}
-    listeners = [Listener(address, port, words) for _, port, words, _ in cases.values()]
-    listeners.append(Listener("127.93.0.8", 1521, None))
+    listeners = [Server(answers(words), address, port) for _, port, words, _ in cases.values()]
+    listeners.append(Server(answers(None), "127.93.0.8", 1521))
     entries = [db(name, engine, port, addresses=[address]) for name, (engine, port, *_) in cases.items()]
     entries += [db(name, engine, port, addresses=["127.93.0.8"]) for name, (engine, port, *_) in silent.items()]
     postgres = Postgres(lab, "as-tls", served[0])
@@ -224,16 +204,12 @@ def test_a_port_in_the_clear_is_refused_with_the_one_to_use(lab, binaries, serve
     assert 'use engine "mysql" or "mariadb"' in endpoints["mariadb"]["findings"][0]["message"]
     assert findings(endpoints["postgres"]) == [("handshake-failed", "unknown")]
     for listener in listeners:
-        listener.listener.close()
+        listener.stop()
 
 
 @pytest.fixture(scope="module")
 def credentials(lab):
-    directory = os.path.join(lab.directory, "credentials")
-    os.makedirs(directory, exist_ok=True)
-    with open(os.path.join(directory, "db"), "w") as f:
-        f.write("secret\n")
-    return {"CREDENTIALS_DIRECTORY": directory}
+    return lab.credential("db", "secret")
 
 
 USERS = {"dbcertd": ("caching_sha2_password", b"secret"), "native": ("mysql_native_password", b"secret")}

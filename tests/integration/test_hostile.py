@@ -8,39 +8,11 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Postgres, ago, config, entry, findings, host, mysql_greeting, tds_packet, tds_prelogin
+from lab import Dbcertd, Postgres, Server, ago, config, entry, findings, host, mysql_greeting, tds_packet, tds_prelogin
 
 TIMEOUT = 2
 
 GREETING = mysql_greeting()
-
-
-class Server:
-    """Accepts connections on loopback and hands each to a function, in a thread of its own."""
-
-    def __init__(self, serve):
-        self.serve, self.seen = serve, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.handle, args=(connection,), daemon=True).start()
-
-    def handle(self, connection):
-        connection.settimeout(20)
-        self.seen.append(connection)
-        try:
-            self.serve(connection)
-        except OSError:
-            pass
-        finally:
-            connection.close()
 
 
 def record(content, kind=22):
@@ -195,7 +167,7 @@ def round_of_all(lab, binaries):
         first = time.monotonic() - started if endpoint["addresses"] else None
     yield daemon.settle(), first, daemon
     for server in servers.values():
-        server.listener.close()
+        server.stop()
 
 
 @pytest.mark.parametrize("name", MISDEEDS)

@@ -27,16 +27,7 @@ def mariadb(lab, cable, chain):
 
 @pytest.fixture
 def credentials(lab):
-    directory = os.path.join(lab.directory, "credentials")
-    os.makedirs(directory, exist_ok=True)
-    with open(os.path.join(directory, "orders-db"), "w") as f:
-        f.write("only for this\n")
-    return {"CREDENTIALS_DIRECTORY": directory}
-
-
-def errors_counted(mariadb):
-    out = mariadb.sql(f"SELECT SUM_CONNECT_ERRORS FROM performance_schema.host_cache WHERE IP = '{PROBER}'").split()
-    return int(out[0]) if out else None
+    return lab.credential("orders-db", "only for this")
 
 
 def honest_client_gets_in(cable):
@@ -55,7 +46,7 @@ def test_40_refused_farewells_are_not_counted(lab, binaries, cable, mariadb):
     daemon.settle()
     for _ in range(39):
         assert daemon.probe("orders")["addresses"][0]["outcome"] == "fetched"
-    assert errors_counted(mariadb) == 0
+    assert mariadb.errors_counted(PROBER) == 0
     assert honest_client_gets_in(cable)
     assert daemon.stop() == 0
 
@@ -67,7 +58,7 @@ def test_40_logins_are_neither_counted_nor_logged(lab, binaries, cable, mariadb,
     daemon.settle()
     for _ in range(39):
         assert daemon.probe("orders")["addresses"][0]["detail"] is None
-    assert errors_counted(mariadb) == 0
+    assert mariadb.errors_counted(PROBER) == 0
     assert mariadb.output() == before
     assert honest_client_gets_in(cable)
     assert daemon.stop() == 0
@@ -86,7 +77,7 @@ def test_the_way_to_being_locked_out_is_told_in_steps(lab, binaries, cable, chai
     daemon.settle()
     for _ in range(49):
         daemon.probe("orders")
-    assert errors_counted(patient) == 50
+    assert patient.errors_counted(PROBER) == 50
     assert "may have counted 25 connections" in daemon.output() and "blocks this host after another 50" in daemon.output()
     assert daemon.output().count("may have counted") == 2
     assert daemon.stop() == 0
@@ -94,11 +85,11 @@ def test_the_way_to_being_locked_out_is_told_in_steps(lab, binaries, cable, chai
 
 def test_a_login_resets_a_count_of_9(lab, binaries, cable, mariadb, credentials):
     drop(binaries, cable, 9)
-    assert errors_counted(mariadb) == 9
+    assert mariadb.errors_counted(PROBER) == 9
     daemon = watch(lab, binaries, cable, "healing", credentials, farewell="login", user="dbcertd",
                    password_credential="orders-db")
     daemon.settle()
-    assert errors_counted(mariadb) == 0
+    assert mariadb.errors_counted(PROBER) == 0
     assert daemon.stop() == 0
 
 
@@ -110,7 +101,7 @@ def test_a_wrong_password_is_told_and_not_counted(lab, binaries, cable, mariadb,
     daemon.settle()
     for _ in range(12):
         daemon.probe("orders")
-    assert errors_counted(mariadb) == 0
+    assert mariadb.errors_counted(PROBER) == 0
     assert daemon.output().count('the login of user "dbcertd" was refused: 1045 Access denied') == 1
     assert daemon.stop() == 0
 
@@ -123,7 +114,7 @@ def test_a_server_without_tls_does_not_count_us_either(lab, binaries, cable, cha
     for _ in range(39):
         address = daemon.probe("orders")["addresses"][0]
         assert address["outcome"] == "tls-refused", address["detail"]
-    assert errors_counted(plain) == 0
+    assert plain.errors_counted(PROBER) == 0
     assert daemon.stop() == 0
 
 

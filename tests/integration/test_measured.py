@@ -28,11 +28,7 @@ def chain(lab):
 
 @pytest.fixture(scope="module")
 def credentials(lab):
-    directory = os.path.join(lab.directory, "credentials")
-    os.makedirs(directory)
-    with open(os.path.join(directory, "db"), "w") as f:
-        f.write("secret\n")
-    return {"CREDENTIALS_DIRECTORY": directory}
+    return lab.credential("db", "secret")
 
 
 def probe(lab, binaries, cable, name, engine, port, outcome="fetched", env=None, **keys):
@@ -65,11 +61,6 @@ def aborted(server):
     return int(server.sql("SHOW GLOBAL STATUS LIKE 'Aborted_connects'").split()[1])
 
 
-def counted(server):
-    out = server.sql(f"SELECT SUM_CONNECT_ERRORS FROM performance_schema.host_cache WHERE IP = '{PROBER}'").split()
-    return int(out[0]) if out else 0
-
-
 @pytest.fixture(scope="module")
 def mariadb(lab, cable, chain):
     return Mariadb(lab, "measured", chain, address=SERVER, prefix=cable[0], init="CREATE USER dbcertd@'%' IDENTIFIED BY 'secret';")
@@ -84,7 +75,7 @@ def test_what_a_probe_costs_mariadb(lab, binaries, cable, mariadb, credentials, 
     mariadb.sql(f"SET GLOBAL require_secure_transport = {'ON' if row.endswith(', TLS required') else 'OFF'}; FLUSH HOSTS")
     before = lines(mariadb), aborted(mariadb)
     address = probe(lab, binaries, cable, row, "mariadb", 3306, env=credentials, **MARIADB[row])
-    measured = [counted(mariadb), lines(mariadb) - before[0], aborted(mariadb) - before[1]]
+    measured = [mariadb.errors_counted(PROBER) or 0, lines(mariadb) - before[0], aborted(mariadb) - before[1]]
     assert cells == [str(n) for n in measured], f"measured: {measured}"
     if "check_plaintext" in row:
         assert address["plaintext"] == ("refused" if row.endswith(", TLS required") else "accepted")

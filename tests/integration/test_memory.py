@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from lab import Dbcertd, Mariadb, Postgres, ago, config, entry, free_port, host
+from lab import Dbcertd, Mariadb, Postgres, Server, ago, config, entry, free_port, host
 from standin import Mysql8, SqlServer
-from test_hostile import Server, big_chain, mysql_then, says, silent, tds_then
+from test_hostile import big_chain, mysql_then, says, silent, tds_then
 
 ERROR = 99
 
@@ -31,13 +31,9 @@ def test_a_round_of_probes_leaks_nothing_and_reads_nothing_wrong(scratch, binari
                entry("proxy", "postgres", Postgres(scratch, "proxy", chain).port, kind="proxy", ca=None, check_plaintext=True),
                *[entry(f"odd-{i}", engine, server.port)
                  for i, (server, engine) in enumerate(zip(servers, ("postgres", "postgres", "postgres", "tls", "mysql", "sqlserver-ex")))]]
-    credentials = os.path.join(scratch.directory, "credentials")
-    os.makedirs(credentials)
-    with open(os.path.join(credentials, "db"), "w") as f:
-        f.write("secret")
     text = config(pki.bundle("rsa2048"), entries, 'timeout = "5s";')
     daemon = Dbcertd(scratch, binaries, text, prefix=["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect",
-                                                      "--errors-for-leak-kinds=definite,indirect", f"--error-exitcode={ERROR}"], env={"CREDENTIALS_DIRECTORY": credentials})
+                                                      "--errors-for-leak-kinds=definite,indirect", f"--error-exitcode={ERROR}"], env=scratch.credential("db", "secret"))
     endpoints = daemon.settle(60)
     assert len(endpoints) == len(entries)
     daemon.ctl("findings")

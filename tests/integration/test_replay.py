@@ -9,9 +9,8 @@ import time
 
 import pytest
 
-from lab import openssl_facts
+from lab import Server, openssl_facts
 from pcap import connections
-from standin import Server
 
 SHARED = os.environ.get("DBCERTD_SHARED_DATA") or os.path.join(os.path.dirname(__file__), "../../../shared/data")
 

@@ -16,6 +16,17 @@ static const DialogueParams login = { .farewell = FAREWELL_LOGIN, .user = "dbcer
     BYTES("\x20\0\0\x01\x05\xaa\x08\0\0\0\0\x01\x21" \
           "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
 
+/* Greeted, TLS is up, and what was said up to the login is passed over. */
+static Talk logging_in(DialogueParams params, const uint8_t *greeting, size_t size)
+{
+    Talk t = talk(FAMILY_MYSQL, params);
+    (void)dialogue_start(&t.dialogue, &t.out);
+    (void)server_says(&t, greeting, size);
+    (void)dialogue_secured(&t.dialogue, &t.out);
+    buffer_consume(&t.out, t.out.size);
+    return t;
+}
+
 /* HandshakeResponse41 of a user that does not exist: sequence 2, no password. */
 #define LOGIN_AS_NOBODY                                    \
     BYTES("\x46\0\0\x02\x05\xaa\x08\0\0\0\0\x01\x21"       \
@@ -74,11 +85,7 @@ TEST(mysql_login_answers_the_greeting_s_salt_and_quits)
 
 TEST(mysql_login_follows_a_switch_to_native_with_its_new_salt)
 {
-    Talk t = talk(FAMILY_MYSQL, login);
-    (void)dialogue_start(&t.dialogue, &t.out);
-    (void)server_says(&t, GREETING("\xfe\xff"));
-    (void)dialogue_secured(&t.dialogue, &t.out);
-    buffer_consume(&t.out, t.out.size);
+    Talk t = logging_in(login, GREETING("\xfe\xff"));
     assert_int_equal(server_says(&t, BYTES("\x2c\0\0\x03\xfe"
                                            "mysql_native_password\0"
                                            "ABCDEFGHIJKLMNOPQRST\0")),
@@ -89,11 +96,7 @@ TEST(mysql_login_follows_a_switch_to_native_with_its_new_salt)
 
 TEST(mysql_login_gives_the_password_to_no_other_plugin)
 {
-    Talk t = talk(FAMILY_MYSQL, login);
-    (void)dialogue_start(&t.dialogue, &t.out);
-    (void)server_says(&t, GREETING("\xfe\xff"));
-    (void)dialogue_secured(&t.dialogue, &t.out);
-    buffer_consume(&t.out, t.out.size);
+    Talk t = logging_in(login, GREETING("\xfe\xff"));
     assert_int_equal(server_says(&t, BYTES("\x16\0\0\x03\xfe"
                                            "mysql_clear_password\0")),
                      DIALOGUE_MORE);
@@ -254,11 +257,7 @@ TEST(mysql_8_gets_no_password_without_such_a_proof)
 
 TEST(mysql_8_refuses_nobody_after_the_full_round)
 {
-    Talk t = talk(FAMILY_MYSQL, (DialogueParams) { .farewell = FAREWELL_REFUSED, .proven = yes });
-    (void)dialogue_start(&t.dialogue, &t.out);
-    (void)server_says(&t, GREETING_8);
-    (void)dialogue_secured(&t.dialogue, &t.out);
-    buffer_consume(&t.out, t.out.size);
+    Talk t = logging_in((DialogueParams) { .farewell = FAREWELL_REFUSED, .proven = yes }, GREETING_8);
     assert_int_equal(server_says(&t, PERFORM_FULL_AUTHENTICATION), DIALOGUE_MORE);
     we_said(&t, BYTES("\0\0\0\x04"));
     assert_true(t.dialogue.counted);
@@ -278,11 +277,7 @@ TEST(mysql_login_is_switched_from_sha2_to_native_and_from_native_to_sha2)
     we_said(&t, BYTES("\x14\0\0\x04" SCRAMBLE_2));
     hang_up(&t);
 
-    t = talk(FAMILY_MYSQL, login);
-    (void)dialogue_start(&t.dialogue, &t.out);
-    (void)server_says(&t, GREETING("\xfe\xff"));
-    (void)dialogue_secured(&t.dialogue, &t.out);
-    buffer_consume(&t.out, t.out.size);
+    t = logging_in(login, GREETING("\xfe\xff"));
     assert_int_equal(server_says(&t, BYTES("\x2c\0\0\x03\xfe"
                                            "caching_sha2_password\0"
                                            "ABCDEFGHIJKLMNOPQRST\0")),
