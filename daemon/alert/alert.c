@@ -5,40 +5,27 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 
-/* The state's address that a finding is about; of the endpoint as a whole: the one to be replaced first. */
-static const AddressState *address_of(const EndpointState *state, const Finding *finding)
+static void say(TransitionKind kind, const Finding *finding, int64_t now, TransitionList *transitions)
 {
-    for (size_t i = 0; finding->address && i < state->n_addresses; i++)
-        if (strcmp(state->addresses[i].address.text, finding->address) == 0)
-            return &state->addresses[i];
-    return finding->address ? NULL : state->oldest;
-}
-
-static void say(TransitionKind kind, const EndpointState *state, const Finding *finding, int64_t now,
-                TransitionList *transitions)
-{
-    const AddressState *address = address_of(state, finding);
-    const Certificate *server = address ? address_certificate(address) : NULL;
-    const Transition transition = {
-        .kind = kind,
-        .at = now,
-        .finding = finding_copy(finding),
-        .endpoint = xstrdup(state->endpoint->name),
-        .engine = xstrdup(state->endpoint->engine_name),
-        .ca = xstrdup(state->served_ca),
-        .configured_ca = xstrdup(state->endpoint->ca),
-        .fingerprint = server ? xstrdup(server->sha256) : NULL,
-        .not_after = server ? server->not_after : INSTANT_NONE,
-    };
-    transition_list_append(transitions, transition);
+    transition_list_append(
+        transitions,
+        (Transition) { .kind = kind, .at = now, .finding = finding_copy(finding), .not_after = INSTANT_NONE });
 }
 
 static Alert *find_alert(const AlertList *standing, const Finding *finding)
 {
     for (size_t i = 0; i < standing->n; i++)
-        if (finding_is(&standing->items[i].finding, finding->id, finding->address))
+        if (finding_same(&standing->items[i].finding, finding))
             return &standing->items[i];
     return NULL;
+}
+
+static bool is_found(const FindingList *findings, const Finding *finding)
+{
+    for (size_t i = 0; i < findings->n; i++)
+        if (finding_same(&findings->items[i], finding))
+            return true;
+    return false;
 }
 
 /* A notice wants nothing of anybody, so nobody is reminded of it. */
@@ -47,13 +34,13 @@ static bool is_reminded(Severity severity)
     return severity > SEVERITY_NOTICE;
 }
 
-static void update_one(AlertList *standing, EndpointState *state, Finding *finding, int64_t remind_seconds,
-                       int64_t now, TransitionList *transitions)
+static void update_one(AlertList *standing, Finding *finding, int64_t remind_seconds, int64_t now,
+                       TransitionList *transitions)
 {
     Alert *alert = find_alert(standing, finding);
     if (!alert) {
         finding->since = now;
-        say(TRANSITION_RAISED, state, finding, now, transitions);
+        say(TRANSITION_RAISED, finding, now, transitions);
         alert_list_append(standing, (Alert) { .finding = finding_copy(finding), .sent_at = now });
         return;
     }
@@ -63,36 +50,68 @@ static void update_one(AlertList *standing, EndpointState *state, Finding *findi
     finding_deinit(&alert->finding);
     alert->finding = finding_copy(finding);
     if (finding->severity > before)
-        say(TRANSITION_ESCALATED, state, finding, now, transitions);
+        say(TRANSITION_ESCALATED, finding, now, transitions);
     else if (finding->severity < before)
-        say(TRANSITION_EASED, state, finding, now, transitions);
+        say(TRANSITION_EASED, finding, now, transitions);
     else if (is_reminded(finding->severity) && now - alert->sent_at >= remind_seconds)
-        say(TRANSITION_REMINDED, state, finding, now, transitions);
+        say(TRANSITION_REMINDED, finding, now, transitions);
     else
         return;
     alert->sent_at = now;
 }
 
-void alert_update(AlertList *standing, EndpointState *state, int64_t remind_seconds, int64_t now,
+void alert_update(AlertList *standing, FindingList *findings, int64_t remind_seconds, int64_t now,
                   TransitionList *transitions)
 {
     for (size_t i = standing->n; i-- > 0;) {
         const Finding *f = &standing->items[i].finding;
-        if (finding_list_find(&state->findings, f->id, f->address))
+        if (is_found(findings, f))
             continue;
-        say(TRANSITION_RESOLVED, state, f, now, transitions);
+        say(TRANSITION_RESOLVED, f, now, transitions);
         alert_list_remove(standing, i);
     }
-    for (size_t i = 0; i < state->findings.n; i++)
-        update_one(standing, state, &state->findings.items[i], remind_seconds, now, transitions);
+    for (size_t i = 0; i < findings->n; i++)
+        update_one(standing, &findings->items[i], remind_seconds, now, transitions);
 }
 
-void alert_resolve_all(AlertList *standing, const EndpointState *state, int64_t now,
-                       TransitionList *transitions)
+void alert_resolve_all(AlertList *standing, int64_t now, TransitionList *transitions)
 {
     for (size_t i = 0; i < standing->n; i++)
-        say(TRANSITION_RESOLVED, state, &standing->items[i].finding, now, transitions);
+        say(TRANSITION_RESOLVED, &standing->items[i].finding, now, transitions);
     alert_list_deinit(standing);
+}
+
+/* The state's address that a finding is about; of the endpoint as a whole: the one to be replaced first. */
+static const AddressState *address_of(const EndpointState *state, const Finding *finding)
+{
+    for (size_t i = 0; finding->address && i < state->n_addresses; i++)
+        if (strcmp(state->addresses[i].address.text, finding->address) == 0)
+            return &state->addresses[i];
+    return finding->address ? NULL : state->oldest;
+}
+
+void alert_of_endpoint(TransitionList *transitions, const EndpointState *state)
+{
+    for (size_t i = 0; i < transitions->n; i++) {
+        Transition *t = &transitions->items[i];
+        const AddressState *address = address_of(state, &t->finding);
+        const Certificate *server = address ? address_certificate(address) : NULL;
+        t->about = SUBJECT_ENDPOINT;
+        t->subject = xstrdup(state->endpoint->name);
+        t->engine = xstrdup(state->endpoint->engine_name);
+        t->ca = xstrdup(state->served_ca);
+        t->configured_ca = xstrdup(state->endpoint->ca);
+        t->fingerprint = server ? xstrdup(server->sha256) : NULL;
+        t->not_after = server ? server->not_after : INSTANT_NONE;
+    }
+}
+
+void alert_of(TransitionList *transitions, SubjectKind about, const char *subject)
+{
+    for (size_t i = 0; i < transitions->n; i++) {
+        transitions->items[i].about = about;
+        transitions->items[i].subject = xstrdup(subject);
+    }
 }
 
 int64_t alert_next(const AlertList *standing, int64_t remind_seconds)

@@ -70,6 +70,14 @@ size_t strv_length(char *const *list)
     return n;
 }
 
+bool strv_contains(char *const *list, const char *text)
+{
+    for (; list && *list; list++)
+        if (strcmp(*list, text) == 0)
+            return true;
+    return false;
+}
+
 void strv_append(char ***list, char *item)
 {
     size_t n = strv_length(*list);

@@ -7,6 +7,7 @@
  */
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/macro.h"
@@ -28,5 +29,6 @@ char *xvasprintf(const char *format, va_list args) _printf_(1, 0) __attribute__(
 /* NULL-terminated lists of strings: strv_append() takes item. */
 size_t strv_length(char *const *list);
 void strv_append(char ***list, char *item);
+bool strv_contains(char *const *list, const char *text);
 char **strv_free(char **list);
 CLEANUP_OF(char *, strv_free);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 
@@ -24,6 +26,48 @@ int file_read(const char *path, size_t max_bytes, Buffer *buffer)
             return -EFBIG;
         buffer_append(buffer, chunk, (size_t)n);
     }
+}
+
+static int write_all(int fd, const uint8_t *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        data += n;
+        size -= (size_t)n;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The new name is durable when the directory is. */
+static int sync_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    _cleanup_free_ char *directory = slash ? xstrndup(path, (size_t)(slash - path + 1)) : xstrdup(".");
+    _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_replace(const char *path, const void *data, size_t size, bool keep_previous)
+{
+    _cleanup_free_ char *draft = xasprintf("%s.new", path), *previous = xasprintf("%s.previous", path);
+    _cleanup_close_ int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return -errno;
+    int r = write_all(fd, data, size);
+    if (r < 0) {
+        (void)unlink(draft);
+        return r;
+    }
+    if (keep_previous) {
+        (void)unlink(previous); /* there may be none */
+        if (link(path, previous) < 0 && errno != ENOENT)
+            return -errno;
+    }
+    return rename(draft, path) < 0 ? -errno : sync_directory(path);
 }
 
 /* A directory that is not there holds nothing that matches; one that cannot be read is an error. */

@@ -1,7 +1,8 @@
 #pragma once
 
-/* Files read whole, up to a limit. */
+/* Files read whole, up to a limit, and replaced whole. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -10,6 +11,12 @@
 
 /* Reads a regular file (or a pipe) of at most max_bytes: -EFBIG beyond, else the errno of open() or read(). */
 int file_read(const char *path, size_t max_bytes, Buffer *buffer);
+
+/*
+ * Replaces a file at once or not at all: whoever opens it finds the old content or the new one, also after a
+ * crash. What was there is kept as PATH.previous if keep_previous. Mode 0644 before the umask. Negative errno.
+ */
+int file_replace(const char *path, const void *data, size_t size, bool keep_previous);
 
 /* The files that match, in name order; an empty list if none does. -EIO if a directory cannot be read. */
 int file_glob(const char *pattern, char ***ret_paths);

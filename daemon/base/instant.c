@@ -24,6 +24,19 @@ const char *instant_text(int64_t instant, char *text)
     return text;
 }
 
+int instant_parse(const char *text, int64_t *ret)
+{
+    struct tm tm = { 0 }, again;
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    if (!end || *end || strlen(text) != strlen("2026-11-20T21:59:00Z"))
+        return -EINVAL;
+    int64_t instant = timegm(&tm);
+    if (!split(instant, &again) || again.tm_mday != tm.tm_mday) /* 30 February */
+        return -EINVAL;
+    *ret = instant;
+    return 0;
+}
+
 static int days_in_month(int year, int month)
 {
     static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };

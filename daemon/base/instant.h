@@ -30,6 +30,9 @@ enum {
 const char *instant_text(int64_t instant, char *text);
 #define INSTANT_TEXT(t) instant_text((t), (char[INSTANT_TEXT_MAX]) { 0 })
 
+/* Reads that form ("2026-11-20T21:59:00Z", years of four digits). -EINVAL if it is anything else. */
+int instant_parse(const char *text, int64_t *ret);
+
 /* Calendar months later (or earlier); a day that the month lacks becomes its last one: 31 August - 6 = 28
  * February. */
 int64_t instant_add_months(int64_t instant, int months);

@@ -22,7 +22,12 @@ void config_free(Config *config)
     if (!config)
         return;
     free(config->socket);
+    free(config->state);
     strv_free(config->bundles);
+    strv_free(config->fetch);
+    for (size_t i = 0; i < config->n_trust_stores; i++)
+        trust_store_free(config->trust_stores[i]);
+    free(config->trust_stores);
     for (size_t i = 0; i < config->n_endpoints; i++)
         endpoint_unref(config->endpoints[i]);
     free(config->endpoints);
@@ -177,7 +182,7 @@ static void read_text_list(Parser *parser, const Key *key, config_setting_t *set
 static void read_group(Parser *parser, const Key *keys, config_setting_t *group, const char *prefix,
                        void *target);
 
-static void read_endpoints(Parser *parser, const Key *key, config_setting_t *list);
+static void read_group_list(Parser *parser, const Key *key, config_setting_t *list);
 
 static void read_value(Parser *parser, const Key *key, config_setting_t *setting, const char *name,
                        void *target)
@@ -201,7 +206,7 @@ static void read_value(Parser *parser, const Key *key, config_setting_t *setting
             complain_type(parser, setting, name, key);
         break;
     case KEY_GROUP_LIST:
-        read_endpoints(parser, key, setting);
+        read_group_list(parser, key, setting);
         break;
     default:
         if (!text)
@@ -305,6 +310,8 @@ static void check_endpoint(Parser *parser, config_setting_t *group, const char *
         complain(parser, group, name, "host \"%s\": expected a host name or an address", endpoint->host);
     if (endpoint->verify_name && !is_host(endpoint->verify_name))
         complain(parser, group, name, "verify_name \"%s\": expected a host name", endpoint->verify_name);
+    if (endpoint->region && !text_is_name(endpoint->region))
+        complain(parser, group, name, "region \"%s\": expected a region such as us-east-1", endpoint->region);
     for (size_t i = 0; endpoint->addresses && endpoint->addresses[i]; i++) {
         Address address;
         if (address_parse(endpoint->addresses[i], 0, &address) < 0)
@@ -344,8 +351,50 @@ static void read_endpoint(Parser *parser, const Key *keys, config_setting_t *gro
     config->endpoints[config->n_endpoints++] = TAKE(endpoint);
 }
 
-static void read_endpoints(Parser *parser, const Key *key, config_setting_t *list)
+static void check_store(Parser *parser, config_setting_t *group, const char *name, const TrustStore *store)
 {
+    if (!store->name || !store->path)
+        complain(parser, group, name, "%s is missing; every trust store has name and path",
+                 store->name ? "path" : "name");
+    if (store->name && !is_name(store->name))
+        complain(parser, group, name, "name \"%s\": expected letters, digits and . _ - only", store->name);
+    if (store->path && (store->path[0] != '/' || strchr(store->path, '\'') || strchr(store->path, '\n')))
+        complain(parser, group, name, "path \"%s\": expected an absolute path without quotes", store->path);
+    for (size_t i = 0; i < parser->config->n_trust_stores && store->name; i++) {
+        const TrustStore *twin = parser->config->trust_stores[i];
+        if (twin->name && strcmp(twin->name, store->name) == 0)
+            complain(parser, group, name, "name \"%s\" is taken by the trust store at %s", store->name,
+                     twin->origin);
+    }
+}
+
+static void read_store(Parser *parser, const Key *keys, config_setting_t *group, const char *name)
+{
+    Config *config = parser->config;
+    TrustStore *store = xcalloc(1, sizeof *store);
+    store->origin = xasprintf("%s:%u", parser->path, config_setting_source_line(group));
+    _cleanup_free_ char *prefix = xasprintf("%s.", name);
+    read_group(parser, keys, group, prefix, store);
+    check_store(parser, group, name, store);
+    config->trust_stores = xgrow(config->trust_stores, config->n_trust_stores, sizeof *config->trust_stores);
+    config->trust_stores[config->n_trust_stores++] = store;
+}
+
+static const struct {
+    const char *key;
+    void (*read)(Parser *parser, const Key *keys, config_setting_t *group, const char *name);
+    size_t count; /* offset of how many there are */
+} group_lists[] = {
+    { "trust_stores", read_store, offsetof(Config, n_trust_stores) },
+    { "endpoints", read_endpoint, offsetof(Config, n_endpoints) },
+};
+
+static void read_group_list(Parser *parser, const Key *key, config_setting_t *list)
+{
+    size_t kind = 0;
+    while (strcmp(group_lists[kind].key, key->name) != 0)
+        kind++;
+    const size_t *n = (const size_t *)(const void *)((const char *)parser->config + group_lists[kind].count);
     if (!config_setting_is_list(list)) {
         complain_type(parser, list, key->name, key);
         return;
@@ -356,13 +405,12 @@ static void read_endpoints(Parser *parser, const Key *key, config_setting_t *lis
         if (!config_setting_is_group(group))
             complain(parser, group, key->name, "element %d is %s; expected %s", i + 1, type_name(group),
                      key->expected);
-        else if (parser->config->n_endpoints >= CONFIG_ENDPOINTS_MAX) {
-            complain(parser, group, key->name,
-                     "more than %d endpoints; one bastion's daemon watches at most that many",
-                     CONFIG_ENDPOINTS_MAX);
+        else if (*n >= (size_t)key->max) {
+            complain(parser, group, key->name, "more than %lld; one bastion's daemon watches at most that many",
+                     (long long)key->max);
             return;
         } else
-            read_endpoint(parser, key->keys, group, name);
+            group_lists[kind].read(parser, key->keys, group, name);
     }
 }
 
@@ -387,6 +435,46 @@ static void inherit(Config *config)
             config->endpoints[i]->interval_seconds = config->interval_seconds;
 }
 
+/* Where is said what an element of a list needs to know. */
+static void check_fetch(Parser *parser)
+{
+    const Config *config = parser->config;
+    for (char **url = config->fetch; url && *url; url++) {
+        bool https = strncmp(*url, "https://", 8) == 0, http = strncmp(*url, "http://", 7) == 0;
+        if (http && !config->fetch_http)
+            strv_append(parser->errors,
+                        xasprintf("%s: trust.fetch: \"%s\": expected https://, or fetch_http = true with it",
+                                  parser->path, *url));
+        else if ((!https && !http) || strpbrk(*url, " '\"\\\n\t") || strchr(*url + 8, '/') == NULL)
+            strv_append(parser->errors,
+                        xasprintf("%s: trust.fetch: \"%s\": expected a URL such as "
+                                  "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem",
+                                  parser->path, *url));
+    }
+}
+
+/* A name that nobody has would silently leave a trust store unwatched. */
+static void check_store_endpoints(Parser *parser)
+{
+    const Config *config = parser->config;
+    for (size_t i = 0; i < config->n_trust_stores; i++) {
+        const TrustStore *store = config->trust_stores[i];
+        for (char **name = store->endpoints; name && *name; name++) {
+            Nearest nearest = { .misspelt = *name };
+            if (find_endpoint(config, *name))
+                continue;
+            for (size_t j = 0; j < config->n_endpoints; j++)
+                if (config->endpoints[j]->name)
+                    nearest_offer(&nearest, config->endpoints[j]->name);
+            strv_append(parser->errors,
+                        xasprintf("%s: trust store %s: endpoints: no endpoint is named \"%s\"%s%s%s",
+                                  store->origin, store->name ? store->name : "", *name,
+                                  nearest.word ? "; did you mean \"" : "", nearest.word ? nearest.word : "",
+                                  nearest.word ? "\"?" : ""));
+        }
+    }
+}
+
 int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, char ***errors, char ***warnings)
 {
     _cleanup_(config_freep) Config *config = xcalloc(1, sizeof *config);
@@ -399,14 +487,16 @@ int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, ch
         read_source(&parser, sources[i].text);
     }
     inherit(config);
+    check_fetch(&parser);
+    check_store_endpoints(&parser);
 
     if (strv_length(*errors) > errors_before)
         return -EINVAL;
     if (config->n_endpoints == 0)
         strv_append(warnings, xasprintf("%s: endpoints: none; there is nothing to watch", sources[0].path));
-    if (strv_length(config->bundles) == 0)
-        strv_append(warnings,
-                    xasprintf("%s: trust.bundles: none; chains will not be verified", sources[0].path));
+    if (strv_length(config->bundles) == 0 && strv_length(config->fetch) == 0)
+        strv_append(warnings, xasprintf("%s: trust.bundles, trust.fetch: none; chains will not be verified",
+                                        sources[0].path));
     *ret = TAKE(config);
     return 0;
 }

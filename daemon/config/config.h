@@ -6,8 +6,10 @@
  */
 
 #include "model/endpoint.h"
+#include "model/trust.h"
 
 #define CONFIG_ENDPOINTS_MAX 10000 /* far beyond one bastion's fleet; bounds memory and the first round */
+#define CONFIG_STORES_MAX    100 /* trust stores on one host; each is read and judged against every endpoint */
 #define CONFIG_FILE_BYTES    (4 * 1024 * 1024) /* some 20,000 endpoints in one file */
 
 typedef struct Config {
@@ -15,7 +17,13 @@ typedef struct Config {
     int64_t timeout_seconds;
     int64_t concurrency;
     char *socket; /* NULL: by systemd's environment */
+    char *state;  /* the same, a directory */
     char **bundles;
+    char **fetch; /* URLs */
+    int64_t fetch_interval_seconds;
+    bool fetch_http; /* also http:// */
+    TrustStore **trust_stores;
+    size_t n_trust_stores;
     int64_t remind_seconds;
     int64_t unreachable_after;
     Endpoint **endpoints;

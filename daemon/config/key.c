@@ -22,10 +22,22 @@ static const char *kind_word(int value)
 
 #define IN_CONFIG(field)   offsetof(Config, field)
 #define IN_ENDPOINT(field) offsetof(Endpoint, field)
+#define IN_STORE(field)    offsetof(TrustStore, field)
 
 /* clang-format off */
 static const Key trust_keys[] = {
     { "bundles", KEY_TEXT_LIST, IN_CONFIG(bundles), 1, 4096, NULL, "a list of file patterns such as [ \"/etc/dbcertd/bundles/*.pem\" ]" },
+    { "fetch", KEY_TEXT_LIST, IN_CONFIG(fetch), 1, 2048, NULL, "a list of URLs such as [ \"https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem\" ]" },
+    { "fetch_interval", KEY_DURATION, IN_CONFIG(fetch_interval_seconds), 10 * MINUTE, 30 * DAY, "24h", "a duration from 10m to 30d, such as \"24h\"" },
+    { "fetch_http", KEY_BOOL, IN_CONFIG(fetch_http), 0, 0, NULL, "true or false; true allows http:// too, where anybody on the way can change what is trusted" },
+    { 0 },
+};
+
+static const Key store_keys[] = {
+    { "name", KEY_TEXT, IN_STORE(name), 1, 128, NULL, "a name of at most 128 letters, digits and . _ -" },
+    { "path", KEY_TEXT, IN_STORE(path), 1, 4095, NULL, "the path of a PEM, PKCS#7, PKCS#12 or Java key store file" },
+    { "password_credential", KEY_TEXT, IN_STORE(password_credential), 1, 255, NULL, "the name of a systemd credential that holds the store's password" },
+    { "endpoints", KEY_TEXT_LIST, IN_STORE(endpoints), 1, 128, NULL, "a list of the endpoints that its clients connect to, such as [ \"orders\" ] (default: all)" },
     { 0 },
 };
 
@@ -62,9 +74,11 @@ const Key config_keys[] = {
     { "timeout", KEY_DURATION, IN_CONFIG(timeout_seconds), 1, 60, "10s", "a duration from 1s to 60s, such as \"10s\"" },
     { "concurrency", KEY_INTEGER, IN_CONFIG(concurrency), 1, 4096, "64", "a number of endpoints to probe at once, from 1 to 4096" },
     { "socket", KEY_TEXT, IN_CONFIG(socket), 1, 107, NULL, "a path of at most 107 characters (default: status.sock in $RUNTIME_DIRECTORY, else in /run/dbcertd)" },
+    { "state", KEY_TEXT, IN_CONFIG(state), 1, 4000, NULL, "a directory (default: $STATE_DIRECTORY, else /var/lib/dbcertd)" },
     { "trust", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = trust_keys },
     { "alerts", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = alerts_keys },
-    { "endpoints", KEY_GROUP_LIST, 0, 0, 0, NULL, "a list of groups ( { name = ...; host = ...; engine = ...; }, ... )", .keys = endpoint_keys },
+    { "trust_stores", KEY_GROUP_LIST, 0, 0, CONFIG_STORES_MAX, NULL, "a list of groups ( { name = ...; path = ...; }, ... )", .keys = store_keys },
+    { "endpoints", KEY_GROUP_LIST, 0, 0, CONFIG_ENDPOINTS_MAX, NULL, "a list of groups ( { name = ...; host = ...; engine = ...; }, ... )", .keys = endpoint_keys },
     { 0 },
 };
 /* clang-format on */

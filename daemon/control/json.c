@@ -46,7 +46,18 @@ static void put(json_t *object, const char *key, json_t *value)
     assert(r == 0); /* fails for want of memory, or of a value */
 }
 
-static json_t *of_certificate(const Certificate *c)
+static json_t *of_bytes(const uint8_t *bytes, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    _cleanup_free_ char *hex = xcalloc(2 * size + 1, 1);
+    for (size_t i = 0; i < size; i++) {
+        hex[2 * i] = digits[bytes[i] >> 4];
+        hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    return json_string(hex);
+}
+
+static json_t *of_certificate(const Certificate *c, bool der)
 {
     json_t *object = json_object();
     put(object, "role", text(certificate_role_to_string(c->role)));
@@ -59,14 +70,16 @@ static json_t *of_certificate(const Certificate *c)
     put(object, "key", text(c->key));
     put(object, "signature", text(c->signature));
     put(object, "names", list(c->names));
+    if (der)
+        put(object, "der", of_bytes(c->der, c->der_size));
     return object;
 }
 
-static json_t *of_chain(const Observation *seen)
+static json_t *of_chain(const Observation *seen, bool der)
 {
     json_t *array = json_array();
     for (size_t i = 0; seen && i < seen->chain.n; i++)
-        json_array_append_new(array, of_certificate(seen->chain.certificates[i]));
+        json_array_append_new(array, of_certificate(seen->chain.certificates[i], der));
     return array;
 }
 
@@ -83,7 +96,7 @@ static json_t *of_tls(const Observation *seen)
 }
 
 /* Outcome, stage and times are the latest probe's; the chain is the latest that was seen, at seen_at. */
-static json_t *of_address(const AddressState *address)
+static json_t *of_address(const AddressState *address, bool der)
 {
     const Observation *latest = address->latest, *seen = address->seen;
     const Verification *v = &address->verification;
@@ -101,7 +114,7 @@ static json_t *of_address(const AddressState *address)
     put(object, "tls", of_tls(seen));
     put(object, "plaintext",
         address->plaintext == PLAINTEXT_UNKNOWN ? json_null() : text(plaintext_to_string(address->plaintext)));
-    put(object, "chain", of_chain(seen));
+    put(object, "chain", of_chain(seen, der));
     return object;
 }
 
@@ -139,26 +152,35 @@ json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *find
     return object;
 }
 
-static json_t *of_findings(const EndpointState *state)
+json_t *json_of_trust_finding(const char *member, const char *subject, const Finding *finding)
+{
+    json_t *object = json_object();
+    put(object, "endpoint", json_null());
+    put(object, member, text(subject));
+    put_finding(object, finding);
+    return object;
+}
+
+static json_t *of_findings(const FindingList *findings)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < state->findings.n; i++) {
+    for (size_t i = 0; i < findings->n; i++) {
         json_t *object = json_object();
-        put_finding(object, &state->findings.items[i]);
+        put_finding(object, &findings->items[i]);
         json_array_append_new(array, object);
     }
     return array;
 }
 
-static json_t *of_addresses(const EndpointState *state)
+static json_t *of_addresses(const EndpointState *state, bool der)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < state->n_addresses; i++)
-        json_array_append_new(array, of_address(&state->addresses[i]));
+        json_array_append_new(array, of_address(&state->addresses[i], der));
     return array;
 }
 
-json_t *json_of_endpoint(const EndpointState *state)
+json_t *json_of_endpoint(const EndpointState *state, bool der)
 {
     const Endpoint *e = state->endpoint;
     const Certificate *server = state->oldest ? address_certificate(state->oldest) : NULL;
@@ -177,8 +199,8 @@ json_t *json_of_endpoint(const EndpointState *state)
     put(object, "not_after", instant(server ? server->not_after : INSTANT_NONE));
     put(object, "ca_not_after", instant(state->ca_not_after));
     put(object, "next_probe_at", instant(state->next_probe_at));
-    put(object, "addresses", of_addresses(state));
-    put(object, "findings", of_findings(state));
+    put(object, "addresses", of_addresses(state, der));
+    put(object, "findings", of_findings(&state->findings));
     return object;
 }
 
@@ -198,7 +220,134 @@ json_t *json_of_status(const Snapshot *snapshot)
     put(object, "endpoints", json_integer((json_int_t)snapshot->n_endpoints));
     put(object, "probing", json_integer((json_int_t)snapshot->n_probing));
     put(object, "severities", severities);
+    put(object, "trust", text(severity_to_string(snapshot_trust_severity(snapshot))));
+    put(object, "catalogue", text(snapshot->catalogue_version));
     put(object, "next_probe_at", instant(next));
+    return object;
+}
+
+static json_t *of_names(const char *const *names)
+{
+    json_t *array = json_array();
+    for (; names && *names; names++)
+        json_array_append_new(array, text(*names));
+    return array;
+}
+
+static json_t *of_authority(const AuthorityUse *use)
+{
+    json_t *object = json_object();
+    put(object, "ca", text(use->ca));
+    put(object, "region", text(use->region));
+    put(object, "region_name", text(use->region_title));
+    put(object, "subject_cn", text(use->cn));
+    put(object, "not_before", instant(use->not_before));
+    put(object, "not_after", instant(use->not_after));
+    put(object, "sha1", text(use->sha1));
+    put(object, "sha256", text(use->sha256));
+    put(object, "rotates", json_boolean(use->rotates));
+    put(object, "offered", json_boolean(use->offered));
+    put(object, "trusted", json_boolean(use->trusted));
+    put(object, "served_by", of_names(use->served_by));
+    put(object, "configured_by", of_names(use->configured_by));
+    return object;
+}
+
+json_t *json_of_authorities(const AuthorityUses *uses)
+{
+    json_t *catalogue = json_object(), *array = json_array(), *object = json_object();
+    for (size_t i = 0; i < uses->n; i++)
+        json_array_append_new(array, of_authority(&uses->items[i]));
+    put(catalogue, "version", text(uses->catalogue_version));
+    put(catalogue, "origin", text(uses->catalogue_origin));
+    put(object, "catalogue", catalogue);
+    put(object, "authorities", array);
+    return object;
+}
+
+static json_t *of_acceptance(Acceptance acceptance)
+{
+    return acceptance == ACCEPTANCE_UNKNOWN ? json_null() : json_boolean(acceptance == ACCEPTANCE_YES);
+}
+
+static json_t *of_verdicts(const TrustVerdicts *verdicts)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < verdicts->n; i++) {
+        const TrustVerdict *v = &verdicts->items[i];
+        json_t *object = json_object();
+        put(object, "endpoint", text(v->endpoint));
+        put(object, "served", text(v->served));
+        put(object, "accepted", of_acceptance(v->now));
+        put(object, "reason", text(v->reason));
+        put(object, "next_ca", text(v->next_ca));
+        put(object, "next_accepted", of_acceptance(v->next));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static json_t *of_trust_store(const TrustStoreState *state)
+{
+    json_t *object = json_object();
+    put(object, "name", text(state->store->name));
+    put(object, "path", text(state->store->path));
+    put(object, "format", text(state->format));
+    put(object, "read_at", instant(state->read_at));
+    put(object, "error", text(state->error));
+    put(object, "warnings", list(state->warnings));
+    put(object, "certificates", json_integer((json_int_t)state->n_certificates));
+    put(object, "not_after", instant(state->last_end));
+    put(object, "endpoints", of_verdicts(&state->verdicts));
+    put(object, "findings", of_findings(&state->findings));
+    return object;
+}
+
+static json_t *of_source(const BundleSource *source)
+{
+    json_t *object = json_object();
+    put(object, "url", text(source->url));
+    put(object, "path", text(source->path));
+    put(object, "certificates", json_integer((json_int_t)source->n_certificates));
+    put(object, "answered_at", instant(source->answered_at));
+    put(object, "modified_at", instant(source->modified_at));
+    put(object, "changed_at", instant(source->changed_at));
+    put(object, "error", text(source->error));
+    put(object, "refused", text(source->refused));
+    put(object, "came", list(source->came));
+    put(object, "went", list(source->went));
+    put(object, "findings", of_findings(&source->findings));
+    return object;
+}
+
+json_t *json_of_trust(const Snapshot *snapshot)
+{
+    json_t *stores = json_array(), *sources = json_array(), *object = json_object();
+    for (size_t i = 0; i < snapshot->n_trust_stores; i++)
+        json_array_append_new(stores, of_trust_store(snapshot->trust_stores[i]));
+    for (size_t i = 0; i < snapshot->n_sources; i++)
+        json_array_append_new(sources, of_source(snapshot->sources[i]));
+    put(object, "trust_stores", stores);
+    put(object, "bundles", sources);
+    return object;
+}
+
+json_t *json_of_plan(const Plan *plan)
+{
+    json_t *steps = json_array(), *object = json_object();
+    for (size_t i = 0; i < plan->n; i++) {
+        const PlanStep *s = &plan->steps[i];
+        json_t *step = json_object();
+        put(step, "kind", text(plan_step_to_string(s->kind)));
+        put(step, "subject", text(s->subject));
+        put(step, "text", text(s->text));
+        put(step, "command", text(s->command));
+        put(step, "restart", text(s->restart));
+        put(step, "blocked", text(s->blocked));
+        json_array_append_new(steps, step);
+    }
+    put(object, "ca", text(plan->ca));
+    put(object, "steps", steps);
     return object;
 }
 

@@ -7,11 +7,19 @@
 
 #include "model/state.h"
 
-json_t *json_of_endpoint(const EndpointState *state);
+/* der: each certificate also as it is, in hex. */
+json_t *json_of_endpoint(const EndpointState *state, bool der);
 json_t *json_of_status(const Snapshot *snapshot);
 
 /* A finding with the name of its endpoint, for lists over many. */
 json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *finding);
+
+/* The same of a trust store (member "trust_store") or a bundle ("bundle"). */
+json_t *json_of_trust_finding(const char *member, const char *subject, const Finding *finding);
+
+json_t *json_of_authorities(const AuthorityUses *uses);
+json_t *json_of_trust(const Snapshot *snapshot);
+json_t *json_of_plan(const Plan *plan);
 
 /* { "error": { "code", "message" } } */
 json_t *json_of_error(const char *code, const char *message);

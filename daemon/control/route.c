@@ -48,14 +48,21 @@ static Answer get_endpoints(const Request *request, const Snapshot *snapshot, co
     json_t *endpoints = json_array();
     for (size_t i = 0; i < snapshot->n_endpoints; i++)
         if (is_wanted(request, snapshot->endpoints[i]))
-            json_array_append_new(endpoints, json_of_endpoint(snapshot->endpoints[i]));
+            json_array_append_new(endpoints, json_of_endpoint(snapshot->endpoints[i], request->der));
     return ok(json_pack("{s:o}", "endpoints", endpoints));
 }
 
-static Answer get_endpoint(const Request *request _unused_, const Snapshot *snapshot, const char *name)
+static Answer get_endpoint(const Request *request, const Snapshot *snapshot, const char *name)
 {
     const EndpointState *state = snapshot_find(snapshot, name);
-    return state ? ok(json_of_endpoint(state)) : no_such_endpoint(name);
+    return state ? ok(json_of_endpoint(state, request && request->der)) : no_such_endpoint(name);
+}
+
+static void add_trust_findings(json_t *array, const char *member, const char *subject,
+                               const FindingList *findings)
+{
+    for (size_t i = 0; i < findings->n; i++)
+        json_array_append_new(array, json_of_trust_finding(member, subject, &findings->items[i]));
 }
 
 static Answer get_findings(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
@@ -66,7 +73,37 @@ static Answer get_findings(const Request *request _unused_, const Snapshot *snap
         for (size_t j = 0; j < state->findings.n; j++)
             json_array_append_new(findings, json_of_endpoint_finding(state, &state->findings.items[j]));
     }
+    for (size_t i = 0; i < snapshot->n_trust_stores; i++)
+        add_trust_findings(findings, "trust_store", snapshot->trust_stores[i]->store->name,
+                           &snapshot->trust_stores[i]->findings);
+    for (size_t i = 0; i < snapshot->n_sources; i++)
+        add_trust_findings(findings, "bundle", snapshot->sources[i]->url, &snapshot->sources[i]->findings);
     return ok(json_pack("{s:o}", "findings", findings));
+}
+
+static Answer get_authorities(const Request *request _unused_, const Snapshot *snapshot,
+                              const char *name _unused_)
+{
+    _cleanup_(authority_uses_deinit) AuthorityUses uses;
+    snapshot->authorities(snapshot, &uses);
+    return ok(json_of_authorities(&uses));
+}
+
+static Answer get_trust(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
+{
+    return ok(json_of_trust(snapshot));
+}
+
+static Answer get_plan(const Request *request _unused_, const Snapshot *snapshot, const char *name)
+{
+    _cleanup_(plan_deinit) Plan plan = { 0 };
+    if (snapshot->plan(snapshot, name, &plan) == 0)
+        return ok(json_of_plan(&plan));
+    _cleanup_free_ char *message =
+        xasprintf("no CA that rotates has the identifier \"%s\"; expected one such as rds-ca-rsa2048-g1, "
+                  "rds-ca-rsa4096-g1 or rds-ca-ecc384-g1 (dbcertctl authorities)",
+                  name);
+    return route_error(404, "not-found", message);
 }
 
 static Answer get_health(const Request *request _unused_, const Snapshot *snapshot _unused_,
@@ -93,6 +130,9 @@ static const struct {
     { "GET", "/v1/endpoints", get_endpoints },       //
     { "GET", "/v1/endpoints/*", get_endpoint },      //
     { "GET", "/v1/findings", get_findings },         //
+    { "GET", "/v1/authorities", get_authorities },   //
+    { "GET", "/v1/trust", get_trust },               //
+    { "GET", "/v1/plan/*", get_plan },               //
     { "GET", "/healthz", get_health },               //
     { "POST", "/v1/endpoints/*/probe", post_probe }, //
 };

@@ -13,6 +13,7 @@
 #include "ctl/client.h"
 #include "ctl/render.h"
 #include "ctl/scan.h"
+#include "ctl/trust.h"
 #include "model/engine.h"
 
 #define DEFAULT_SOCKET "/run/dbcertd/status.sock"
@@ -29,12 +30,17 @@ static const char usage[] =
     "  show NAME           everything about one: dates, addresses, chains, findings\n"
     "  findings            what is wrong, with what to type\n"
     "  probe NAME          probe it now, and show it\n"
+    "  authorities         Amazon's CAs: where, until when, and who uses them (--all: every region)\n"
+    "  plan CA             the steps to move to a CA such as rds-ca-rsa2048-g1, in order\n"
+    "  trust [FILE]        whether clients' trust stores (or FILE) accept what is served, and what will be\n"
     "  scan TARGET...      probe without the daemon: ENGINE://HOST[:PORT][?KEY=VALUE&...]\n"
     "\n"
     "      --socket PATH   the daemon's status socket (default: $DBCERTD_SOCKET, else " DEFAULT_SOCKET ")\n"
     "      --json          print JSON, for scan one object a line\n"
     "      --version       print the version, and exit\n"
     "      --help          print this, and exit\n"
+    "\n"
+    "      --password-file FILE  for trust: the first line opens a PKCS#12 file or a Java key store\n"
     "\n"
     "For scan:\n"
     "      --engine ENGINE of targets that are HOST[:PORT] alone\n"
@@ -59,6 +65,8 @@ typedef struct Options {
     bool json;
     ScanOptions scan;
     bool scan_only_given; /* an option that is for scan alone */
+    bool all;
+    TrustOptions trust;
 } Options;
 
 static int show_error(const json_t *body)
@@ -147,15 +155,66 @@ static int run_probe(const Options *options, const char *name)
     return r;
 }
 
+static int run_authorities(const Options *options, const char *name _unused_)
+{
+    return ask(options, "GET", "/v1/authorities", NULL,
+               options->all ? render_all_authorities : render_authorities, NULL);
+}
+
+static int run_plan(const Options *options, const char *ca)
+{
+    if (!text_is_name(ca)) {
+        fprintf(stderr, "dbcertctl: \"%s\" is no CA identifier; expected one such as rds-ca-rsa2048-g1\n", ca);
+        return EXIT_FAILURE;
+    }
+    _cleanup_free_ char *path = xasprintf("/v1/plan/%s", ca);
+    return ask(options, "GET", path, NULL, render_plan, NULL);
+}
+
+/* Whether every store accepts every endpoint, now and later. */
+static bool all_accepted(const json_t *body)
+{
+    size_t i, j;
+    json_t *store, *verdict;
+    json_array_foreach(json_object_get(body, "trust_stores"), i, store)
+    {
+        json_array_foreach(json_object_get(store, "endpoints"), j, verdict)
+        {
+            if (json_is_false(json_object_get(verdict, "accepted")) ||
+                json_is_false(json_object_get(verdict, "next_accepted")))
+                return false;
+        }
+    }
+    return true;
+}
+
+static int run_trust(const Options *options, const char *file)
+{
+    json_t *body = NULL;
+    TrustOptions trust = options->trust;
+    trust.file = file;
+    if (file)
+        return trust_file(&trust, options->socket, options->json);
+    int r = ask(options, "GET", "/v1/trust", NULL, render_trust, &body);
+    if (r == EXIT_SUCCESS && !all_accepted(body))
+        r = EXIT_FAILURE;
+    json_decref(body);
+    return r;
+}
+
 static const struct {
     const char *name;
-    bool takes_name;
-    int (*run)(const Options *options, const char *name);
+    int min, max;     /* words after it */
+    const char *what; /* they are */
+    int (*run)(const Options *options, const char *word);
 } commands[] = {
-    { "status", false, run_status },
-    { "show", true, run_show },
-    { "findings", false, run_findings },
-    { "probe", true, run_probe },
+    { "status", 0, 0, "no arguments", run_status },
+    { "show", 1, 1, "the name of one endpoint", run_show },
+    { "findings", 0, 0, "no arguments", run_findings },
+    { "probe", 1, 1, "the name of one endpoint", run_probe },
+    { "authorities", 0, 0, "no arguments", run_authorities },
+    { "plan", 1, 1, "one CA identifier such as rds-ca-rsa2048-g1", run_plan },
+    { "trust", 0, 1, "one file, or none", run_trust },
 };
 
 static int usage_error(const char *format, const char *word)
@@ -169,7 +228,8 @@ static int usage_error(const char *format, const char *word)
 static int run_command(Options *options, int argc, char **argv)
 {
     if (argc == 0)
-        return usage_error("expected a command: status, show, findings, probe or scan%s", "");
+        return usage_error(
+            "expected a command: status, show, findings, probe, authorities, plan, trust or scan%s", "");
     if (strcmp(argv[0], "scan") == 0) {
         options->scan.targets = argv + 1;
         options->scan.json = options->json;
@@ -187,11 +247,11 @@ static int run_command(Options *options, int argc, char **argv)
         nearest_offer(&nearest, commands[i].name);
         if (strcmp(commands[i].name, argv[0]) != 0)
             continue;
-        if (argc != (commands[i].takes_name ? 2 : 1))
-            return usage_error(commands[i].takes_name ? "%s takes the name of one endpoint"
-                                                      : "%s takes no arguments",
-                               argv[0]);
-        return commands[i].run(options, commands[i].takes_name ? argv[1] : NULL);
+        if (argc - 1 < commands[i].min || argc - 1 > commands[i].max) {
+            fprintf(stderr, "dbcertctl: %s takes %s. See dbcertctl --help.\n", argv[0], commands[i].what);
+            return EXIT_USAGE;
+        }
+        return commands[i].run(options, argc > 1 ? argv[1] : NULL);
     }
     nearest_offer(&nearest, "scan");
     if (nearest.word)
@@ -222,6 +282,8 @@ static int parse_arguments(int argc, char **argv, Options *options)
         JSON,
         VERSION,
         HELP,
+        ALL,
+        PASSWORD_FILE,
         FILE_,
         CA_FILE,
         EXPECT_CA,
@@ -236,6 +298,8 @@ static int parse_arguments(int argc, char **argv, Options *options)
         { "json", no_argument, NULL, JSON },
         { "version", no_argument, NULL, VERSION },
         { "help", no_argument, NULL, HELP },
+        { "all", no_argument, NULL, ALL },
+        { "password-file", required_argument, NULL, PASSWORD_FILE },
         { "file", required_argument, NULL, FILE_ },
         { "ca-file", required_argument, NULL, CA_FILE },
         { "expect-ca", required_argument, NULL, EXPECT_CA },
@@ -267,6 +331,12 @@ static int parse_arguments(int argc, char **argv, Options *options)
         case 'h':
             fputs(usage, stdout);
             return EXIT_SUCCESS;
+        case ALL:
+            options->all = true;
+            break;
+        case PASSWORD_FILE:
+            options->trust.password_file = optarg;
+            break;
         case FILE_:
             options->scan.file = optarg;
             break;

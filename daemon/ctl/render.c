@@ -9,6 +9,7 @@
 #include "model/finding.h"
 
 #define COLUMNS_MAX 8
+#define NAMES_MAX   4 /* in a cell */
 
 static const char *const colours[N_SEVERITIES] = {
     [SEVERITY_OK] = "\033[32m",      [SEVERITY_NOTICE] = "\033[36m",     [SEVERITY_UNKNOWN] = "\033[35m",
@@ -146,6 +147,9 @@ void render_status(const json_t *status)
         if (n > 0)
             printf(", %s%lld %s%s", colour_of(name), n, name, colour_end());
     }
+    if (has(status, "trust") && strcmp(get(status, "trust"), "ok") != 0)
+        printf("; trust stores and bundles: %s%s%s", colour_of(get(status, "trust")), get(status, "trust"),
+               colour_end());
     if (has(status, "next_probe_at"))
         printf("; next probe at %s", get(status, "next_probe_at"));
     puts("");
@@ -161,6 +165,10 @@ static void print_finding(const json_t *finding, const char *indent)
     printf("%s%s%s%s  ", indent, colour_of(severity), severity, colour_end());
     if (endpoint)
         printf("%s  ", endpoint);
+    else if (has(finding, "trust_store"))
+        printf("trust store %s  ", get(finding, "trust_store"));
+    else if (has(finding, "bundle"))
+        printf("bundle %s  ", get(finding, "bundle"));
     printf("%s", get(finding, "id"));
     if (has(finding, "address"))
         printf("  at %s", get(finding, "address"));
@@ -264,4 +272,200 @@ void render_endpoint(const json_t *e)
         print_finding(item, "  ");
     }
     json_array_foreach(json_object_get(e, "addresses"), i, item) print_address(item);
+}
+
+/* "orders, shop and 3 more" */
+static char *some_names(const json_t *names)
+{
+    Buffer text = { 0 };
+    size_t i, n = json_array_size(names);
+    json_t *name;
+    json_array_foreach(names, i, name)
+    {
+        if (i == NAMES_MAX) {
+            buffer_printf(&text, " and %zu more", n - i);
+            break;
+        }
+        buffer_printf(&text, "%s%s", i ? ", " : "", json_string_value(name));
+    }
+    return n ? buffer_take_text(&text) : xstrdup("-");
+}
+
+static bool is_in(const json_t *names, const char *name)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(names, i, item) if (strcmp(json_string_value(item), name) == 0) return true;
+    return false;
+}
+
+/* The regions that some endpoint is in. */
+static json_t *regions_in_use(const json_t *authorities)
+{
+    json_t *authority, *regions = json_array();
+    size_t i;
+    json_array_foreach(authorities, i, authority)
+    {
+        bool used = json_array_size(json_object_get(authority, "served_by")) +
+                        json_array_size(json_object_get(authority, "configured_by")) >
+                    0;
+        if (used && !is_in(regions, get(authority, "region")))
+            json_array_append_new(regions, json_string(get(authority, "region")));
+    }
+    return regions;
+}
+
+static void add_authority(Table *table, const json_t *a)
+{
+    bool offered = json_is_true(json_object_get(a, "offered"));
+    char *cells[] = { xstrdup(get(a, "region")),
+                      xstrdup(get(a, "ca")),
+                      day(a, "not_after"),
+                      xstrdup(offered ? "yes" : "not, says the guide"),
+                      xstrdup(json_is_true(json_object_get(a, "rotates")) ? "by itself" : "no"),
+                      xstrdup(yes_or_no(a, "trusted")),
+                      some_names(json_object_get(a, "served_by")),
+                      some_names(json_object_get(a, "configured_by")) };
+    add_row(table, ARRAY_SIZE(cells), cells);
+}
+
+static void render_some_authorities(const json_t *body, bool all)
+{
+    _cleanup_(table_deinit) Table table = { 0 };
+    const json_t *authorities = json_object_get(body, "authorities"),
+                 *catalogue = json_object_get(body, "catalogue");
+    json_t *authority, *regions = regions_in_use(authorities);
+    size_t i;
+    char *head[] = { xstrdup("REGION"),  xstrdup("CA"),      xstrdup("ENDS"),      xstrdup("OFFERED"),
+                     xstrdup("ROTATES"), xstrdup("TRUSTED"), xstrdup("SERVED BY"), xstrdup("CONFIGURED FOR") };
+    add_row(&table, ARRAY_SIZE(head), head);
+    json_array_foreach(authorities, i, authority)
+    {
+        if (all || is_in(regions, get(authority, "region")))
+            add_authority(&table, authority);
+    }
+    print_table(&table);
+    printf("\nCatalogue of %s (%s)%s\n", get(catalogue, "version"), get(catalogue, "origin"),
+           all ? "" : "; regions without endpoints are left out, --all has them");
+    json_decref(regions);
+}
+
+void render_authorities(const json_t *body)
+{
+    render_some_authorities(body, false);
+}
+
+void render_all_authorities(const json_t *body)
+{
+    render_some_authorities(body, true);
+}
+
+/* "yes", "no", "not known", "-" where nothing is asked. */
+static char *acceptance(const json_t *verdict, const char *key, bool asked)
+{
+    return xstrdup(asked ? yes_or_no(verdict, key) : "-");
+}
+
+void render_verdicts(const json_t *verdicts)
+{
+    _cleanup_(table_deinit) Table table = { 0 };
+    size_t i;
+    json_t *v;
+    char *head[] = { xstrdup("ENDPOINT"),   xstrdup("SERVES"),  xstrdup("ACCEPTED"),
+                     xstrdup("CONFIGURED"), xstrdup("WILL BE"), xstrdup("WHY NOT") };
+    add_row(&table, ARRAY_SIZE(head), head);
+    json_array_foreach(verdicts, i, v)
+    {
+        bool refused_later = json_is_false(json_object_get(v, "next_accepted"));
+        char *cells[] = { xstrdup(get(v, "endpoint")),
+                          xstrdup(get(v, "served")),
+                          acceptance(v, "accepted", true),
+                          xstrdup(get(v, "next_ca")),
+                          acceptance(v, "next_accepted", has(v, "next_ca")),
+                          xstrdup(has(v, "reason") ? get(v, "reason")
+                                  : refused_later  ? "the configured CA's root is not in it"
+                                                   : "-") };
+        add_row(&table, ARRAY_SIZE(cells), cells);
+    }
+    print_table(&table);
+}
+
+static void print_findings(const json_t *holder)
+{
+    size_t i;
+    json_t *finding;
+    json_array_foreach(json_object_get(holder, "findings"), i, finding)
+    {
+        puts("");
+        print_finding(finding, "  ");
+    }
+}
+
+void render_trust(const json_t *body)
+{
+    size_t i;
+    json_t *item;
+    const json_t *stores = json_object_get(body, "trust_stores"), *bundles = json_object_get(body, "bundles");
+    json_array_foreach(bundles, i, item)
+    {
+        printf("bundle %s\n  %lld certificates, of %s, last answer %s\n", get(item, "url"),
+               json_integer_value(json_object_get(item, "certificates")), get(item, "modified_at"),
+               get(item, "answered_at"));
+        if (has(item, "error"))
+            printf("  the latest question failed: %s\n", get(item, "error"));
+        print_findings(item);
+        puts("");
+    }
+    json_array_foreach(stores, i, item)
+    {
+        printf("trust store %s: %s\n  %s, %lld certificates, the last ends %s\n\n", get(item, "name"),
+               get(item, "path"), get(item, "format"),
+               json_integer_value(json_object_get(item, "certificates")), get(item, "not_after"));
+        render_verdicts(json_object_get(item, "endpoints"));
+        print_findings(item);
+        puts("");
+    }
+    if (json_array_size(stores) == 0)
+        puts("No trust stores are configured (trust_stores in dbcertd.conf(5)); dbcertctl trust FILE looks at "
+             "any file.");
+}
+
+void render_plan(const json_t *plan)
+{
+    static const char *const heads[] = { "trust-store", "Clients' trust stores first",
+                                         "bundle",      "What dbcertd itself trusts",
+                                         "instance",    "Then the instances",
+                                         "configure",   "And what dbcertd expects",
+                                         "nothing",     "Nothing is to be done for" };
+    const json_t *steps = json_object_get(plan, "steps");
+    size_t i, n_blocked = 0, number = 0;
+    json_t *step;
+    const char *kind = "";
+    printf("To %s:\n", get(plan, "ca"));
+    json_array_foreach(steps, i, step)
+    {
+        for (size_t h = 0; h < ARRAY_SIZE(heads); h += 2)
+            if (strcmp(heads[h], get(step, "kind")) == 0 && strcmp(kind, heads[h]) != 0)
+                printf("\n%s\n", heads[h + 1]);
+        kind = get(step, "kind");
+        if (strcmp(kind, "nothing") == 0) {
+            printf("  %s: %s\n", get(step, "subject"), get(step, "text"));
+            continue;
+        }
+        printf("  %zu. %s%s%s\n", ++number, has(step, "subject") ? get(step, "subject") : "",
+               has(step, "subject") ? ": " : "", get(step, "text"));
+        if (has(step, "restart"))
+            printf("     restart: %s\n", get(step, "restart"));
+        if (has(step, "blocked")) {
+            printf("     %sin the way: %s%s\n", colour_of("warning"), get(step, "blocked"), colour_end());
+            n_blocked++;
+        }
+        printf("     %s\n", get(step, "command"));
+    }
+    if (json_array_size(steps) == 0)
+        puts("\nNo endpoint is watched.");
+    else if (number == 0)
+        puts("\nNothing is left to do.");
+    else
+        printf("\n%zu steps, %zu with something in the way\n", number, n_blocked);
 }

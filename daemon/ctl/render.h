@@ -16,3 +16,14 @@ void render_endpoint(const json_t *endpoint);
 
 /* A paragraph per finding. */
 void render_findings(const json_t *findings);
+
+/* The CAs of the regions in use, or of all. */
+void render_authorities(const json_t *body);
+void render_all_authorities(const json_t *body);
+
+/* Bundles, trust stores, and whether the stores accept what is served; then the verdicts alone. */
+void render_trust(const json_t *body);
+void render_verdicts(const json_t *verdicts);
+
+/* The steps, under a heading for each kind. */
+void render_plan(const json_t *plan);

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/instant.h"
 #include "control/json.h"
+#include "ctl/catalogue.h"
 #include "ctl/render.h"
 #include "ctl/target.h"
 #include "pki/bundle.h"
@@ -28,6 +29,7 @@ enum {
 typedef struct Scan {
     const ScanOptions *options;
     sd_event *event;
+    Catalogue *catalogue;
     Bundle *bundle, *system; /* NULL: chains are not verified */
     EndpointState **states;
     size_t n, n_started, n_done, n_failed;
@@ -46,6 +48,7 @@ static void scan_deinit(Scan *scan)
     free(scan->states);
     bundle_free(scan->bundle);
     bundle_free(scan->system);
+    catalogue_free(scan->catalogue);
     sd_event_unref(scan->event);
 }
 
@@ -106,7 +109,7 @@ static bool read_bundle(Scan *scan, const char *path)
         return false;
     }
     scan->bundle = bundle_new();
-    r = bundle_add_pem(scan->bundle, path, pem.data ? pem.data : (const uint8_t *)"", pem.size, &errors);
+    r = bundle_add(scan->bundle, path, pem.data ? pem.data : (const uint8_t *)"", pem.size, NULL, &errors);
     for (size_t i = 0; errors && errors[i]; i++)
         fprintf(stderr, "dbcertctl: %s\n", errors[i]);
     return r >= 0;
@@ -163,7 +166,7 @@ static void print_pem(const EndpointState *state)
 
 static void print_result(Scan *scan, EndpointState *state)
 {
-    const Policy at_once = { .unreachable_after = 1 };
+    const Policy at_once = { .unreachable_after = 1, .catalogue = scan->catalogue };
     if (scan->options->pem) {
         print_pem(state);
         return;
@@ -171,7 +174,7 @@ static void print_result(Scan *scan, EndpointState *state)
     judge(state, &at_once, clock_now());
     if (!scan->options->json)
         return; /* the tables come at the end, in the order that was asked for */
-    json_t *endpoint = json_of_endpoint(state);
+    json_t *endpoint = json_of_endpoint(state, false);
     (void)json_dumpf(endpoint, stdout,
                      JSON_COMPACT | JSON_ENSURE_ASCII); /* main looks at stdout's error flag */
     puts("");
@@ -183,7 +186,7 @@ static void print_tables(const Scan *scan)
     size_t i;
     json_t *endpoint, *endpoints = json_array();
     for (i = 0; i < scan->n; i++)
-        json_array_append_new(endpoints, json_of_endpoint(scan->states[i]));
+        json_array_append_new(endpoints, json_of_endpoint(scan->states[i], false));
     render_endpoints(endpoints);
     printf("\n%zu probed, %zu failed\n", scan->n_done, scan->n_failed);
     print_failures(scan, stdout);
@@ -289,7 +292,8 @@ int scan(const ScanOptions *options)
         fputs("dbcertctl: scan: no targets; expected ENGINE://HOST[:PORT]... or --file FILE\n", stderr);
         ok = false;
     }
-    if (!ok)
+    scan.catalogue = ctl_catalogue();
+    if (!ok || !scan.catalogue)
         return EXIT_USAGE;
 
     int r = sd_event_new(&scan.event);

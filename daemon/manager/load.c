@@ -6,8 +6,10 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/instant.h"
-#include "rds/authority.h"
 #include "rds/hostname.h"
+
+#define DEFAULT_STATE_DIRECTORY "/var/lib/dbcertd"
+#define CATALOGUE_FILE          "catalogue.tsv"
 
 void loaded_free(Loaded *loaded)
 {
@@ -21,6 +23,7 @@ void loaded_free(Loaded *loaded)
     free(loaded->secrets);
     bundle_free(loaded->bundle);
     bundle_free(loaded->system);
+    catalogue_free(loaded->catalogue);
     config_free(loaded->config);
     free(loaded->path);
     free(loaded);
@@ -74,7 +77,7 @@ static void read_bundle(Bundle *bundle, const char *path, char ***errors, char *
         strv_append(errors, xasprintf("trust.bundles: %s: cannot read: %s", path, strerror(-r)));
         return;
     }
-    r = bundle_add_pem(bundle, path, pem.data ? pem.data : (const uint8_t *)"", pem.size, &complaints);
+    r = bundle_add(bundle, path, pem.data ? pem.data : (const uint8_t *)"", pem.size, NULL, &complaints);
     for (size_t i = 0; complaints && complaints[i]; i++)
         strv_append(r < 0 ? errors : warnings, xasprintf("trust.bundles: %s", complaints[i]));
 }
@@ -102,17 +105,17 @@ static const Secret *find_secret(const Loaded *loaded, const char *credential)
     return NULL;
 }
 
-const char *loaded_password(const Loaded *loaded, const Endpoint *endpoint)
+const char *loaded_secret(const Loaded *loaded, const char *name)
 {
-    const Secret *secret =
-        endpoint->password_credential ? find_secret(loaded, endpoint->password_credential) : NULL;
+    const Secret *secret = name ? find_secret(loaded, name) : NULL;
     return secret ? secret->value : NULL;
 }
 
-static void read_secret(Loaded *loaded, const Endpoint *endpoint, bool check_only, char ***errors,
-                        char ***warnings)
+/* origin: where it is asked for. */
+static void read_secret(Loaded *loaded, const char *credential, const char *origin, bool check_only,
+                        char ***errors, char ***warnings)
 {
-    const char *credential = endpoint->password_credential, *directory = getenv("CREDENTIALS_DIRECTORY");
+    const char *directory = getenv("CREDENTIALS_DIRECTORY");
     if (!credential || find_secret(loaded, credential))
         return;
     if (strchr(credential, '/') || !directory) {
@@ -121,24 +124,70 @@ static void read_secret(Loaded *loaded, const Endpoint *endpoint, bool check_onl
             may_be_fine ? warnings : errors,
             xasprintf("%s: password_credential \"%s\": $CREDENTIALS_DIRECTORY is not set or this is no name; "
                       "expected LoadCredential=%s:/path/to/file in dbcertd.service",
-                      endpoint->origin, credential, credential));
+                      origin, credential, credential));
         return;
     }
     _cleanup_free_ char *path = xasprintf("%s/%s", directory, credential);
-    _cleanup_(buffer_deinit) Buffer value = { 0 };
+    _cleanup_(buffer_wipe) Buffer value = { 0 };
     int r = file_read(path, SECRET_BYTES_MAX, &value);
     if (r < 0) {
         strv_append(
             errors,
             xasprintf("%s: password_credential \"%s\": %s: %s; expected LoadCredential=%s:/path/to/file "
                       "in dbcertd.service",
-                      endpoint->origin, credential, path, strerror(-r), credential));
+                      origin, credential, path, strerror(-r), credential));
         return;
     }
     char *text = buffer_take_text(&value);
     text[strcspn(text, "\r\n")] = 0;
     loaded->secrets = xgrow(loaded->secrets, loaded->n_secrets, sizeof(Secret));
     loaded->secrets[loaded->n_secrets++] = (Secret) { .credential = xstrdup(credential), .value = text };
+}
+
+static void read_secrets(Loaded *loaded, bool check_only, char ***errors, char ***warnings)
+{
+    const Config *config = loaded->config;
+    for (size_t i = 0; i < config->n_endpoints; i++)
+        read_secret(loaded, config->endpoints[i]->password_credential, config->endpoints[i]->origin, check_only,
+                    errors, warnings);
+    for (size_t i = 0; i < config->n_trust_stores; i++)
+        read_secret(loaded, config->trust_stores[i]->password_credential, config->trust_stores[i]->origin,
+                    check_only, errors, warnings);
+}
+
+/* systemd names several with colons between them if the unit does. */
+char *loaded_state_directory(const Loaded *loaded)
+{
+    const char *directory = getenv("STATE_DIRECTORY");
+    if (directory && *directory)
+        return xstrndup(directory, strcspn(directory, ":"));
+    return xstrdup(loaded->config->state ? loaded->config->state : DEFAULT_STATE_DIRECTORY);
+}
+
+/* Takes the path. Whether there was an error is for load() to count. */
+static void offer_catalogue(Loaded *loaded, char *path, char ***errors, char ***warnings)
+{
+    _cleanup_free_ char *freed = path;
+    _cleanup_(buffer_deinit) Buffer text = { 0 };
+    int r = file_read(path, CATALOGUE_BYTES_MAX, &text);
+    if (r == -ENOENT || r == -ENOTDIR)
+        return;
+    if (r < 0)
+        strv_append(errors, xasprintf("%s: cannot read: %s", path, strerror(-r)));
+    else
+        (void)catalogue_offer(&loaded->catalogue, path, text.data ? (const char *)text.data : "", errors,
+                              warnings);
+}
+
+static void read_catalogue(Loaded *loaded, char ***errors, char ***warnings)
+{
+    const char *slash = strrchr(loaded->path, '/');
+    _cleanup_free_ char *state = loaded_state_directory(loaded);
+    loaded->catalogue = catalogue_new_builtin();
+    offer_catalogue(
+        loaded, xasprintf("%.*s%s", slash ? (int)(slash - loaded->path + 1) : 0, loaded->path, CATALOGUE_FILE),
+        errors, warnings);
+    offer_catalogue(loaded, xasprintf("%s/%s", state, CATALOGUE_FILE), errors, warnings);
 }
 
 static void read_system_trust(Loaded *loaded, char ***warnings)
@@ -157,17 +206,17 @@ static void read_system_trust(Loaded *loaded, char ***warnings)
 }
 
 /* What the parser cannot know: Amazon's names. */
-static void consult_rds(Endpoint *endpoint, char ***warnings)
+static void consult_rds(Endpoint *endpoint, const Catalogue *catalogue, char ***warnings)
 {
     bool has_ca = endpoint->ca != NULL;
     if (rds_hostname_complete(endpoint) && has_ca)
         strv_append(warnings, xasprintf("%s: ca: by its name %s is a proxy, whose certificate comes from AWS "
                                         "Certificate Manager; ignoring ca",
                                         endpoint->origin, endpoint->host));
-    if (endpoint->ca && !authority_is_known(endpoint->ca)) {
+    if (endpoint->ca && !catalogue_has_ca(catalogue, endpoint->ca)) {
         Nearest nearest = { .misspelt = endpoint->ca };
-        for (size_t i = 0; authority_known(i); i++)
-            nearest_offer(&nearest, authority_known(i));
+        for (size_t i = 0; i < catalogue->n_certificates; i++)
+            nearest_offer(&nearest, catalogue->certificates[i].ca);
         strv_append(warnings, xasprintf("%s: ca \"%s\" is not a CA of RDS that dbcertd knows%s%s%s",
                                         endpoint->origin, endpoint->ca, nearest.word ? "; did you mean \"" : "",
                                         nearest.word ? nearest.word : "", nearest.word ? "\"?" : ""));
@@ -196,12 +245,13 @@ int load(const char *path, bool check_only, Loaded **ret, char ***errors, char *
     read_sources(&sources, path, errors);
     if (sources.n == 0 || config_parse(sources.items, sources.n, &loaded->config, errors, warnings) < 0)
         return -EINVAL;
+    read_catalogue(loaded, errors, warnings);
     for (size_t i = 0; i < loaded->config->n_endpoints; i++) {
         Endpoint *endpoint = loaded->config->endpoints[i];
-        consult_rds(endpoint, warnings);
+        consult_rds(endpoint, loaded->catalogue, warnings);
         warn_of_drop(endpoint, warnings);
-        read_secret(loaded, endpoint, check_only, errors, warnings);
     }
+    read_secrets(loaded, check_only, errors, warnings);
     read_bundles(loaded, errors, warnings);
     read_system_trust(loaded, warnings);
     if (strv_length(*errors) > errors_before)

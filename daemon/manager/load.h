@@ -1,9 +1,10 @@
 #pragma once
 
-/* All that a start or a reload reads: configuration, trust bundles, credentials. All or nothing. */
+/* All that a start or a reload reads: configuration, catalogue, trust bundles, credentials. All or nothing. */
 
 #include "config/config.h"
 #include "pki/bundle.h"
+#include "rds/catalogue.h"
 
 #define SECRET_BYTES_MAX 4096
 /* MySQL's and MariaDB's default: so many connections that end before login block a host. */
@@ -17,7 +18,9 @@ typedef struct Secret {
 typedef struct Loaded {
     char *path;
     Config *config;
-    Bundle *bundle;
+    Catalogue
+        *catalogue; /* the newest of what is built in, beside the configuration, and in the state directory */
+    Bundle *bundle; /* of the files that trust.bundles names */
     Bundle *system; /* the system's roots, for ACM's certificates; NULL: no endpoint has one */
     Secret *secrets;
     size_t n_secrets;
@@ -33,5 +36,8 @@ CLEANUP_OF(Loaded, loaded_free);
  */
 int load(const char *path, bool check_only, Loaded **ret, char ***errors, char ***warnings);
 
-/* Borrowed; NULL if the endpoint needs none. */
-const char *loaded_password(const Loaded *loaded, const Endpoint *endpoint);
+/* A credential's value, borrowed; NULL if there is none of that name, or name is NULL. */
+const char *loaded_secret(const Loaded *loaded, const char *name);
+
+/* $STATE_DIRECTORY, else the key `state`, else the default; the caller's. */
+char *loaded_state_directory(const Loaded *loaded);

@@ -7,6 +7,7 @@
 #include "control/control.h"
 #include "manager/fleet.h"
 #include "manager/load.h"
+#include "manager/trust.h"
 #include "model/transition.h"
 #include "store/store.h"
 
@@ -15,6 +16,7 @@ struct Manager {
     sd_event_source *turns; /* CLOCK_BOOTTIME: the next turn that is due */
     sd_event_source *wake;  /* CLOCK_REALTIME: the next verdict that time changes */
     Loaded *loaded;
+    Trust *trust;
     Fleet fleet;
     Store *store;
     Control *control;
@@ -25,8 +27,15 @@ struct Manager {
     bool stopping;
 };
 
-/* First durable, then loud: stores the endpoint's alerts with the transitions, then delivers. */
-void manager_commit(Manager *manager, const char *endpoint, TransitionList *transitions);
+/* First durable, then loud: stores the alerts under a key with the transitions, then delivers. */
+void manager_commit(Manager *manager, const char *key, TransitionList *transitions);
+
+/* The bundle is another one, or this is the first verdict under a new configuration: verifies and judges all.
+ */
+void manager_judge_all(Manager *manager);
+
+/* When time alone asks for a verdict may have changed. */
+void manager_arm_wake(Manager *manager);
 
 /* A member's turn has ended; it may be freed by this. */
 void manager_turn_over(Manager *manager, Member *member);

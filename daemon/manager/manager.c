@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "manager/manager-internal.h"
 #include "manager/turn.h"
+#include "rules/plan.h"
 #include "sink/journal.h"
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -27,6 +28,7 @@ void manager_free(Manager *manager)
         return;
     control_free(manager->control);
     fleet_deinit(&manager->fleet);
+    trust_free(manager->trust);
     sd_event_source_disable_unref(manager->turns);
     sd_event_source_disable_unref(manager->wake);
     sd_event_unref(manager->event);
@@ -47,11 +49,11 @@ static void deliver(Manager *manager)
     }
 }
 
-void manager_commit(Manager *manager, const char *endpoint, TransitionList *transitions)
+void manager_commit(Manager *manager, const char *key, TransitionList *transitions)
 {
-    int r = store_commit(manager->store, endpoint, transitions);
+    int r = store_commit(manager->store, key, transitions);
     if (r < 0)
-        log_error("cannot store the alerts of %s: %s", endpoint, strerror(-r));
+        log_error("cannot store the alerts of %s: %s", key, strerror(-r));
     deliver(manager);
 }
 
@@ -66,6 +68,9 @@ static void tell_status(Manager *manager, const Snapshot *snapshot)
             buffer_printf(&text, ", %zu %s", snapshot_count(snapshot, s), severity_to_string(s));
     for (size_t i = 0; i < snapshot->n_endpoints; i++)
         next = instant_earlier(next, snapshot->endpoints[i]->next_probe_at);
+    if (snapshot_trust_severity(snapshot) > SEVERITY_NOTICE)
+        buffer_printf(&text, ", trust stores and bundles %s",
+                      severity_to_string(snapshot_trust_severity(snapshot)));
     if (manager->stopping)
         buffer_printf(&text, "; stopping, %zu probes still to leave", manager->n_running);
     else if (manager->n_running > 0)
@@ -73,6 +78,16 @@ static void tell_status(Manager *manager, const Snapshot *snapshot)
     else if (next != INSTANT_NONE)
         buffer_printf(&text, ", next probe at %s", INSTANT_TEXT(next));
     (void)sd_notifyf(0, "STATUS=%s", (char *)text.data);
+}
+
+static void show_authorities(const Snapshot *snapshot, AuthorityUses *ret)
+{
+    authorities_list(snapshot, snapshot->userdata, ret);
+}
+
+static int show_plan(const Snapshot *snapshot, const char *ca, Plan *ret)
+{
+    return plan_make(snapshot, snapshot->userdata, ca, ret);
 }
 
 static void take_snapshot(Snapshot *ret, void *userdata)
@@ -95,6 +110,11 @@ static void take_snapshot(Snapshot *ret, void *userdata)
         .endpoints = manager->fleet.states,
         .n_endpoints = manager->fleet.n,
     };
+    ret->catalogue_version = manager->loaded->catalogue->version;
+    ret->authorities = show_authorities;
+    ret->plan = show_plan;
+    ret->userdata = manager->loaded->catalogue;
+    trust_show(manager->trust, ret);
 }
 
 static void arm_turns(Manager *manager, uint64_t usec)
@@ -103,9 +123,9 @@ static void arm_turns(Manager *manager, uint64_t usec)
     (void)sd_event_source_set_enabled(manager->turns, usec == SCHEDULE_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
-static void arm_wake(Manager *manager)
+void manager_arm_wake(Manager *manager)
 {
-    int64_t at = INSTANT_NEVER;
+    int64_t at = trust_wakes_at(manager->trust);
     for (size_t i = 0; i < manager->fleet.n; i++)
         at = instant_earlier(at, manager->fleet.members[i]->wakes_at);
     if (at != INSTANT_NEVER)
@@ -146,7 +166,7 @@ static void dispatch(Manager *manager)
         manager->n_running++;
     }
     arm_turns(manager, wake_usec);
-    arm_wake(manager);
+    manager_arm_wake(manager);
 }
 
 static void announce(Manager *manager)
@@ -170,6 +190,7 @@ void manager_turn_over(Manager *manager, Member *member)
         fleet_drop_retired(&manager->fleet, member);
     else
         control_probed(manager->control, member->state->endpoint->name, member->turns);
+    trust_touch(manager->trust);
     dispatch(manager);
     announce(manager);
     stop_if_idle(manager);
@@ -203,7 +224,8 @@ static int on_wake(sd_event_source *source _unused_, uint64_t usec _unused_, voi
     for (size_t i = 0; i < manager->fleet.n; i++)
         if (manager->fleet.members[i]->wakes_at <= now)
             turn_judge(manager->fleet.members[i]);
-    arm_wake(manager);
+    trust_wake(manager->trust, now);
+    manager_arm_wake(manager);
     announce(manager);
     return 0;
 }
@@ -216,7 +238,8 @@ static void on_removed(Member *member)
                     NULL; /* another server under the same name goes on with its alerts */
     if (!replaced) {
         _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-        alert_resolve_all(store_alerts(manager->store, name), member->state, clock_now(), &transitions);
+        alert_resolve_all(store_alerts(manager->store, name), clock_now(), &transitions);
+        alert_of_endpoint(&transitions, member->state);
         manager_commit(manager, name, &transitions);
     }
     control_given_up(manager->control, name);
@@ -226,17 +249,35 @@ static void on_removed(Member *member)
         member_free(member);
 }
 
-static void take_over(Manager *manager, Loaded *loaded)
+void manager_judge_all(Manager *manager)
 {
-    loaded_free(manager->loaded);
-    manager->loaded = loaded;
-    manager->reloaded_at = clock_now();
-    fleet_replace(&manager->fleet, manager, loaded->config, on_removed);
     for (size_t i = 0; i < manager->fleet.n; i++) {
         turn_verify_all(manager->fleet.members[i]);
         if (manager->fleet.members[i]->state->judged_at != INSTANT_NONE)
             turn_judge(manager->fleet.members[i]);
     }
+}
+
+/* Takes loaded, also on error. */
+static int take_over(Manager *manager, Loaded *loaded)
+{
+    Loaded *old = manager->loaded;
+    Trust *trust;
+    manager->loaded = loaded;
+    int r = trust_new(&trust, manager, true);
+    if (r < 0) {
+        manager->loaded = old;
+        loaded_free(loaded);
+        return r;
+    }
+    trust_leave(manager->trust, trust);
+    trust_free(manager->trust);
+    manager->trust = trust;
+    loaded_free(old);
+    manager->reloaded_at = clock_now();
+    fleet_replace(&manager->fleet, manager, loaded->config, on_removed);
+    manager_judge_all(manager);
+    return 0;
 }
 
 static char *join_lines(char **lines)
@@ -261,16 +302,18 @@ static void reload(Manager *manager)
     (void)sd_event_now(manager->event, CLOCK_MONOTONIC, &now_usec); /* cannot fail inside the loop */
     (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec);
     free(TAKE(manager->reload_error));
-    if (load(manager->loaded->path, false, &loaded, &errors, &warnings) < 0) {
+    int r = load(manager->loaded->path, false, &loaded, &errors, &warnings);
+    if (r >= 0 && !same_text(loaded->config->socket, manager->loaded->config->socket))
+        strv_append(&warnings, xstrdup("socket: is changed by a restart only, ignoring"));
+    if (r >= 0 && (r = take_over(manager, loaded)) < 0)
+        strv_append(&errors, xstrdup(strerror(-r)));
+    if (r < 0) {
         manager->reload_error = join_lines(errors);
         journal_event(EVENT_RELOAD_FAILED, "the new configuration is not taken, the old one goes on:\n%s",
                       manager->reload_error);
     } else {
         for (size_t i = 0; warnings && warnings[i]; i++)
             log_warning("%s", warnings[i]);
-        if (!same_text(loaded->config->socket, manager->loaded->config->socket))
-            log_warning("socket: is changed by a restart only, ignoring");
-        take_over(manager, loaded);
         journal_event(EVENT_RELOADED, "configuration reloaded: %zu endpoints", manager->fleet.n);
     }
     (void)sd_notify(0, "READY=1");
@@ -340,6 +383,9 @@ int manager_new(Manager **ret, Loaded *loaded)
     r = add_sources(manager);
     if (r < 0)
         return r;
+    r = trust_new(&manager->trust, manager, false);
+    if (r < 0)
+        return r;
     r = control_new(&manager->control, manager->event, &control_events, manager);
     if (r < 0)
         return r;
@@ -385,7 +431,7 @@ int manager_run(Manager *manager)
     if (r < 0)
         return r;
     journal_event(EVENT_STARTED, "dbcertd %s watches %zu endpoints, %zu trusted certificates", DBCERTD_VERSION,
-                  manager->fleet.n, bundle_size(manager->loaded->bundle));
+                  manager->fleet.n, bundle_size(trust_bundle(manager->trust)));
     (void)sd_notify(0, "READY=1");
     return sd_event_loop(manager->event);
 }

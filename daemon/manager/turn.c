@@ -18,7 +18,7 @@
 static const Bundle *bundle_of(const Member *member)
 {
     const Loaded *loaded = member->manager->loaded;
-    return endpoint_is_acm(member->state->endpoint) ? loaded->system : loaded->bundle;
+    return endpoint_is_acm(member->state->endpoint) ? loaded->system : trust_bundle(member->manager->trust);
 }
 
 static void verify(Member *member, AddressState *address)
@@ -37,14 +37,16 @@ void turn_judge(Member *member)
 {
     Manager *manager = member->manager;
     const Config *config = manager->loaded->config;
-    const Policy policy = { .unreachable_after = config->unreachable_after };
+    const Policy policy = { .unreachable_after = config->unreachable_after,
+                            .catalogue = manager->loaded->catalogue };
     const char *name = member->state->endpoint->name;
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
     int64_t now = clock_now();
 
     judge(member->state, &policy, now);
     AlertList *standing = store_alerts(manager->store, name);
-    alert_update(standing, member->state, config->remind_seconds, now, &transitions);
+    alert_update(standing, &member->state->findings, config->remind_seconds, now, &transitions);
+    alert_of_endpoint(&transitions, member->state);
     member->wakes_at = instant_earlier(member->state->changes_at, alert_next(standing, config->remind_seconds));
     manager_commit(manager, name, &transitions);
 }
@@ -193,7 +195,7 @@ int turn_start(Member *member)
     member->state->turning = true;
     const SurveyParams params = {
         .endpoint = endpoint,
-        .password = loaded_password(manager->loaded, endpoint),
+        .password = loaded_secret(manager->loaded, endpoint->password_credential),
         .timeout_usec = (uint64_t)manager->loaded->config->timeout_seconds * USEC_PER_SEC,
     };
     return survey_new(&member->survey, manager->event, &params, &events, member);

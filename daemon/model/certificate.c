@@ -9,9 +9,22 @@ static const char *const roles[] = {
 };
 DEFINE_STRING_TABLE(certificate_role, CertificateRole, roles);
 
-void certificate_free(Certificate *certificate)
+Certificate *certificate_new(void)
 {
-    if (!certificate)
+    Certificate *certificate = xcalloc(1, sizeof *certificate);
+    certificate->n_refs = 1;
+    return certificate;
+}
+
+Certificate *certificate_ref(Certificate *certificate)
+{
+    certificate->n_refs++;
+    return certificate;
+}
+
+void certificate_unref(Certificate *certificate)
+{
+    if (!certificate || --certificate->n_refs > 0)
         return;
     free(certificate->subject);
     free(certificate->issuer);
@@ -31,6 +44,11 @@ const char *certificate_issuer_label(const Certificate *certificate)
     return certificate->issuer_cn ? certificate->issuer_cn : certificate->issuer;
 }
 
+const char *certificate_label(const Certificate *certificate)
+{
+    return certificate->subject_cn ? certificate->subject_cn : certificate->subject;
+}
+
 void chain_append(Chain *chain, Certificate *certificate)
 {
     chain->certificates = xgrow(chain->certificates, chain->n, sizeof *chain->certificates);
@@ -40,7 +58,7 @@ void chain_append(Chain *chain, Certificate *certificate)
 void chain_deinit(Chain *chain)
 {
     for (size_t i = 0; i < chain->n; i++)
-        certificate_free(chain->certificates[i]);
+        certificate_unref(chain->certificates[i]);
     free(chain->certificates);
     *chain = (Chain) { 0 };
 }

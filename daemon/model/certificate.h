@@ -1,6 +1,9 @@
 #pragma once
 
-/* The facts of one X.509 certificate (RFC 5280), and the DER they were read from. */
+/*
+ * The facts of one X.509 certificate (RFC 5280), and the DER they were read from. Never changes once it is
+ * made; shared by reference: a root of a bundle stands above many servers.
+ */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +20,7 @@ typedef enum CertificateRole {
 DECLARE_STRING_TABLE(certificate_role, CertificateRole);
 
 typedef struct Certificate {
+    unsigned n_refs;
     CertificateRole role;
     char *subject; /* whole names, RFC 4514 */
     char *issuer;
@@ -34,17 +38,20 @@ typedef struct Certificate {
     size_t der_size;
 } Certificate;
 
-void certificate_free(Certificate *certificate);
-CLEANUP_OF(Certificate, certificate_free);
+Certificate *certificate_new(void);
+Certificate *certificate_ref(Certificate *certificate);
+void certificate_unref(Certificate *certificate);
+CLEANUP_OF(Certificate, certificate_unref);
 
-/* What is printed as the certificate's issuer: its CN, else the whole name. */
+/* What is printed as the certificate's issuer or subject: its CN, else the whole name. */
 const char *certificate_issuer_label(const Certificate *certificate);
+const char *certificate_label(const Certificate *certificate);
 
-/* Owns its certificates; the server's own comes first. */
+/* Holds a reference to each; the server's own comes first. */
 typedef struct Chain {
     Certificate **certificates;
     size_t n;
 } Chain;
 
-void chain_append(Chain *chain, Certificate *certificate); /* takes it */
+void chain_append(Chain *chain, Certificate *certificate); /* takes the reference */
 void chain_deinit(Chain *chain);

@@ -16,8 +16,15 @@ static const char *const ids[] = {
     [FINDING_CERTIFICATE_EXPIRING] = "certificate-expiring",
     [FINDING_CERTIFICATE_EXPIRED] = "certificate-expired",
     [FINDING_CERTIFICATE_NOT_YET_VALID] = "certificate-not-yet-valid",
+    [FINDING_INTERMEDIATE_EXPIRING] = "intermediate-expiring",
+    [FINDING_INTERMEDIATE_EXPIRED] = "intermediate-expired",
+    [FINDING_CA_EXPIRING] = "ca-expiring",
     [FINDING_CA_EXPIRED] = "ca-expired",
+    [FINDING_CA_OUTLIVED] = "ca-outlived",
     [FINDING_CA_MISMATCH] = "ca-mismatch",
+    [FINDING_CA_RETIRED] = "ca-retired",
+    [FINDING_CA_UNKNOWN] = "ca-unknown",
+    [FINDING_CA_NOT_OFFERED] = "ca-not-offered",
     [FINDING_CHAIN_UNTRUSTED] = "chain-untrusted",
     [FINDING_CHAIN_INCOMPLETE] = "chain-incomplete",
     [FINDING_NAME_MISMATCH] = "name-mismatch",
@@ -30,8 +37,20 @@ static const char *const ids[] = {
     [FINDING_HANDSHAKE_FAILED] = "handshake-failed",
     [FINDING_PROBER_BLOCKED] = "prober-blocked",
     [FINDING_NAME_UNRESOLVED] = "name-unresolved",
+    [FINDING_TRUST_STORE_LACKS_CA] = "trust-store-lacks-ca",
+    [FINDING_TRUST_STORE_UNREADABLE] = "trust-store-unreadable",
+    [FINDING_TRUST_STORE_EXPIRED] = "trust-store-expired",
+    [FINDING_BUNDLE_STALE] = "bundle-stale",
+    [FINDING_BUNDLE_CHANGED] = "bundle-changed",
 };
 DEFINE_STRING_TABLE(finding, FindingId, ids);
+
+static const char *const subject_kinds[] = {
+    [SUBJECT_ENDPOINT] = "endpoint",
+    [SUBJECT_TRUST_STORE] = "trust store",
+    [SUBJECT_BUNDLE] = "bundle",
+};
+DEFINE_STRING_TABLE(subject_kind, SubjectKind, subject_kinds);
 
 /* Made once with systemd-id128 new; never changed, since filters and the catalog lean on them. */
 static const char *const message_ids[] = {
@@ -40,8 +59,15 @@ static const char *const message_ids[] = {
     [FINDING_CERTIFICATE_EXPIRING] = "362ea253605b4101bc7e0121f80bd332",
     [FINDING_CERTIFICATE_EXPIRED] = "3bfeef269bd54d60a6b2f8ad736e4803",
     [FINDING_CERTIFICATE_NOT_YET_VALID] = "82ed25b733a84ceb9604221b558ec2a0",
+    [FINDING_INTERMEDIATE_EXPIRING] = "176f02f24ccf4491bff70689196ec147",
+    [FINDING_INTERMEDIATE_EXPIRED] = "52b368e43718419baf7c1708a9b961a2",
+    [FINDING_CA_EXPIRING] = "35dc23080a5a432ea5af523bb3774755",
     [FINDING_CA_EXPIRED] = "9899a26723f14b77b13d8ef8406a47ae",
+    [FINDING_CA_OUTLIVED] = "25220ef76b7042cca56ccac5f944801f",
     [FINDING_CA_MISMATCH] = "e1185bdd504c43a9934720bce5464bd6",
+    [FINDING_CA_RETIRED] = "f99a811f1c2a4dedacd2b0047f653d5e",
+    [FINDING_CA_UNKNOWN] = "3f78495136324c8ba2789c7476465857",
+    [FINDING_CA_NOT_OFFERED] = "6293aafea8b2412dab5406cfb89e7ddd",
     [FINDING_CHAIN_UNTRUSTED] = "8354bfe693d347ff8e107be9610d414b",
     [FINDING_CHAIN_INCOMPLETE] = "b722d832f87346f3b58ae97a345c9864",
     [FINDING_NAME_MISMATCH] = "28bef9b077f94fb29e45a45d1fae2b59",
@@ -54,6 +80,11 @@ static const char *const message_ids[] = {
     [FINDING_HANDSHAKE_FAILED] = "97f5242810b6454c9a7b9c00df42ba78",
     [FINDING_PROBER_BLOCKED] = "dccc2a8aed1b46c6b9d94836dc7f6260",
     [FINDING_NAME_UNRESOLVED] = "1e0f853ade884f488ab4abdc96061630",
+    [FINDING_TRUST_STORE_LACKS_CA] = "ea5dfaca925a474e89989099c270509f",
+    [FINDING_TRUST_STORE_UNREADABLE] = "56e553c11ac345cd88ee51eba453abbf",
+    [FINDING_TRUST_STORE_EXPIRED] = "a4ca1f9f2a4f4a0c842f7bb0a75f8073",
+    [FINDING_BUNDLE_STALE] = "de22f910fbe44e0a81e70757053c298d",
+    [FINDING_BUNDLE_CHANGED] = "1fd4579792c14370a46f9e8fd3ee4ede",
 };
 
 const char *finding_message_id(FindingId id)
@@ -64,6 +95,7 @@ const char *finding_message_id(FindingId id)
 void finding_deinit(Finding *finding)
 {
     free(finding->address);
+    free(finding->ca);
     free(finding->message);
     free(finding->remedy);
     *finding = (Finding) { 0 };
@@ -73,6 +105,7 @@ Finding finding_copy(const Finding *finding)
 {
     Finding copy = *finding;
     copy.address = xstrdup(finding->address);
+    copy.ca = xstrdup(finding->ca);
     copy.message = xstrdup(finding->message);
     copy.remedy = xstrdup(finding->remedy);
     return copy;
@@ -93,17 +126,20 @@ void finding_list_deinit(FindingList *list)
     *list = (FindingList) { 0 };
 }
 
-bool finding_is(const Finding *finding, FindingId id, const char *address)
+static bool same_text(const char *a, const char *b)
 {
-    if (finding->id != id)
-        return false;
-    return finding->address && address ? strcmp(finding->address, address) == 0 : finding->address == address;
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool finding_same(const Finding *a, const Finding *b)
+{
+    return a->id == b->id && same_text(a->address, b->address) && same_text(a->ca, b->ca);
 }
 
 Finding *finding_list_find(const FindingList *list, FindingId id, const char *address)
 {
     for (size_t i = 0; i < list->n; i++)
-        if (finding_is(&list->items[i], id, address))
+        if (list->items[i].id == id && same_text(list->items[i].address, address))
             return &list->items[i];
     return NULL;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-/* What is to be said of an endpoint now: design's table of findings, with the words for each. */
+/* What is to be said of an endpoint, a trust store or a bundle now: design's table of findings, with the words
+ * for each. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,14 +21,29 @@ typedef enum Severity {
 #define N_SEVERITIES (SEVERITY_CRITICAL + 1)
 DECLARE_STRING_TABLE(severity, Severity);
 
+/* What a finding can be about. */
+typedef enum SubjectKind {
+    SUBJECT_ENDPOINT,
+    SUBJECT_TRUST_STORE, /* of a client, by its name */
+    SUBJECT_BUNDLE,      /* that is fetched, by its URL */
+} SubjectKind;
+DECLARE_STRING_TABLE(subject_kind, SubjectKind);
+
 typedef enum FindingId {
     FINDING_ROTATION_DUE,
     FINDING_ROTATION_OVERDUE,
     FINDING_CERTIFICATE_EXPIRING,
     FINDING_CERTIFICATE_EXPIRED,
     FINDING_CERTIFICATE_NOT_YET_VALID,
+    FINDING_INTERMEDIATE_EXPIRING,
+    FINDING_INTERMEDIATE_EXPIRED,
+    FINDING_CA_EXPIRING,
     FINDING_CA_EXPIRED,
+    FINDING_CA_OUTLIVED,
     FINDING_CA_MISMATCH,
+    FINDING_CA_RETIRED,
+    FINDING_CA_UNKNOWN,
+    FINDING_CA_NOT_OFFERED,
     FINDING_CHAIN_UNTRUSTED,
     FINDING_CHAIN_INCOMPLETE,
     FINDING_NAME_MISMATCH,
@@ -40,8 +56,13 @@ typedef enum FindingId {
     FINDING_HANDSHAKE_FAILED,
     FINDING_PROBER_BLOCKED,
     FINDING_NAME_UNRESOLVED,
+    FINDING_TRUST_STORE_LACKS_CA,
+    FINDING_TRUST_STORE_UNREADABLE,
+    FINDING_TRUST_STORE_EXPIRED,
+    FINDING_BUNDLE_STALE,
+    FINDING_BUNDLE_CHANGED,
 } FindingId;
-#define N_FINDINGS (FINDING_NAME_UNRESOLVED + 1)
+#define N_FINDINGS (FINDING_BUNDLE_CHANGED + 1)
 DECLARE_STRING_TABLE(finding, FindingId);
 
 /* The journal's MESSAGE_ID, 32 hex digits; explained in systemd/dbcertd.catalog. */
@@ -50,7 +71,8 @@ const char *finding_message_id(FindingId id);
 typedef struct Finding {
     FindingId id;
     Severity severity;
-    char *address; /* NULL: of the endpoint as a whole */
+    char *address; /* NULL: of its subject as a whole */
+    char *ca;      /* "rds-ca-ecc384-g1 in us-east-1": what of a trust store it is about; NULL: all of it */
     int64_t since; /* when it was first raised */
     int64_t due;   /* by when something has to be done, or when it gets worse; INSTANT_NONE if never */
     char *message;
@@ -69,8 +91,8 @@ typedef struct FindingList {
 Finding *finding_list_append(FindingList *list, Finding finding);
 void finding_list_deinit(FindingList *list);
 
-/* Whether it is the one of this id at this address; NULL: of the endpoint as a whole. */
-bool finding_is(const Finding *finding, FindingId id, const char *address);
+/* Whether both are about the same thing of the same subject, maybe with another severity. */
+bool finding_same(const Finding *a, const Finding *b);
 
 /* Borrowed, NULL if there is none. */
 Finding *finding_list_find(const FindingList *list, FindingId id, const char *address);

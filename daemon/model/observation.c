@@ -55,5 +55,6 @@ void observation_unref(Observation *observation)
 void verification_deinit(Verification *verification)
 {
     free(verification->reason);
+    chain_deinit(&verification->path);
     *verification = (Verification) { 0 };
 }

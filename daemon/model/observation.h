@@ -81,8 +81,8 @@ typedef struct Verification {
     bool self_signed;  /* the server certificate is its own issuer */
     bool name_matches; /* RFC 9525 */
     char *reason;      /* why it is not trusted; NULL if it is */
-    int64_t
-        root_not_after; /* end of the bundle's root that the chain leads to; INSTANT_NONE if there is none */
+    Chain path;        /* what is known above the server's certificate, the signer first, as far as it goes */
+    bool anchored;     /* the last one of the path is a root of the bundle's, not one that was sent */
 } Verification;
 
 void verification_deinit(Verification *verification);

@@ -195,3 +195,21 @@ size_t snapshot_count(const Snapshot *snapshot, Severity severity)
         n += snapshot->endpoints[i]->severity == severity;
     return n;
 }
+
+static Severity worst(const FindingList *findings, Severity severity)
+{
+    for (size_t i = 0; i < findings->n; i++)
+        if (findings->items[i].severity > severity)
+            severity = findings->items[i].severity;
+    return severity;
+}
+
+Severity snapshot_trust_severity(const Snapshot *snapshot)
+{
+    Severity severity = SEVERITY_OK;
+    for (size_t i = 0; i < snapshot->n_trust_stores; i++)
+        severity = worst(&snapshot->trust_stores[i]->findings, severity);
+    for (size_t i = 0; i < snapshot->n_sources; i++)
+        severity = worst(&snapshot->sources[i]->findings, severity);
+    return severity;
+}

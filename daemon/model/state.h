@@ -4,6 +4,7 @@
 
 #include "model/finding.h"
 #include "model/observation.h"
+#include "model/trust.h"
 
 /* Probes that failed in a row, without one that fetched a certificate in between. */
 typedef struct Streak {
@@ -104,7 +105,8 @@ bool endpoint_state_retain(EndpointState *state, const Address *present, size_t 
 bool endpoint_state_forget_gone(EndpointState *state);
 
 /* What the status socket shows: borrowed from the manager while a request is answered. */
-typedef struct Snapshot {
+typedef struct Snapshot Snapshot;
+struct Snapshot {
     const char *version;
     const char *config_path;
     int64_t started_at;
@@ -113,7 +115,22 @@ typedef struct Snapshot {
     size_t n_probing;
     EndpointState *const *endpoints; /* in the configuration's order */
     size_t n_endpoints;
-} Snapshot;
+    char *const *trusted;                 /* fingerprints of what is in the bundle, SHA-256 */
+    TrustStoreState *const *trust_stores; /* in the configuration's order */
+    size_t n_trust_stores;
+    BundleSource *const *sources; /* the same */
+    size_t n_sources;
+    const char *catalogue_version;
+
+    /* Asked for where it is wanted; each takes the snapshot itself. plan: -ENOENT for a CA that is not known.
+     */
+    void (*authorities)(const Snapshot *snapshot, AuthorityUses *ret);
+    int (*plan)(const Snapshot *snapshot, const char *ca, Plan *ret);
+    const void *userdata; /* of these two */
+};
 
 const EndpointState *snapshot_find(const Snapshot *snapshot, const char *name);
 size_t snapshot_count(const Snapshot *snapshot, Severity severity);
+
+/* The worst finding of trust stores and bundles. */
+Severity snapshot_trust_severity(const Snapshot *snapshot);

@@ -11,7 +11,7 @@ DEFINE_STRING_TABLE(transition, TransitionKind, kinds);
 void transition_deinit(Transition *transition)
 {
     finding_deinit(&transition->finding);
-    free(transition->endpoint);
+    free(transition->subject);
     free(transition->engine);
     free(transition->ca);
     free(transition->configured_ca);

@@ -17,8 +17,9 @@ typedef struct Transition {
     TransitionKind kind;
     int64_t at;
     Finding finding; /* as it is now; as it was last, where it is resolved */
-    char *endpoint;
-    char *engine;
+    SubjectKind about;
+    char *subject;       /* the endpoint's name, the trust store's, the bundle's URL */
+    char *engine;        /* this and what follows: of endpoints alone */
     char *ca;            /* served; NULL if not known */
     char *configured_ca; /* NULL if none */
     char *fingerprint;   /* SHA-256 of the server certificate it is about; NULL if none was seen */

@@ -1,16 +1,31 @@
 #pragma once
 
-/* Shared by bundle.c and verify.c alone. */
+/* Shared by this folder's own files alone. */
 
 #include <gnutls/x509.h>
-#include <stdbool.h>
-#include <stddef.h>
+
+#include "pki/bundle.h"
 
 struct Bundle {
     gnutls_x509_crt_t *certificates; /* owned */
+    Certificate **facts;             /* of each */
     size_t n;
     gnutls_x509_trust_list_t roots; /* the self-signed ones: what a client with roots alone trusts */
     gnutls_x509_trust_list_t all;   /* with the intermediates that the operator put there */
 };
 
-bool bundle_holds(const struct Bundle *bundle, gnutls_x509_crt_t crt);
+bool bundle_holds(const Bundle *bundle, gnutls_x509_crt_t crt);
+
+/* The facts of one that came out of its lists; borrowed. */
+Certificate *bundle_facts(const Bundle *bundle, gnutls_x509_crt_t crt);
+
+/* One more, unless it is there already. 0, or what GnuTLS says against it. */
+int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size);
+
+/*
+ * The trusted certificates of a Java key store (JKS, JCEKS), one after the other. -EBADMSG if the bytes are not
+ * one, -EACCES if the password is not its (NULL: not checked; the certificates are not encrypted).
+ */
+int jks_read(const uint8_t *data, size_t size, const char *password,
+             void (*found)(const uint8_t *der, size_t size, void *userdata), void *userdata);
+bool jks_is(const uint8_t *data, size_t size);

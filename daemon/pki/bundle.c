@@ -1,14 +1,10 @@
-#include "pki/bundle.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "pki/bundle-internal.h"
-
-#define BEGIN "-----BEGIN CERTIFICATE-----"
-#define END   "-----END CERTIFICATE-----"
+#include "pki/facts.h"
 
 Bundle *bundle_new(void)
 {
@@ -26,15 +22,31 @@ void bundle_free(Bundle *bundle)
         return;
     gnutls_x509_trust_list_deinit(bundle->roots, 0);
     gnutls_x509_trust_list_deinit(bundle->all, 0);
-    for (size_t i = 0; i < bundle->n; i++)
+    for (size_t i = 0; i < bundle->n; i++) {
         gnutls_x509_crt_deinit(bundle->certificates[i]);
+        certificate_unref(bundle->facts[i]);
+    }
     free(bundle->certificates);
+    free(bundle->facts);
     free(bundle);
 }
 
 size_t bundle_size(const Bundle *bundle)
 {
     return bundle->n;
+}
+
+Certificate *bundle_certificate(const Bundle *bundle, size_t i)
+{
+    return bundle->facts[i];
+}
+
+bool bundle_has(const Bundle *bundle, const char *sha256)
+{
+    for (size_t i = 0; i < bundle->n; i++)
+        if (strcmp(bundle->facts[i]->sha256, sha256) == 0)
+            return true;
+    return false;
 }
 
 bool bundle_holds(const Bundle *bundle, gnutls_x509_crt_t crt)
@@ -45,14 +57,20 @@ bool bundle_holds(const Bundle *bundle, gnutls_x509_crt_t crt)
     return false;
 }
 
-/* Takes the certificate. */
-static void add(Bundle *bundle, gnutls_x509_crt_t crt)
+Certificate *bundle_facts(const Bundle *bundle, gnutls_x509_crt_t crt)
 {
-    if (bundle_holds(bundle, crt)) {
-        gnutls_x509_crt_deinit(crt);
-        return;
-    }
+    for (size_t i = 0; i < bundle->n; i++)
+        if (bundle->certificates[i] == crt)
+            return bundle->facts[i];
+    return NULL;
+}
+
+/* Takes both. */
+static void add(Bundle *bundle, gnutls_x509_crt_t crt, Certificate *facts)
+{
     bundle->certificates = xgrow(bundle->certificates, bundle->n, sizeof(gnutls_x509_crt_t));
+    bundle->facts = xgrow(bundle->facts, bundle->n, sizeof(Certificate *));
+    bundle->facts[bundle->n] = facts;
     bundle->certificates[bundle->n++] = crt;
     /* The lists borrow it; they are freed without freeing what is in them. */
     (void)gnutls_x509_trust_list_add_cas(bundle->all, &crt, 1, 0);
@@ -60,48 +78,33 @@ static void add(Bundle *bundle, gnutls_x509_crt_t crt)
         (void)gnutls_x509_trust_list_add_cas(bundle->roots, &crt, 1, 0);
 }
 
-static size_t count_lines(const uint8_t *from, const uint8_t *to)
+int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size)
 {
-    size_t n = 1;
-    for (; from < to; from++)
-        n += *from == '\n';
-    return n;
+    Certificate *facts;
+    gnutls_x509_crt_t crt;
+    const gnutls_datum_t datum = { (unsigned char *)der, (unsigned)size };
+    int r = gnutls_x509_crt_init(&crt);
+    assert(r >= 0);
+    r = gnutls_x509_crt_import(crt, &datum, GNUTLS_X509_FMT_DER);
+    if (r >= 0 && certificate_from_der(der, size, &facts) < 0)
+        r = GNUTLS_E_LARGE_PACKET;
+    if (r < 0) {
+        gnutls_x509_crt_deinit(crt);
+        return r;
+    }
+    if (!bundle_has(bundle, facts->sha256)) {
+        add(bundle, crt, facts);
+        return 0;
+    }
+    gnutls_x509_crt_deinit(crt);
+    certificate_unref(facts);
+    return 0;
 }
 
-int bundle_add_pem(Bundle *bundle, const char *path, const uint8_t *pem, size_t size, char ***errors)
+void bundle_merge(Bundle *bundle, const Bundle *other)
 {
-    const uint8_t *at = pem, *end = pem + size;
-    int n_read = 0;
-    for (unsigned position = 1;; position++) {
-        const uint8_t *begin = at < end ? memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN)) : NULL;
-        if (!begin)
-            break;
-        if (position > BUNDLE_CERTIFICATES_MAX) {
-            strv_append(errors, xasprintf("%s: more than %d certificates, ignoring the rest", path,
-                                          BUNDLE_CERTIFICATES_MAX));
-            break;
-        }
-        const uint8_t *stop = memmem(begin, (size_t)(end - begin), END, strlen(END));
-        stop = stop ? stop + strlen(END) : end;
-        const gnutls_datum_t block = { (unsigned char *)begin, (unsigned)(stop - begin) };
-        gnutls_x509_crt_t crt;
-        int r = gnutls_x509_crt_init(&crt);
-        assert(r >= 0);
-        r = gnutls_x509_crt_import(crt, &block, GNUTLS_X509_FMT_PEM);
-        if (r >= 0) {
-            add(bundle, crt);
-            n_read++;
-        } else {
-            gnutls_x509_crt_deinit(crt);
-            strv_append(errors, xasprintf("%s: certificate %u (line %zu) does not parse: %s", path, position,
-                                          count_lines(pem, begin), gnutls_strerror(r)));
-        }
-        at = stop;
-    }
-    if (n_read == 0)
-        strv_append(errors,
-                    xasprintf("%s: no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----)", path));
-    return n_read > 0 ? n_read : -ENODATA;
+    for (size_t i = 0; i < other->n; i++)
+        (void)bundle_add_der(bundle, other->facts[i]->der, other->facts[i]->der_size); /* it was read before */
 }
 
 int bundle_add_system(Bundle *bundle)
@@ -113,8 +116,13 @@ int bundle_add_system(Bundle *bundle)
     if (gnutls_x509_trust_list_init(&list, 0) < 0)
         return -ENOMEM;
     if (gnutls_x509_trust_list_add_system_trust(list, 0, 0) > 0)
-        for (; gnutls_x509_trust_list_iter_get_ca(list, &at, &crt) >= 0; n++)
-            add(bundle, crt);
+        while (gnutls_x509_trust_list_iter_get_ca(list, &at, &crt) >= 0) {
+            gnutls_datum_t der = { 0 };
+            if (gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der) >= 0)
+                n += bundle_add_der(bundle, der.data, der.size) == 0;
+            gnutls_free(der.data);
+            gnutls_x509_crt_deinit(crt);
+        }
     gnutls_x509_trust_list_iter_deinit(at);
     gnutls_x509_trust_list_deinit(list, 1);
     return n > 0 ? n : -ENODATA;

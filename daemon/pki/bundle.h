@@ -1,11 +1,8 @@
 #pragma once
 
-/* What is verified against: the certificates of the operator's bundles. */
+/* What is verified against: certificates of the operator's bundles, or of a client's trust store. */
 
-#include "base/macro.h"
-
-#include <stddef.h>
-#include <stdint.h>
+#include "model/certificate.h"
 
 #define BUNDLE_BYTES_MAX        (16 * 1024 * 1024) /* the global bundle has 170 KB */
 #define BUNDLE_CERTIFICATES_MAX 5000               /* the global bundle has 108 */
@@ -19,12 +16,25 @@ CLEANUP_OF(Bundle, bundle_free);
 /* Certificates in it, without doubles. */
 size_t bundle_size(const Bundle *bundle);
 
+/* Borrowed. */
+Certificate *bundle_certificate(const Bundle *bundle, size_t i);
+bool bundle_has(const Bundle *bundle, const char *sha256);
+
 /*
- * Adds the certificates of a PEM text: any number, with comments and CRLF. One that does not parse is left out
- * and named in *errors with its position ("PATH: certificate 3 (line 57): ..."); the others are kept. Returns
- * how many were read, or -ENODATA if there was not one (also said in *errors).
+ * Adds the certificates of a file, whatever its name says it is: PEM (any number, with comments and CRLF),
+ * PKCS#7 or one certificate in DER or PEM, PKCS#12, a Java key store. One that does not parse is left out and
+ * named in *errors with its position ("PATH: certificate 3 (line 57): ..."); the others are kept. Returns how
+ * many were read, or, also said in *errors, -ENODATA if there was not one and -EACCES if the password does not
+ * open it (NULL: none is known).
  */
-int bundle_add_pem(Bundle *bundle, const char *path, const uint8_t *pem, size_t size, char ***errors);
+int bundle_add(Bundle *bundle, const char *path, const uint8_t *data, size_t size, const char *password,
+               char ***errors);
+
+/* What such a file is by its content: "PEM", "DER", "PKCS#7", "PKCS#12" or "Java key store". */
+const char *bundle_format(const uint8_t *data, size_t size);
+
+/* Adds what the other one holds. */
+void bundle_merge(Bundle *bundle, const Bundle *other);
 
 /* Adds the roots that the system trusts, as its other programs see them. Returns how many, or a negative errno.
  */

@@ -125,7 +125,7 @@ int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
 
     uint8_t digest[32];
     pki_sha256(der, size, digest);
-    Certificate *c = xcalloc(1, sizeof *c);
+    Certificate *c = certificate_new();
     c->subject = subject_text(crt);
     c->issuer = issuer_text(crt);
     c->subject_cn = common_name(crt, gnutls_x509_crt_get_dn_by_oid);

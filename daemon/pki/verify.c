@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/instant.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
 
@@ -63,29 +62,63 @@ static unsigned status_against(gnutls_x509_trust_list_t list, Imported *chain)
     return status;
 }
 
-/* Climbs from the last certificate that was sent to the bundle's root. */
-static int64_t find_root_end(const Bundle *bundle, gnutls_x509_crt_t last)
+/* Takes the path to certificates: the bundle's, or those that were sent. */
+typedef struct Climb {
+    const Bundle *bundle; /* NULL: none */
+    const Chain *chain;
+    const Imported *sent;
+} Climb;
+
+/* A certificate of the bundle that can have issued this one; NULL if there is none. */
+static gnutls_x509_crt_t issuer_in(gnutls_x509_trust_list_t list, gnutls_x509_crt_t crt)
 {
-    gnutls_x509_crt_t at = last, issuer;
-    for (unsigned depth = 0; depth < CHAIN_CERTIFICATES_MAX; depth++) {
-        if (gnutls_x509_trust_list_get_issuer(bundle->all, at, &issuer, 0) < 0)
-            return INSTANT_NONE;
-        if (gnutls_x509_crt_check_issuer(issuer, issuer))
-            return gnutls_x509_crt_get_expiration_time(issuer);
-        at = issuer;
+    gnutls_x509_crt_t issuer;
+    return gnutls_x509_trust_list_get_issuer(list, crt, &issuer, 0) >= 0 ? issuer : NULL;
+}
+
+/* The next one up: a root of the bundle's ends the way even if more was sent (RFC 4158, 2.4); else what was
+ * sent, else what the bundle has between. */
+static gnutls_x509_crt_t climb(const Climb *c, gnutls_x509_crt_t at, Certificate **ret_facts,
+                               bool *ret_anchored)
+{
+    gnutls_x509_crt_t issuer = c->bundle ? issuer_in(c->bundle->roots, at) : NULL;
+    if (issuer) {
+        *ret_anchored = true;
+        *ret_facts = bundle_facts(c->bundle, issuer);
+        return issuer;
     }
-    return INSTANT_NONE;
+    for (unsigned i = 1; i < c->sent->n; i++)
+        if (gnutls_x509_crt_check_issuer(at, c->sent->crt[i])) {
+            *ret_facts = c->chain->certificates[i];
+            return c->sent->crt[i];
+        }
+    issuer = c->bundle ? issuer_in(c->bundle->all, at) : NULL;
+    *ret_facts = issuer ? bundle_facts(c->bundle, issuer) : NULL;
+    return issuer;
+}
+
+static void find_path(const Climb *c, Verification *ret)
+{
+    gnutls_x509_crt_t at = c->sent->crt[0];
+    while (ret->path.n < CHAIN_CERTIFICATES_MAX && !ret->anchored && !gnutls_x509_crt_check_issuer(at, at)) {
+        Certificate *facts = NULL;
+        at = climb(c, at, &facts, &ret->anchored);
+        if (!at || !facts)
+            return;
+        chain_append(&ret->path, certificate_ref(facts));
+    }
 }
 
 void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Verification *ret)
 {
     _cleanup_(imported_deinit) Imported imported = { 0 };
-    *ret = (Verification) { .root_not_after = INSTANT_NONE };
+    *ret = (Verification) { 0 };
     if (!import(chain, &imported)) {
         ret->reason = xstrdup("it does not parse");
         return;
     }
     gnutls_x509_crt_t server = imported.crt[0], last = imported.crt[imported.n - 1];
+    find_path(&(Climb) { .bundle = bundle, .chain = chain, .sent = &imported }, ret);
     ret->name_matches = gnutls_x509_crt_check_hostname2(server, name, 0) != 0;
     ret->self_signed = imported.n == 1 && gnutls_x509_crt_check_issuer(server, server) != 0;
     ret->possible = bundle && bundle_size(bundle) > 0;
@@ -98,7 +131,6 @@ void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Ve
         ret->reason = xstrdup(words_of(status));
     ret->incomplete =
         ret->trusted && status_against(bundle->roots, &imported) != 0 && !bundle_holds(bundle, last);
-    ret->root_not_after = find_root_end(bundle, last);
 }
 
 void verify_address(const Bundle *bundle, const Endpoint *endpoint, AddressState *address)

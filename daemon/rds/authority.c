@@ -7,23 +7,14 @@
 #define WORDS_MAX      10 /* the longest name has eight */
 #define NAME_MAX_BYTES 128
 
-static const char *const known[] = {
-    "rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1", "rds-ca-2019", "rds-ca-2017", "rds-ca-2015",
-};
-
-const char *authority_known(size_t i)
-{
-    return i < ARRAY_SIZE(known) ? known[i] : NULL;
-}
-
-bool authority_is_known(const char *id)
-{
-    return text_find(id, known, ARRAY_SIZE(known)) >= 0;
-}
-
 bool authority_rotates(const Authority *authority)
 {
-    return strstr(authority->id, "-g") != NULL; /* the generations since g1 */
+    return authority_id_rotates(authority->id);
+}
+
+bool authority_id_rotates(const char *id)
+{
+    return strstr(id, "-g") != NULL; /* the generations since g1 */
 }
 
 typedef struct Words {
@@ -99,6 +90,8 @@ static const char *ambiguous_id(const char *region, const char *issuer_cn)
         return "rds-ca-2015";
     if (strcmp(issuer_cn, "Amazon RDS GovCloud Root CA") == 0)
         return "rds-ca-2017";
+    if (strcmp(issuer_cn, "Amazon RDS CN Root CA") == 0)
+        return "rds-ca-2017";
     snprintf(opt_in_root, sizeof opt_in_root, "Amazon RDS %s Root CA", region);
     return strcmp(issuer_cn, opt_in_root) == 0 ? "rds-ca-2019" : NULL;
 }
@@ -106,10 +99,15 @@ static const char *ambiguous_id(const char *region, const char *issuer_cn)
 /* The roots that sign for many regions. */
 static const struct {
     const char *cn, *id;
+    bool preview;
 } global_roots[] = {
     { "Amazon RDS Root 2019 CA", "rds-ca-2019" },
     { "Amazon RDS Root CA", "rds-ca-2015" },
     { "Amazon RDS GovCloud Root CA", "rds-ca-2017" },
+    { "Amazon RDS CN Root CA", "rds-ca-2017" },
+    { "Amazon RDS Beta Root 2019 CA", "rds-ca-2019", true },
+    { "Amazon RDS Preview Root 2019 CA", "rds-ca-2019", true },
+    { "aws.amazon.com/rds/", "rds-ca-2010" },
 };
 
 static bool named(Authority *ret, const char *id)
@@ -125,8 +123,10 @@ bool authority_from_names(const char *cn, const char *issuer_cn, Authority *ret)
     if (!cn || !split(cn, &words))
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(global_roots); i++)
-        if (strcmp(cn, global_roots[i].cn) == 0)
+        if (strcmp(cn, global_roots[i].cn) == 0) {
+            ret->preview = global_roots[i].preview;
             return named(ret, global_roots[i].id);
+        }
 
     if (!skip(&words, "Amazon") || !skip(&words, "RDS"))
         return false;
@@ -134,6 +134,10 @@ bool authority_from_names(const char *cn, const char *issuer_cn, Authority *ret)
     const char *region = take_region(&words);
     if (!region)
         return false;
+    if (strncmp(region, "preview-", strlen("preview-")) == 0) { /* of 2015 */
+        authority.preview = true;
+        region += strlen("preview-");
+    }
     strcpy(authority.region, region);
 
     bool ok;
@@ -156,13 +160,54 @@ bool authority_from_names(const char *cn, const char *issuer_cn, Authority *ret)
     return ok;
 }
 
-bool authority_of_chain(const Chain *chain, Authority *ret)
+static bool is_trust_services(const char *cn)
+{
+    static const char *const beginnings[] = { "Amazon RSA ", "Amazon ECDSA ", "Amazon Root CA ",
+                                              "Starfield Services Root Certificate Authority" };
+    for (size_t i = 0; cn && i < ARRAY_SIZE(beginnings); i++)
+        if (strncmp(cn, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    return false;
+}
+
+static bool from_catalogue(const KnownCertificate *known, Authority *ret)
+{
+    ret->trust_services = is_trust_services(known->cn);
+    if (ret->trust_services)
+        return false;
+    ret->preview = known->environment != ENVIRONMENT_PRODUCTION;
+    snprintf(ret->id, sizeof ret->id, "%s", known->ca);
+    if (strchr(known->region, '-') && isdigit((unsigned char)known->region[strlen(known->region) - 1]))
+        snprintf(ret->region, sizeof ret->region, "%s", known->region);
+    return true;
+}
+
+/* The one certificate that has this name; none if several do. */
+static const KnownCertificate *find_by_name(const Catalogue *catalogue, const char *cn)
+{
+    const KnownCertificate *found = NULL;
+    for (size_t i = 0; cn && i < catalogue->n_certificates; i++)
+        if (strcmp(catalogue->certificates[i].cn, cn) == 0) {
+            if (found)
+                return NULL;
+            found = &catalogue->certificates[i];
+        }
+    return found;
+}
+
+bool authority_of_server(const Certificate *server, const Chain *path, const Catalogue *catalogue,
+                         Authority *ret)
 {
     *ret = (Authority) { 0 };
-    if (chain->n == 0 || chain->certificates[0]->self_issued)
+    if (server->self_issued)
         return false;
-    const Certificate *server = chain->certificates[0];
-    const Certificate *signer = chain->n > 1 ? chain->certificates[1] : NULL;
-    bool signer_sent = signer && strcmp(signer->subject, server->issuer) == 0;
-    return authority_from_names(server->issuer_cn, signer_sent ? signer->issuer_cn : NULL, ret);
+    const Certificate *signer = path->n > 0 ? path->certificates[0] : NULL;
+    const KnownCertificate *known = catalogue && signer ? catalogue_find(catalogue, signer->sha256) : NULL;
+    if (known)
+        return from_catalogue(known, ret);
+    if (authority_from_names(server->issuer_cn, signer ? signer->issuer_cn : NULL, ret))
+        return true;
+    ret->trust_services = is_trust_services(server->issuer_cn);
+    known = catalogue && !signer ? find_by_name(catalogue, server->issuer_cn) : NULL;
+    return known && from_catalogue(known, ret);
 }

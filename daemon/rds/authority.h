@@ -5,12 +5,13 @@
  * a bundle. The identifiers are those of the RDS API (DescribeCertificates: CertificateIdentifier).
  */
 
-#include "model/certificate.h"
+#include "rds/catalogue.h"
 
 typedef struct Authority {
-    char id[48];     /* "rds-ca-rsa2048-g1" */
-    char region[32]; /* "us-east-1"; "" where one CA signs for all */
-    bool preview;    /* of the Beta or Preview environments: never signs for a production region */
+    char id[48];         /* "rds-ca-rsa2048-g1" */
+    char region[32];     /* "us-east-1"; "" where one CA signs for all */
+    bool preview;        /* of the Beta or Preview environments: never signs for a production region */
+    bool trust_services; /* Amazon Trust Services, for ACM: no CA of RDS's, and id is "" */
 } Authority;
 
 /*
@@ -20,15 +21,14 @@ typedef struct Authority {
  */
 bool authority_from_names(const char *cn, const char *issuer_cn, Authority *ret);
 
-/* The authority that signed the chain's server certificate. */
-bool authority_of_chain(const Chain *chain, Authority *ret);
+/*
+ * The authority that signed a server certificate; path: what is known above it, the signer first. By the
+ * signer's fingerprint where the catalogue (NULL: none) has it, else by names. False if it is none of RDS's.
+ */
+bool authority_of_server(const Certificate *server, const Chain *path, const Catalogue *catalogue,
+                         Authority *ret);
 
 /* Whether its server certificates rotate: rds-ca-2019 and older never do by themselves, and those CAs have
  * ended. */
 bool authority_rotates(const Authority *authority);
-
-/* Whether RDS has, or had, an authority of this identifier. */
-bool authority_is_known(const char *id);
-
-/* For "did you mean". NULL past the last. */
-const char *authority_known(size_t i);
+bool authority_id_rotates(const char *id);

@@ -21,6 +21,23 @@ static const char *service_of(const char *label)
     return NULL;
 }
 
+static RdsHostKind kind_of(const char *label)
+{
+    static const struct {
+        const char *beginning;
+        RdsHostKind kind;
+    } kinds[] = {
+        { "cluster-ro-", RDS_HOST_READER },
+        { "cluster-custom-", RDS_HOST_CUSTOM },
+        { "cluster-", RDS_HOST_CLUSTER },
+        { "proxy-", RDS_HOST_PROXY },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        if (starts_with(label, kinds[i].beginning))
+            return kinds[i].kind;
+    return RDS_HOST_INSTANCE;
+}
+
 bool rds_hostname_parse(const char *host, RdsHostname *ret)
 {
     char text[254], *label[LABELS_MAX] = { 0 }, *rest = NULL;
@@ -51,8 +68,8 @@ bool rds_hostname_parse(const char *host, RdsHostname *ret)
     strcpy(ret->id, label[0]);
     strcpy(ret->region, region);
     ret->service = service;
-    ret->cluster = starts_with(label[1], "cluster-");
-    ret->proxy = starts_with(label[1], "proxy-");
+    ret->kind = kind_of(label[1]);
+    ret->partition = n == 7 ? "aws-cn" : starts_with(region, "us-gov-") ? "aws-us-gov" : "aws";
     return true;
 }
 
@@ -63,7 +80,7 @@ bool rds_hostname_complete(Endpoint *endpoint)
         return false;
     if (!endpoint->region)
         endpoint->region = xstrdup(host.region);
-    if (!host.proxy || endpoint->kind == KIND_PROXY)
+    if (host.kind != RDS_HOST_PROXY || endpoint->kind == KIND_PROXY)
         return false;
     endpoint->kind = KIND_PROXY;
     free(TAKE(endpoint->ca));

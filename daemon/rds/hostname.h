@@ -7,12 +7,20 @@
 
 #include "model/endpoint.h"
 
+typedef enum RdsHostKind {
+    RDS_HOST_INSTANCE,
+    RDS_HOST_CLUSTER, /* its writer; the id is the cluster's, with the reader's too */
+    RDS_HOST_READER,
+    RDS_HOST_CUSTOM, /* a custom endpoint: its own id */
+    RDS_HOST_PROXY,
+} RdsHostKind;
+
 typedef struct RdsHostname {
-    char id[64];         /* DB instance or cluster identifier */
+    char id[64];         /* identifier of the DB instance, the cluster, the custom endpoint or the proxy */
     char region[32];     /* "us-east-1" */
     const char *service; /* "rds", "docdb", "neptune", "redshift", "redshift-serverless"; as aws(1) calls it */
-    bool cluster;        /* a cluster's writer, reader or custom endpoint; id is the cluster's */
-    bool proxy;
+    const char *partition; /* "aws", "aws-us-gov", "aws-cn" */
+    RdsHostKind kind;
 } RdsHostname;
 
 /* False if the name is none of theirs, which is nothing bad. */

@@ -14,6 +14,8 @@
  * length. */
 #define GRACE (8 * DAY)
 
+#define ONLINE_MONTHS    12
+#define RESTART_MONTHS   36
 #define NOTICE_MONTHS    6
 #define RESTART_OVERDUE  (90 * DAY)
 #define RESTART_CRITICAL (30 * DAY)
@@ -39,10 +41,15 @@ static void earliest_of(int64_t *instant, int64_t bound)
         *instant = bound;
 }
 
-Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_before, int64_t not_after,
-                     const Window *window)
+int rotation_months(RotationClass class)
 {
-    int64_t life = not_after - not_before;
+    return class == CLASS_ONLINE ? ONLINE_MONTHS : class == CLASS_RESTART ? RESTART_MONTHS : 0;
+}
+
+Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_before, int64_t not_after,
+                     int64_t chain_end, const Window *window)
+{
+    int64_t life = not_after - not_before, end = not_after < chain_end ? not_after : chain_end;
     Rotation r = {
         .class = class,
         .source = source,
@@ -69,15 +76,15 @@ Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_bef
          * "If your DB engine doesn't support rotation without restart, RDS notifies you about a maintenance
          * event at least 6 months before the DB server certificate expires."
          */
-        r.due_at = instant_add_months(not_after, -NOTICE_MONTHS);
-        r.overdue_after = not_after - RESTART_OVERDUE;
-        r.critical_from = not_after - RESTART_CRITICAL;
+        r.due_at = instant_add_months(end, -NOTICE_MONTHS);
+        r.overdue_after = end - RESTART_OVERDUE;
+        r.critical_from = end - RESTART_CRITICAL;
         r.expected_by = r.overdue_after;
         break;
     case CLASS_ACM:
-        r.due_at = not_after - (life / 3 < ACM_RENEWAL ? life / 3 : ACM_RENEWAL);
-        r.overdue_after = not_after - ACM_OVERDUE;
-        r.critical_from = not_after - ACM_CRITICAL;
+        r.due_at = end - (life / 3 < ACM_RENEWAL ? life / 3 : ACM_RENEWAL);
+        r.overdue_after = end - ACM_OVERDUE;
+        r.critical_from = end - ACM_CRITICAL;
         r.expected_by = r.overdue_after;
         break;
     case CLASS_AUTO:

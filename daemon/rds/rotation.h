@@ -14,6 +14,13 @@
  */
 RotationClass rotation_class_of_lifetime(int64_t not_before, int64_t not_after);
 
-/* The instants of a certificate's rotation. Classes `auto` and `external` have none. */
+/*
+ * The instants of a certificate's rotation. Where the chain above it ends first (chain_end; INSTANT_NEVER: it
+ * does not), whoever waits for the certificate's own end is too late: then that one counts, except for
+ * `online`, whose half-life is the certificate's. Classes `auto` and `external` have none.
+ */
 Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_before, int64_t not_after,
-                     const Window *window);
+                     int64_t chain_end, const Window *window);
+
+/* For how many months a certificate of the class is issued; 0: nobody says. */
+int rotation_months(RotationClass class);

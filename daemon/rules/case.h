@@ -24,13 +24,33 @@ typedef struct Case {
     const Policy *policy;
     int64_t now;
     int64_t changes_at;
-    int64_t due;         /* of the finding that is being made */
-    const char *subject; /* of text that is about another certificate than the server's: its role and name */
-    int64_t subject_not_after;
+    int64_t due;              /* of the finding that is being made */
+    const Certificate *above; /* of text that is about another certificate of the chain than the server's */
+    const Chain *path;        /* what is known above the server's certificate */
+    const Certificate *first; /* of the path, what ends before the server's certificate; NULL: nothing */
     const struct Case *parts; /* of the endpoint as a whole: its addresses' */
     size_t n_parts;
     Difference difference; /* among them */
 } Case;
+
+/* Whether the instant has come. If not, the verdict changes there at the latest. */
+bool case_reached(Case *c, int64_t instant);
+
+/* One more finding; its texts are made from the case as it is. */
+void case_find(Case *c, FindingId id, Severity severity, int64_t due);
+
+/* The root that the chain leads to, be it the bundle's or one that was sent; NULL if it is not known. */
+const Certificate *case_root(const Case *c);
+
+/* What a period comes to for a life shorter than the full one, for which it is meant. */
+int64_t case_scaled(int64_t period, int64_t life, int64_t full_life);
+
+/* Rules of the authorities above a certificate, in authority.c. */
+void rule_intermediates(Case *c);
+void rule_root(Case *c);
+void rule_served_ca(Case *c);
+void rule_catalogue(Case *c);
+void rule_offer(Case *c);
 
 /* Whether its certificate is what the latest probe saw. */
 bool case_is_current(const Case *c);

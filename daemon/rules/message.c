@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
+#include "rds/rotation.h"
 #include "rules/case.h"
 
 #define ADDRESSES_SAID_MAX 8 /* of a name's 64: a message is a line */
@@ -26,6 +27,14 @@ static const char *class_words(const Case *c)
     return c->rotation.source == SOURCE_LIFETIME ? " (class inferred from its lifetime)" : "";
 }
 
+/* Three clocks run: where it is not the server's that ends first, the other one is said. */
+static void write_first(const Case *c, Buffer *text)
+{
+    if (c->first)
+        buffer_printf(text, "; its %s \"%s\" ends first, at %s", certificate_role_to_string(c->first->role),
+                      certificate_label(c->first), INSTANT_TEXT(c->first->not_after));
+}
+
 static void rotation_due(const Case *c, Buffer *text)
 {
     const Rotation *r = &c->rotation;
@@ -41,11 +50,13 @@ static void rotation_due(const Case *c, Buffer *text)
         buffer_printf(
             text,
             " ends in %s and is only replaced with a restart, which somebody has to schedule; overdue from %s",
-            DURATION_TEXT(c->server->not_after - c->now), INSTANT_TEXT(r->overdue_after));
+            DURATION_TEXT((c->first ? c->first : c->server)->not_after - c->now),
+            INSTANT_TEXT(r->overdue_after));
     else
         buffer_printf(text, " is in its renewal period since %s; overdue from %s", INSTANT_TEXT(r->due_at),
                       INSTANT_TEXT(r->overdue_after));
     buffer_printf(text, "%s", class_words(c));
+    write_first(c, text);
 }
 
 static void rotation_overdue(const Case *c, Buffer *text)
@@ -69,12 +80,14 @@ static void rotation_overdue(const Case *c, Buffer *text)
     if (c->due < c->server->not_after)
         buffer_printf(text, "; critical from %s", INSTANT_TEXT(c->due));
     buffer_printf(text, "%s", class_words(c));
+    write_first(c, text);
 }
 
 static void certificate_expiring(const Case *c, Buffer *text)
 {
     write_certificate(c, text);
     buffer_printf(text, " ends in %s", DURATION_TEXT(c->server->not_after - c->now));
+    write_first(c, text);
 }
 
 static void certificate_expired(const Case *c, Buffer *text)
@@ -89,24 +102,110 @@ static void certificate_not_yet_valid(const Case *c, Buffer *text)
     buffer_printf(text, " is not valid yet; every client that verifies refuses it until then");
 }
 
-static void ca_expired(const Case *c, Buffer *text)
+/* "the root "Amazon RDS ..." (the trust bundle's) above certificate 0A1B (...)" */
+static void write_above(const Case *c, Buffer *text)
 {
-    buffer_printf(text, "the %s above ", c->subject);
+    const char *whose =
+        c->above == case_root(c) && c->address->verification.anchored ? " of the trust bundle" : "";
+    buffer_printf(text, "the %s \"%s\"%s above ", certificate_role_to_string(c->above->role),
+                  certificate_label(c->above), whose);
     write_certificate(c, text);
+}
+
+static void above_expired(const Case *c, Buffer *text)
+{
+    write_above(c, text);
     buffer_printf(text, " expired at %s; every client that verifies refuses the chain",
-                  INSTANT_TEXT(c->subject_not_after));
+                  INSTANT_TEXT(c->above->not_after));
+}
+
+static void above_expiring(const Case *c, Buffer *text)
+{
+    write_above(c, text);
+    buffer_printf(text, " ends in %s, at %s", DURATION_TEXT(c->above->not_after - c->now),
+                  INSTANT_TEXT(c->above->not_after));
+    if (c->above->role == ROLE_INTERMEDIATE && c->above->not_after > c->server->not_after)
+        buffer_printf(text,
+                      "; a next certificate of %d months would outlive it, so it has to come from another one",
+                      rotation_months(c->rotation.class));
+    else if (c->above->role == ROLE_ROOT)
+        buffer_printf(text, "; clients need another root before that, and the instance a certificate from it");
+}
+
+static void ca_outlived(const Case *c, Buffer *text)
+{
+    write_above(c, text);
+    buffer_printf(
+        text,
+        " ends at %s; a certificate of class %s is made for %d months, so the next one, due from %s on, "
+        "would outlive it%s",
+        INSTANT_TEXT(c->above->not_after), rotation_class_to_string(c->rotation.class),
+        rotation_months(c->rotation.class), INSTANT_TEXT(c->rotation.due_at), class_words(c));
 }
 
 static void ca_mismatch(const Case *c, Buffer *text)
 {
-    buffer_printf(text, "configured is %s, but ", c->state->endpoint->ca);
+    const Endpoint *e = c->state->endpoint;
+    if (e->ca)
+        buffer_printf(text, "configured is %s, but ", e->ca);
     write_certificate(c, text);
     if (c->authority.preview)
-        buffer_printf(text, " comes from a Beta or Preview authority of RDS");
+        buffer_printf(text, " comes from a Beta or Preview authority of RDS, which is for Amazon's own tests");
+    else if (c->authority.trust_services)
+        buffer_printf(text, " comes from Amazon Trust Services, as those of proxies do");
     else if (!c->authority.id[0])
         buffer_printf(text, " comes from no authority of RDS");
+    else if (e->region && c->authority.region[0] && strcmp(e->region, c->authority.region) != 0)
+        buffer_printf(text, " comes from the authority of %s, and the endpoint is in %s", c->authority.region,
+                      e->region);
     else
         buffer_printf(text, " is served");
+}
+
+static void ca_retired(const Case *c, Buffer *text)
+{
+    write_certificate(c, text);
+    buffer_printf(text,
+                  " comes from %s, whose certificates do not rotate by themselves: RDS does that for "
+                  "rds-ca-rsa2048-g1, rds-ca-rsa4096-g1 and rds-ca-ecc384-g1 alone",
+                  c->authority.id);
+    write_first(c, text);
+}
+
+static void ca_unknown(const Case *c, Buffer *text)
+{
+    const Catalogue *catalogue = c->policy->catalogue;
+    const Certificate *root = case_root(c);
+    write_certificate(c, text);
+    if (c->authority.trust_services)
+        buffer_printf(text,
+                      " comes from Amazon Trust Services, as those of RDS Proxy and Aurora Serverless v1 do, "
+                      "but the endpoint is not configured as one");
+    else if (!c->authority.id[0])
+        buffer_printf(text, " comes from no authority of RDS, although the endpoint's name is RDS's");
+    else if (root && catalogue_root(catalogue, c->authority.id, NULL) &&
+             (!c->authority.region[0] || catalogue_root(catalogue, c->authority.id, c->authority.region)))
+        buffer_printf(
+            text,
+            " leads to a root named \"%s\" that is not the one which the catalogue (%s, %s) has under that "
+            "name: its SHA-256 is %s",
+            certificate_label(root), catalogue->version, catalogue->origin, root->sha256);
+    else
+        buffer_printf(text, " comes from %s%s%s, which the catalogue (%s, %s) does not know yet",
+                      c->authority.id, c->authority.region[0] ? " of " : "", c->authority.region,
+                      catalogue->version, catalogue->origin);
+}
+
+static void ca_not_offered(const Case *c, Buffer *text)
+{
+    const Endpoint *e = c->state->endpoint;
+    buffer_printf(
+        text,
+        "configured is %s, but the RDS user guide says \"certificates are not available in the following "
+        "Regions\", and %s (%s) is one of them; ",
+        e->ca, catalogue_region(c->policy->catalogue, e->region)->title, e->region);
+    write_certificate(c, text);
+    buffer_printf(text, " is served; other sources contradict the guide, and the API has the last word");
 }
 
 static void chain_untrusted(const Case *c, Buffer *text)
@@ -226,8 +325,15 @@ static const Writer messages[N_FINDINGS] = {
     [FINDING_CERTIFICATE_EXPIRING] = certificate_expiring,
     [FINDING_CERTIFICATE_EXPIRED] = certificate_expired,
     [FINDING_CERTIFICATE_NOT_YET_VALID] = certificate_not_yet_valid,
-    [FINDING_CA_EXPIRED] = ca_expired,
+    [FINDING_INTERMEDIATE_EXPIRING] = above_expiring,
+    [FINDING_INTERMEDIATE_EXPIRED] = above_expired,
+    [FINDING_CA_EXPIRING] = above_expiring,
+    [FINDING_CA_EXPIRED] = above_expired,
+    [FINDING_CA_OUTLIVED] = ca_outlived,
     [FINDING_CA_MISMATCH] = ca_mismatch,
+    [FINDING_CA_RETIRED] = ca_retired,
+    [FINDING_CA_UNKNOWN] = ca_unknown,
+    [FINDING_CA_NOT_OFFERED] = ca_not_offered,
     [FINDING_CHAIN_UNTRUSTED] = chain_untrusted,
     [FINDING_CHAIN_INCOMPLETE] = chain_incomplete,
     [FINDING_NAME_MISMATCH] = name_mismatch,

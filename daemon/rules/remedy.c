@@ -9,6 +9,9 @@
 #include "rds/hostname.h"
 #include "rules/case.h"
 
+#define DEFAULT_CA "rds-ca-rsa2048-g1" /* "The default CA is set to rds-ca-rsa2048-g1." */
+
+/* Where the catalogue has none. */
 #define BUNDLE_URL "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 
 static const char *name_of(const Case *c)
@@ -40,7 +43,7 @@ static void write_aws(const Case *c, Buffer *text, const char *verb, const char 
     RdsHostname host;
     bool known = rds_hostname_parse(c->state->endpoint->host, &host);
     buffer_printf(text, "aws %s %s --db-instance-identifier %s%s", known ? host.service : "rds", verb,
-                  known && !host.cluster ? host.id : "DB-INSTANCE-IDENTIFIER", options);
+                  known && host.kind == RDS_HOST_INSTANCE ? host.id : "DB-INSTANCE-IDENTIFIER", options);
     write_region(c, text);
 }
 
@@ -94,7 +97,7 @@ static void write_modify(const Case *c, Buffer *text, const char *ca, const char
 static const char *wanted_ca(const Case *c)
 {
     const char *configured = c->state->endpoint->ca;
-    return configured ? configured : authority_rotates(&c->authority) ? c->authority.id : "rds-ca-rsa2048-g1";
+    return configured ? configured : authority_rotates(&c->authority) ? c->authority.id : DEFAULT_CA;
 }
 
 static bool is_rds(const Case *c)
@@ -138,21 +141,71 @@ static void rotate_if_due(const Case *c, Buffer *text)
         look_at_instance(c, text);
 }
 
+/* The one to move to: the configured one if it still rotates, else RDS's default. */
+static const char *next_ca(const Case *c)
+{
+    const char *wanted = wanted_ca(c);
+    return authority_id_rotates(wanted) ? wanted : DEFAULT_CA;
+}
+
+/* Clients first, then instances: the plan has both. */
+static void change_ca(const Case *c, Buffer *text)
+{
+    if (endpoint_is_acm(c->state->endpoint))
+        write_acm(c, text);
+    else if (is_foreign(c))
+        buffer_printf(text,
+                      "give the clients another root, then the server a certificate from it; then here: "
+                      "dbcertctl probe %s",
+                      name_of(c));
+    else
+        buffer_printf(text, "dbcertctl plan %s", next_ca(c));
+}
+
+static void identify_ca(const Case *c, Buffer *text)
+{
+    if (c->authority.trust_services)
+        buffer_printf(text, "set kind = \"proxy\" for %s if it is one, and: systemctl reload dbcertd",
+                      name_of(c));
+    else {
+        buffer_printf(text, "aws rds describe-certificates --query "
+                            "'Certificates[].[CertificateIdentifier,Thumbprint,ValidTill]'");
+        write_region(c, text);
+        buffer_printf(text, "; then install a newer dbcertd, or catalogue.tsv beside dbcertd.conf");
+    }
+}
+
 static void correct_ca(const Case *c, Buffer *text)
 {
-    write_modify(c, text, c->state->endpoint->ca, "no-apply-immediately");
-    if (c->authority.id[0] && !c->authority.preview)
+    if (c->authority.trust_services) {
+        identify_ca(c, text);
+        return;
+    }
+    write_modify(c, text, next_ca(c), "no-apply-immediately");
+    if (c->state->endpoint->ca && c->authority.id[0] && !c->authority.preview)
         buffer_printf(text, "; or set ca = \"%s\" for %s and: systemctl reload dbcertd", c->authority.id,
                       name_of(c));
 }
 
+static void ask_for_offer(const Case *c, Buffer *text)
+{
+    buffer_printf(text, "aws rds describe-certificates --query 'Certificates[].CertificateIdentifier'");
+    write_region(c, text);
+    buffer_printf(text, "; if %s is not in it, set ca = \"%s\" for %s and: systemctl reload dbcertd",
+                  c->state->endpoint->ca, c->authority.id[0] ? c->authority.id : DEFAULT_CA, name_of(c));
+}
+
 static void refresh_bundle(const Case *c, Buffer *text)
 {
+    const Catalogue *catalogue = c->policy->catalogue;
+    const char *url = catalogue ? catalogue_bundle_url(catalogue, c->state->endpoint->region) : NULL;
+    if (!url)
+        url = BUNDLE_URL;
     if (endpoint_is_acm(c->state->endpoint))
         buffer_printf(text, "apt-get install ca-certificates && systemctl reload dbcertd");
     else
-        buffer_printf(text, "curl -fsSo /etc/dbcertd/bundles/global-bundle.pem " BUNDLE_URL
-                            " && systemctl reload dbcertd");
+        buffer_printf(text, "curl -fsSo /etc/dbcertd/bundles/%s %s && systemctl reload dbcertd",
+                      strrchr(url, '/') + 1, url);
 }
 
 /* Whoever made the certificate chose its names; only one that is a host name goes into a line to be copied. */
@@ -335,8 +388,15 @@ static const Writer remedies[N_FINDINGS] = {
     [FINDING_CERTIFICATE_EXPIRING] = rotate_now,
     [FINDING_CERTIFICATE_EXPIRED] = rotate_now,
     [FINDING_CERTIFICATE_NOT_YET_VALID] = look_at_instance,
+    [FINDING_INTERMEDIATE_EXPIRING] = look_at_instance,
+    [FINDING_INTERMEDIATE_EXPIRED] = rotate_now,
+    [FINDING_CA_EXPIRING] = change_ca,
     [FINDING_CA_EXPIRED] = rotate_now,
+    [FINDING_CA_OUTLIVED] = change_ca,
     [FINDING_CA_MISMATCH] = correct_ca,
+    [FINDING_CA_RETIRED] = change_ca,
+    [FINDING_CA_UNKNOWN] = identify_ca,
+    [FINDING_CA_NOT_OFFERED] = ask_for_offer,
     [FINDING_CHAIN_UNTRUSTED] = refresh_bundle,
     [FINDING_CHAIN_INCOMPLETE] = rotate_now,
     [FINDING_NAME_MISMATCH] = correct_name,

@@ -13,8 +13,7 @@
 #define EXPIRING_CRITICAL (7 * DAY)
 #define FULL_LIFE         (90 * DAY)
 
-/* Whether the instant has come. If not, the verdict changes there at the latest. */
-static bool reached(Case *c, int64_t instant)
+bool case_reached(Case *c, int64_t instant)
 {
     if (c->now >= instant)
         return true;
@@ -22,7 +21,7 @@ static bool reached(Case *c, int64_t instant)
     return false;
 }
 
-static void find(Case *c, FindingId id, Severity severity, int64_t due)
+void case_find(Case *c, FindingId id, Severity severity, int64_t due)
 {
     c->due = due;
     const Finding finding = {
@@ -40,76 +39,38 @@ static void find(Case *c, FindingId id, Severity severity, int64_t due)
 static void rule_rotation(Case *c)
 {
     const Rotation *r = &c->rotation;
-    if (r->due_at == INSTANT_NONE || !reached(c, r->due_at))
+    if (r->due_at == INSTANT_NONE || !case_reached(c, r->due_at))
         return;
-    if (!reached(c, r->overdue_after)) {
+    if (!case_reached(c, r->overdue_after)) {
         /* A restart waits for a person; the other two come by themselves. */
         Severity severity = r->class == CLASS_RESTART ? SEVERITY_WARNING : SEVERITY_NOTICE;
-        find(c, FINDING_ROTATION_DUE, severity, r->overdue_after);
-    } else if (!reached(c, r->critical_from))
-        find(c, FINDING_ROTATION_OVERDUE, SEVERITY_WARNING, r->critical_from);
+        case_find(c, FINDING_ROTATION_DUE, severity, r->overdue_after);
+    } else if (!case_reached(c, r->critical_from))
+        case_find(c, FINDING_ROTATION_OVERDUE, SEVERITY_WARNING, r->critical_from);
     else
-        find(c, FINDING_ROTATION_OVERDUE, SEVERITY_CRITICAL, c->server->not_after);
+        case_find(c, FINDING_ROTATION_OVERDUE, SEVERITY_CRITICAL, c->server->not_after);
 }
 
-static int64_t scaled(int64_t days, int64_t life)
+int64_t case_scaled(int64_t period, int64_t life, int64_t full_life)
 {
-    return life >= FULL_LIFE ? days : days * life / FULL_LIFE;
+    return life >= full_life ? period : period * life / full_life;
 }
 
 static void rule_validity(Case *c)
 {
     int64_t end = c->server->not_after, life = end - c->server->not_before;
-    if (!reached(c, c->server->not_before)) {
-        find(c, FINDING_CERTIFICATE_NOT_YET_VALID, SEVERITY_CRITICAL, c->server->not_before);
+    if (!case_reached(c, c->server->not_before)) {
+        case_find(c, FINDING_CERTIFICATE_NOT_YET_VALID, SEVERITY_CRITICAL, c->server->not_before);
         return;
     }
-    if (!reached(c, end - scaled(EXPIRING_WARNING, life)))
+    if (!case_reached(c, end - case_scaled(EXPIRING_WARNING, life, FULL_LIFE)))
         return;
-    if (reached(c, end + 1)) /* not_after itself is still valid: RFC 5280, 4.1.2.5 */
-        find(c, FINDING_CERTIFICATE_EXPIRED, SEVERITY_CRITICAL, end);
-    else if (reached(c, end - scaled(EXPIRING_CRITICAL, life)))
-        find(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_CRITICAL, end);
+    if (case_reached(c, end + 1)) /* not_after itself is still valid: RFC 5280, 4.1.2.5 */
+        case_find(c, FINDING_CERTIFICATE_EXPIRED, SEVERITY_CRITICAL, end);
+    else if (case_reached(c, end - case_scaled(EXPIRING_CRITICAL, life, FULL_LIFE)))
+        case_find(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_CRITICAL, end);
     else
-        find(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_WARNING, end);
-}
-
-/* One finding for the chain: the CA whose end came first. */
-static void rule_ca_validity(Case *c)
-{
-    _cleanup_free_ char *subject = NULL;
-    int64_t end = INSTANT_NONE;
-    const Chain *chain = &c->address->seen->chain;
-    for (size_t i = 1; i < chain->n; i++) {
-        const Certificate *ca = chain->certificates[i];
-        if (end != INSTANT_NONE && ca->not_after >= end)
-            continue;
-        end = ca->not_after;
-        free(subject);
-        subject = xasprintf("%s \"%s\"", certificate_role_to_string(ca->role),
-                            ca->subject_cn ? ca->subject_cn : ca->subject);
-    }
-    int64_t root_end = c->address->verification.root_not_after;
-    if (root_end != INSTANT_NONE && (end == INSTANT_NONE || root_end < end)) {
-        end = root_end;
-        free(subject);
-        subject = xstrdup("root in the trust bundle");
-    }
-    if (end == INSTANT_NONE || !reached(c, end + 1))
-        return;
-    c->subject = subject;
-    c->subject_not_after = end;
-    find(c, FINDING_CA_EXPIRED, SEVERITY_CRITICAL, end);
-    c->subject = NULL;
-}
-
-static void rule_authority(Case *c)
-{
-    const char *configured = c->state->endpoint->ca;
-    if (!configured || c->address->verification.self_signed)
-        return; /* self-signed says it all */
-    if (strcmp(configured, c->authority.id) != 0 || c->authority.preview)
-        find(c, FINDING_CA_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+        case_find(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_WARNING, end);
 }
 
 /* The server sent its own certificate alone, and an intermediate of RDS's signed it: no root can verify that.
@@ -127,19 +88,19 @@ static void rule_trust(Case *c)
 {
     const Verification *v = &c->address->verification;
     if (v->self_signed)
-        find(c, FINDING_SELF_SIGNED, SEVERITY_WARNING, INSTANT_NONE);
+        case_find(c, FINDING_SELF_SIGNED, SEVERITY_WARNING, INSTANT_NONE);
     else if (!v->possible)
         return; /* the configuration says so with a warning */
     else if (v->incomplete || (!v->trusted && lacks_intermediate(c)))
-        find(c, FINDING_CHAIN_INCOMPLETE, SEVERITY_WARNING, INSTANT_NONE);
+        case_find(c, FINDING_CHAIN_INCOMPLETE, SEVERITY_WARNING, INSTANT_NONE);
     else if (!v->trusted)
-        find(c, FINDING_CHAIN_UNTRUSTED, SEVERITY_WARNING, INSTANT_NONE);
+        case_find(c, FINDING_CHAIN_UNTRUSTED, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static void rule_name(Case *c)
 {
     if (!c->address->verification.name_matches)
-        find(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+        case_find(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static void rule_tls(Case *c)
@@ -150,13 +111,13 @@ static void rule_tls(Case *c)
     };
     TlsAge age = c->address->seen->tls_age;
     if (age != TLS_AGE_CURRENT)
-        find(c, FINDING_LEGACY_TLS, severities[age], INSTANT_NONE);
+        case_find(c, FINDING_LEGACY_TLS, severities[age], INSTANT_NONE);
 }
 
 static void rule_plaintext(Case *c)
 {
     if (c->state->endpoint->check_plaintext && c->address->plaintext == PLAINTEXT_ACCEPTED)
-        find(c, FINDING_PLAINTEXT_ACCEPTED, SEVERITY_WARNING, INSTANT_NONE);
+        case_find(c, FINDING_PLAINTEXT_ACCEPTED, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static const struct {
@@ -178,13 +139,13 @@ static void rule_failures(Case *c)
     for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
         if (failures[i].outcome == c->address->latest->outcome &&
             (failures[i].at_once || c->address->failures.n >= c->policy->unreachable_after))
-            find(c, failures[i].id, failures[i].severity, INSTANT_NONE);
+            case_find(c, failures[i].id, failures[i].severity, INSTANT_NONE);
 }
 
 static void rule_resolution(Case *c)
 {
     if (c->state->unresolved.n >= c->policy->unreachable_after)
-        find(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
+        case_find(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
 }
 
 bool case_is_current(const Case *c)
@@ -213,7 +174,7 @@ static Difference difference_of(Case *a, Case *b)
         return DIFFERENCE_SERIAL;
     if (a->rotation.due_at == INSTANT_NONE || b->rotation.due_at == INSTANT_NONE)
         return DIFFERENCE_NONE;
-    bool a_is_due = reached(a, a->rotation.due_at), b_is_due = reached(b, b->rotation.due_at);
+    bool a_is_due = case_reached(a, a->rotation.due_at), b_is_due = case_reached(b, b->rotation.due_at);
     return a_is_due == b_is_due ? DIFFERENCE_NONE : DIFFERENCE_AGE;
 }
 
@@ -229,8 +190,8 @@ static void rule_disagreement(Case *whole, Case *parts)
                 whole->difference = difference;
         }
     if (whole->difference != DIFFERENCE_NONE)
-        find(whole, FINDING_ADDRESSES_DISAGREE,
-             whole->difference == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING, INSTANT_NONE);
+        case_find(whole, FINDING_ADDRESSES_DISAGREE,
+                  whole->difference == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* Whether some address was not looked at, in this turn or with success. */
@@ -261,7 +222,8 @@ typedef void (*Rule)(Case *c);
 
 /* Of a certificate that was seen at an address; it goes on being judged while probes fail. */
 static const Rule certificate_rules[] = {
-    rule_rotation, rule_validity, rule_ca_validity, rule_authority, rule_trust, rule_name, rule_tls,
+    rule_rotation,  rule_validity, rule_intermediates, rule_root, rule_served_ca,
+    rule_catalogue, rule_offer,    rule_trust,         rule_name, rule_tls,
 };
 
 /*
@@ -281,15 +243,24 @@ static Rotation rotation_of_case(const Case *c)
                                                  : CLASS_EXTERNAL;
         source = SOURCE_LIFETIME;
     }
-    return rotation_of(class, source, s->not_before, s->not_after, &endpoint->maintenance_window);
+    return rotation_of(class, source, s->not_before, s->not_after,
+                       c->first ? c->first->not_after : INSTANT_NEVER, &endpoint->maintenance_window);
 }
 
-static int64_t earliest_ca_end(const AddressState *address)
+const Certificate *case_root(const Case *c)
 {
-    int64_t end = address->verification.root_not_after;
-    for (size_t i = 1; i < address->seen->chain.n; i++)
-        end = instant_earlier(end, address->seen->chain.certificates[i]->not_after);
-    return end;
+    const Certificate *last = c->path->n > 0 ? c->path->certificates[c->path->n - 1] : NULL;
+    return last && last->role == ROLE_ROOT ? last : NULL;
+}
+
+/* The certificate of the path that ends first; NULL if nothing is known of it. */
+static const Certificate *first_to_end(const Chain *path)
+{
+    const Certificate *first = NULL;
+    for (size_t i = 0; i < path->n; i++)
+        if (!first || path->certificates[i]->not_after < first->not_after)
+            first = path->certificates[i];
+    return first;
 }
 
 static void judge_address(Case *c)
@@ -299,7 +270,10 @@ static void judge_address(Case *c)
     rule_plaintext(c);
     if (!c->server)
         return;
-    (void)authority_of_chain(&c->address->seen->chain, &c->authority);
+    c->path = &c->address->verification.path;
+    const Certificate *first = first_to_end(c->path);
+    c->first = first && first->not_after < c->server->not_after ? first : NULL;
+    (void)authority_of_server(c->server, c->path, c->policy->catalogue, &c->authority);
     c->rotation = rotation_of_case(c);
     for (size_t i = 0; i < ARRAY_SIZE(certificate_rules); i++)
         certificate_rules[i](c);
@@ -311,7 +285,7 @@ static void judge_address(Case *c)
     state->rotation = c->rotation;
     free(state->served_ca);
     state->served_ca = c->authority.id[0] ? xstrdup(c->authority.id) : NULL;
-    state->ca_not_after = earliest_ca_end(c->address);
+    state->ca_not_after = first ? first->not_after : INSTANT_NONE;
 }
 
 void judge(EndpointState *state, const Policy *policy, int64_t now)

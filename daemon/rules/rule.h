@@ -6,9 +6,11 @@
  */
 
 #include "model/state.h"
+#include "rds/catalogue.h"
 
 typedef struct Policy {
     int64_t unreachable_after; /* failed probes in a row before silence is a finding */
+    const Catalogue *catalogue;
 } Policy;
 
 /* Makes the verdict of a state anew: findings (without `since`), severity, rotation, changes_at. */

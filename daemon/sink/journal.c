@@ -52,11 +52,14 @@ static char *message_of(const Transition *t)
 {
     const Finding *f = &t->finding;
     _cleanup_free_ char *where = f->address ? xasprintf(" (%s)", f->address) : xstrdup("");
+    _cleanup_free_ char *subject = t->about == SUBJECT_ENDPOINT
+                                       ? xstrdup(t->subject)
+                                       : xasprintf("%s %s", subject_kind_to_string(t->about), t->subject);
     if (t->kind == TRANSITION_RESOLVED)
-        return xasprintf("%s%s: %s resolved after %s. It was: %s", t->endpoint, where, finding_to_string(f->id),
+        return xasprintf("%s%s: %s resolved after %s. It was: %s", subject, where, finding_to_string(f->id),
                          DURATION_TEXT(t->at - f->since), f->message);
     const char *kind = t->kind == TRANSITION_RAISED ? "" : transition_to_string(t->kind);
-    return xasprintf("%s%s: %s, %s%s%s: %s. Do: %s", t->endpoint, where, finding_to_string(f->id),
+    return xasprintf("%s%s: %s, %s%s%s: %s. Do: %s", subject, where, finding_to_string(f->id),
                      severity_to_string(f->severity), *kind ? ", " : "", kind, f->message, f->remedy);
 }
 
@@ -85,6 +88,12 @@ static const char *instant_or_none(int64_t instant, char *text)
     return instant == INSTANT_NONE ? NULL : instant_text(instant, text);
 }
 
+static const char *const subject_fields[] = {
+    [SUBJECT_ENDPOINT] = "DBCERTD_ENDPOINT",
+    [SUBJECT_TRUST_STORE] = "DBCERTD_TRUST_STORE",
+    [SUBJECT_BUNDLE] = "DBCERTD_BUNDLE",
+};
+
 int journal_deliver(const Transition *t)
 {
     _cleanup_(entry_deinit) Entry entry = { 0 };
@@ -96,7 +105,7 @@ int journal_deliver(const Transition *t)
     add(&entry, "MESSAGE_ID", finding_message_id(f->id));
     add(&entry, "PRIORITY", priority);
     add(&entry, "SYSLOG_IDENTIFIER", "dbcertd");
-    add(&entry, "DBCERTD_ENDPOINT", t->endpoint);
+    add(&entry, subject_fields[t->about], t->subject);
     add(&entry, "DBCERTD_ADDRESS", f->address);
     add(&entry, "DBCERTD_ENGINE", t->engine);
     add(&entry, "DBCERTD_FINDING", finding_to_string(f->id));

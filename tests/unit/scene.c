@@ -23,7 +23,7 @@ EndpointState *scene_new(void)
 static Certificate *certificate(CertificateRole role, const char *cn, const char *issuer_cn,
                                 const char *not_before, const char *not_after)
 {
-    Certificate *c = xcalloc(1, sizeof *c);
+    Certificate *c = certificate_new();
     c->role = role;
     c->subject_cn = xstrdup(cn);
     c->issuer_cn = xstrdup(issuer_cn);
@@ -67,8 +67,10 @@ void scene_fetch(EndpointState *state, const char *address, const char *not_befo
         .possible = true,
         .trusted = true,
         .name_matches = true,
-        .root_not_after = at("2061-05-25T23:34:57Z"),
+        .anchored = true,
     };
+    for (size_t i = 1; i < o->chain.n; i++)
+        chain_append(&a->verification.path, certificate_ref(o->chain.certificates[i]));
     observation_unref(o);
 }
 

@@ -14,7 +14,7 @@ static const char *said(AlertList *standing, EndpointState *state, const char *n
     static char text[1024];
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
     scene_judge(state, at(now));
-    alert_update(standing, state, DAY, at(now), &transitions);
+    alert_update(standing, &state->findings, DAY, at(now), &transitions);
     text[0] = 0;
     for (size_t i = 0; i < transitions.n; i++) {
         const Transition *t = &transitions.items[i];
@@ -81,9 +81,10 @@ TEST(a_transition_tells_everything_by_itself)
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
     scene_judge(state, at("2026-08-01T00:00:00Z"));
-    alert_update(&standing, state, DAY, at("2026-08-01T00:00:00Z"), &transitions);
+    alert_update(&standing, &state->findings, DAY, at("2026-08-01T00:00:00Z"), &transitions);
+    alert_of_endpoint(&transitions, state);
     const Transition *t = &transitions.items[0];
-    assert_string_equal(t->endpoint, "orders");
+    assert_string_equal(t->subject, "orders");
     assert_string_equal(t->engine, "postgres");
     assert_string_equal(t->ca, "rds-ca-rsa2048-g1");
     assert_string_equal(t->configured_ca, "rds-ca-rsa2048-g1");
@@ -100,7 +101,7 @@ TEST(what_stood_of_an_endpoint_that_is_gone_is_resolved)
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
     (void)said(&standing, state, "2026-08-01T00:00:00Z");
-    alert_resolve_all(&standing, state, at("2026-08-02T00:00:00Z"), &transitions);
+    alert_resolve_all(&standing, at("2026-08-02T00:00:00Z"), &transitions);
     assert_int_equal(transitions.n, 1);
     assert_int_equal(transitions.items[0].kind, TRANSITION_RESOLVED);
     assert_int_equal(standing.n, 0);
@@ -111,7 +112,7 @@ TEST(the_store_delivers_in_order_and_each_once)
     _cleanup_(store_freep) Store *store = store_new();
     TransitionList transitions = { 0 };
     for (int64_t i = 1; i <= 3; i++)
-        transition_list_append(&transitions, (Transition) { .at = i, .endpoint = xstrdup("a") });
+        transition_list_append(&transitions, (Transition) { .at = i, .subject = xstrdup("a") });
     assert_int_equal(store_commit(store, "a", &transitions), 0);
     assert_int_equal(transitions.n, 0);
     transition_list_deinit(&transitions);

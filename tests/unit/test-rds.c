@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "rds/authority.h"
@@ -23,6 +24,12 @@ TEST(an_authority_is_told_by_its_names)
         { "Amazon RDS Preview us-east-2 2019 CA", NULL, "rds-ca-2019", "us-east-2", true },
         { "Amazon RDS us-east-1 2019 CA", NULL, "rds-ca-2019", "us-east-1", false },
         { "Amazon RDS Root 2019 CA", NULL, "rds-ca-2019", "", false },
+        { "Amazon RDS Beta Root 2019 CA", NULL, "rds-ca-2019", "", true },
+        { "Amazon RDS GovCloud Root CA", NULL, "rds-ca-2017", "", false },
+        { "Amazon RDS CN Root CA", NULL, "rds-ca-2017", "", false },
+        { "Amazon RDS cn-north-1 CA", "Amazon RDS CN Root CA", "rds-ca-2017", "cn-north-1", false },
+        { "Amazon RDS preview-us-east-2 CA", "Amazon RDS Root CA", "rds-ca-2015", "us-east-2", true },
+        { "aws.amazon.com/rds/", NULL, "rds-ca-2010", "", false },
         { "Amazon RDS us-east-1 CA", "Amazon RDS Root CA", "rds-ca-2015", "us-east-1", false },
         { "Amazon RDS us-gov-west-1 CA", "Amazon RDS GovCloud Root CA", "rds-ca-2017", "us-gov-west-1", false },
         { "Amazon RDS me-south-1 CA", "Amazon RDS me-south-1 Root CA", "rds-ca-2019", "me-south-1", false },
@@ -47,34 +54,177 @@ TEST(an_authority_is_told_by_its_names)
     }
 }
 
-/* Each line of the published certificates: region, identifier, role, CN. Roots and intermediates of g1 are in
- * it. */
-TEST(the_names_of_the_real_authorities_are_told)
+/* The roots and the CAs that sign of every generation since 2015. */
+TEST(the_names_of_the_catalogue_are_told_as_its_lines_say)
+{
+    _cleanup_(catalogue_freep) Catalogue *catalogue = catalogue_new_builtin();
+    unsigned n = 0;
+    for (size_t i = 0; i < catalogue->n_certificates; i++) {
+        const KnownCertificate *c = &catalogue->certificates[i];
+        Authority authority;
+        if (strcmp(c->ca, "amazon-trust-services") == 0 ||
+            (c->role == ROLE_INTERMEDIATE && !strstr(c->cn, " 2019 CA")))
+            continue; /* their issuers tell */
+        assert_true(authority_from_names(c->cn, NULL, &authority));
+        assert_string_equal(authority.id, c->ca);
+        assert_int_equal(authority.preview, c->environment != ENVIRONMENT_PRODUCTION);
+        assert_string_equal(authority.region, strncmp(c->region, "aws", 3) == 0 ? "" : c->region);
+        n++;
+    }
+    assert_true(n >= 130);
+}
+
+/* Against the facts that it was made from, where they are. */
+TEST(the_catalogue_has_every_certificate_that_amazon_published)
 {
     char line[2048];
     unsigned n = 0;
     const char *directory = getenv("DBCERTD_SHARED_DATA");
     if (!directory)
         skip();
+    _cleanup_(catalogue_freep) Catalogue *catalogue = catalogue_new_builtin();
     _cleanup_free_ char *path = xasprintf("%s/expected-cas.tsv", directory);
     FILE *file = fopen(path, "re");
     if (!file)
         skip();
     while (fgets(line, sizeof line, file)) {
-        char *rest = line, *region = strsep(&rest, "\t"), *id = strsep(&rest, "\t");
-        (void)strsep(&rest, "\t");
-        char *cn = strsep(&rest, "\t");
-        if (!cn || !strstr(id, "-g"))
+        char *rest = line, *column[10];
+        for (size_t i = 0; i < 10; i++)
+            column[i] = strsep(&rest, "\t");
+        if (strcmp(column[0], "region") == 0)
             continue;
-        Authority authority;
-        assert_true(authority_from_names(cn, NULL, &authority));
-        assert_string_equal(authority.id, id);
-        if (!authority.preview)
-            assert_string_equal(authority.region, region);
+        const KnownCertificate *c = catalogue_find(catalogue, column[9]);
+        assert_non_null(c);
+        assert_string_equal(c->cn, column[3]);
+        assert_string_equal(c->sha1, column[8]);
+        assert_string_equal(INSTANT_TEXT(c->not_before), column[6]);
+        assert_string_equal(INSTANT_TEXT(c->not_after), column[7]);
+        assert_string_equal(certificate_role_to_string(c->role), column[2]);
+        assert_int_equal(strncmp(c->ca, column[1], strlen(c->ca)), 0); /* "rds-ca-2017(gov)" there */
         n++;
     }
     fclose(file);
-    assert_true(n >= 100);
+    assert_int_equal(n, 166);
+}
+
+TEST(the_catalogue_knows_regions_roots_and_bundles)
+{
+    _cleanup_(catalogue_freep) Catalogue *c = catalogue_new_builtin();
+    assert_int_equal(c->n_regions, 38);
+    for (size_t i = 0; i < c->n_regions; i++) {
+        bool china = strcmp(c->regions[i].partition, "aws-cn") == 0;
+        static const char *const g1[] = { "rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1" };
+        for (size_t j = 0; j < ARRAY_SIZE(g1); j++)
+            assert_int_equal(catalogue_root(c, g1[j], c->regions[i].name) != NULL, !china);
+    }
+    assert_string_equal(catalogue_root(c, "rds-ca-2019", "us-east-1")->cn, "Amazon RDS Root 2019 CA");
+    assert_string_equal(catalogue_root(c, "rds-ca-2019", "me-south-1")->cn, "Amazon RDS me-south-1 Root CA");
+    assert_string_equal(catalogue_root(c, "rds-ca-2017", "us-gov-west-1")->cn, "Amazon RDS GovCloud Root CA");
+    assert_string_equal(catalogue_root(c, "rds-ca-2017", "cn-north-1")->cn, "Amazon RDS CN Root CA");
+    assert_null(catalogue_root(c, "rds-ca-2017", "us-east-1"));
+    /* Beta's is in us-east-1, too, and never stands in. */
+    assert_string_equal(catalogue_root(c, "rds-ca-rsa2048-g1", "us-east-1")->cn,
+                        "Amazon RDS us-east-1 Root CA RSA2048 G1");
+    assert_int_equal(catalogue_root(c, "rds-ca-ecc384-g1", "mx-central-1")->not_after,
+                     at("2124-09-30T17:13:59Z"));
+    assert_string_equal(catalogue_bundle_url(c, "mx-central-1"),
+                        "https://truststore.pki.rds.amazonaws.com/us-west-2/mx-central-1-bundle.pem");
+    assert_string_equal(
+        catalogue_bundle_url(c, "us-gov-east-1"),
+        "https://truststore.pki.us-gov-west-1.rds.amazonaws.com/us-gov-east-1/us-gov-east-1-bundle.pem");
+    assert_string_equal(catalogue_bundle_url(c, NULL),
+                        "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem");
+    assert_false(region_offers(catalogue_region(c, "ap-south-1"), "rds-ca-ecc384-g1"));
+    assert_false(region_offers(catalogue_region(c, "ap-south-1"), "rds-ca-rsa4096-g1"));
+    assert_true(region_offers(catalogue_region(c, "ap-south-1"), "rds-ca-rsa2048-g1"));
+    assert_true(region_offers(catalogue_region(c, "us-east-1"), "rds-ca-ecc384-g1"));
+    assert_null(catalogue_region(c, "us-east-9"));
+    assert_true(catalogue_has_ca(c, "rds-ca-2015"));
+    assert_false(catalogue_has_ca(c, "rds-ca-rsa2048-g2"));
+}
+
+TEST(a_catalogue_s_mistakes_are_named_with_their_lines)
+{
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        { "", "c.tsv: no version" },
+        { "version\t2026-9-1\n", "c.tsv:1: expected a day" },
+        { "version\t2026-09-01\nversion\t2026-09-02\n", "c.tsv:2: there is a version already" },
+        { "version\t2026-09-01\nregion\tx\n", "c.tsv:2: has too few or too many columns" },
+        { "version\t2026-09-01\nregion\tx\ty\tz\thttp://a\t-\n", "c.tsv:2: expected a region" },
+        { "version\t2026-09-01\nregion\tx\ty\tz\thttps://a;rm\t-\n", "c.tsv:2: expected a region" },
+        { "version\t2026-09-01\r\nhello\n", "c.tsv:2: expected version, partition, region or authority" },
+        { "version\t2026-09-01\nauthority\ta\tb\tproduction\tserver\tc\td\te\tf\tg\n",
+          "c.tsv:2: expected root or intermediate" },
+        { "version\t2026-09-01\nauthority\ta\tb\tproduction\troot\tc\td\te\tf\tg\n",
+          "c.tsv:2: expected two dates" },
+        { "version\t2026-09-01\nauthority\ta\tb\tproduction\troot\tc\t2026-01-01T00:00:00Z\t2026-01-01T00:00:"
+          "00Z\t"
+          "f\tg\n",
+          "c.tsv:2: expected the SHA-1" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Catalogue *catalogue = NULL;
+        _cleanup_(strv_freep) char **errors = NULL;
+        assert_int_equal(catalogue_parse("c.tsv", cases[i].text, &catalogue, &errors), -EINVAL);
+        assert_null(catalogue);
+        assert_non_null(strstr(errors[0], cases[i].error));
+    }
+}
+
+TEST(a_newer_catalogue_takes_the_place_of_what_is_built_in_and_an_older_one_does_not)
+{
+    _cleanup_(catalogue_freep) Catalogue *catalogue = catalogue_new_builtin();
+    _cleanup_(strv_freep) char **errors = NULL, **warnings = NULL;
+    assert_int_equal(catalogue_offer(&catalogue, "old.tsv", "version\t2020-01-01\n", &errors, &warnings), 0);
+    assert_string_equal(catalogue->origin, "built in");
+    assert_non_null(strstr(warnings[0], "old.tsv: version 2020-01-01 is not newer than"));
+    assert_int_equal(catalogue_offer(&catalogue, "bad.tsv", "version\n", &errors, &warnings), -EINVAL);
+    assert_string_equal(catalogue->origin, "built in");
+    assert_int_equal(catalogue_offer(&catalogue, "new.tsv", "version\t2999-01-01\n", &errors, &warnings), 0);
+    assert_string_equal(catalogue->origin, "new.tsv");
+    assert_int_equal(catalogue->n_certificates, 0);
+    assert_int_equal(strv_length(warnings), 1);
+}
+
+/* The server's own certificate, and what stands above it; sha256: of the signer. */
+static bool who_signs(const char *issuer_cn, const char *signer_issuer_cn, const char *sha256, Authority *ret)
+{
+    _cleanup_(catalogue_freep) Catalogue *catalogue = catalogue_new_builtin();
+    _cleanup_(chain_deinit) Chain path = { 0 };
+    Certificate *server = certificate_new();
+    server->issuer_cn = xstrdup(issuer_cn);
+    if (signer_issuer_cn) {
+        Certificate *signer = certificate_new();
+        signer->issuer_cn = xstrdup(signer_issuer_cn);
+        signer->sha256 = xstrdup(sha256);
+        chain_append(&path, signer);
+    }
+    bool found = authority_of_server(server, &path, catalogue, ret);
+    certificate_unref(server);
+    return found;
+}
+
+TEST(who_signs_is_told_by_fingerprint_by_issuer_or_by_a_name_that_one_alone_has)
+{
+    Authority a;
+    /* A name that deceives, and the fingerprint of us-east-1's CA of 2019. */
+    assert_true(who_signs("Amazon RDS eu-west-1 Subordinate CA RSA2048 G1.A.1", "x",
+                          "c0ff201aeea68f5eac779595305fa277eb06e98c78b83507e0ae945f7678094a", &a));
+    assert_string_equal(a.id, "rds-ca-2019");
+    assert_string_equal(a.region, "us-east-1");
+    assert_true(who_signs("Amazon RDS us-east-1 CA", "Amazon RDS Root CA", "00", &a));
+    assert_string_equal(a.id, "rds-ca-2015");
+    assert_true(who_signs("Amazon RDS me-south-1 CA", "Amazon RDS me-south-1 Root CA", "00", &a));
+    assert_string_equal(a.id, "rds-ca-2019");
+    assert_true(who_signs("Amazon RDS us-west-1 CA", NULL, NULL, &a)); /* the leaf alone was sent */
+    assert_string_equal(a.id, "rds-ca-2015");
+    assert_false(who_signs("Amazon RDS xx-west-9 CA", NULL, NULL, &a));
+    assert_false(who_signs("Amazon RSA 2048 M01", "Amazon Root CA 1", "00", &a));
+    assert_true(a.trust_services);
+    assert_false(who_signs("My CA", "My Root", "00", &a));
+    assert_false(a.trust_services);
 }
 
 TEST(old_authorities_do_not_rotate)
@@ -89,26 +239,35 @@ TEST(an_endpoint_s_name_tells_identifier_and_region)
 {
     static const struct {
         const char *host, *id, *region;
-        bool cluster, proxy;
-        const char *service; /* NULL: "rds" */
+        RdsHostKind kind;
+        const char *service, *partition; /* NULL: "rds", "aws" */
     } cases[] = {
-        { "orders.c9akciq32rgq.us-east-1.rds.amazonaws.com", "orders", "us-east-1", false, false },
-        { "ORDERS.c9akciq32rgq.us-east-1.RDS.amazonaws.com", "ORDERS", "us-east-1", false, false },
-        { "orders.cluster-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "orders", "eu-west-1", true, false },
-        { "orders.cluster-ro-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "orders", "eu-west-1", true, false },
-        { "p.proxy-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "p", "eu-west-1", false, true },
-        { "ro.endpoint.proxy-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "ro", "eu-west-1", false, true },
-        { "orders.c9akciq32rgq.eu-west-1.docdb.amazonaws.com", "orders", "eu-west-1", false, false, "docdb" },
-        { "orders.cluster-ro-c9akciq32rgq.eu-west-1.neptune.amazonaws.com", "orders", "eu-west-1", true, false,
-          "neptune" },
-        { "orders.c9akciq32rgq.eu-west-1.redshift.amazonaws.com", "orders", "eu-west-1", false, false,
+        { "orders.c9akciq32rgq.us-east-1.rds.amazonaws.com", "orders", "us-east-1", RDS_HOST_INSTANCE },
+        { "ORDERS.c9akciq32rgq.us-east-1.RDS.amazonaws.com", "ORDERS", "us-east-1", RDS_HOST_INSTANCE },
+        { "orders.cluster-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "orders", "eu-west-1", RDS_HOST_CLUSTER },
+        { "orders.cluster-ro-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "orders", "eu-west-1",
+          RDS_HOST_READER },
+        { "p.proxy-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "p", "eu-west-1", RDS_HOST_PROXY },
+        { "ro.endpoint.proxy-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "ro", "eu-west-1", RDS_HOST_PROXY },
+        { "orders.c9akciq32rgq.eu-west-1.docdb.amazonaws.com", "orders", "eu-west-1", RDS_HOST_INSTANCE,
+          "docdb" },
+        { "orders.cluster-ro-c9akciq32rgq.eu-west-1.neptune.amazonaws.com", "orders", "eu-west-1",
+          RDS_HOST_READER, "neptune" },
+        { "orders.c9akciq32rgq.eu-west-1.redshift.amazonaws.com", "orders", "eu-west-1", RDS_HOST_INSTANCE,
           "redshift" },
-        { "orders.c9akciq32rgq.eu-west-1.elasticache.amazonaws.com", NULL, NULL, false, false },
-        { "orders.c9akciq32rgq.rds.cn-north-1.amazonaws.com.cn", "orders", "cn-north-1", false, false },
-        { "db.example.com", NULL, NULL, false, false },
-        { "127.0.0.1", NULL, NULL, false, false },
-        { "", NULL, NULL, false, false },
-        { "a.b.c.d.e.f.g.h.i.j", NULL, NULL, false, false },
+        { "orders.c9akciq32rgq.eu-west-1.elasticache.amazonaws.com", NULL, NULL, RDS_HOST_INSTANCE },
+        { "orders.c9akciq32rgq.rds.cn-north-1.amazonaws.com.cn", "orders", "cn-north-1", RDS_HOST_INSTANCE,
+          NULL, "aws-cn" },
+        { "orders.cluster-c9akciq32rgq.rds.cn-northwest-1.amazonaws.com.cn", "orders", "cn-northwest-1",
+          RDS_HOST_CLUSTER, NULL, "aws-cn" },
+        { "orders.c9akciq32rgq.us-gov-west-1.rds.amazonaws.com", "orders", "us-gov-west-1", RDS_HOST_INSTANCE,
+          NULL, "aws-us-gov" },
+        { "mine.cluster-custom-c9akciq32rgq.eu-west-1.rds.amazonaws.com", "mine", "eu-west-1",
+          RDS_HOST_CUSTOM },
+        { "db.example.com", NULL, NULL, RDS_HOST_INSTANCE },
+        { "127.0.0.1", NULL, NULL, RDS_HOST_INSTANCE },
+        { "", NULL, NULL, RDS_HOST_INSTANCE },
+        { "a.b.c.d.e.f.g.h.i.j", NULL, NULL, RDS_HOST_INSTANCE },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         RdsHostname host;
@@ -117,8 +276,9 @@ TEST(an_endpoint_s_name_tells_identifier_and_region)
         assert_string_equal(host.region, cases[i].region ? cases[i].region : "");
         if (cases[i].id)
             assert_string_equal(host.service, cases[i].service ? cases[i].service : "rds");
-        assert_int_equal(host.cluster, cases[i].cluster);
-        assert_int_equal(host.proxy, cases[i].proxy);
+        if (cases[i].id)
+            assert_string_equal(host.partition, cases[i].partition ? cases[i].partition : "aws");
+        assert_int_equal(host.kind, cases[i].kind);
     }
 }
 
@@ -156,8 +316,8 @@ TEST(a_certificate_that_rotates_online_is_due_at_half_life_in_the_next_window)
 {
     Window window;
     assert_int_equal(window_parse("sun:05:00-sun:06:00", &window), 0);
-    Rotation r =
-        rotation_of(CLASS_ONLINE, SOURCE_API, at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), &window);
+    Rotation r = rotation_of(CLASS_ONLINE, SOURCE_API, at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"),
+                             INSTANT_NEVER, &window);
     ASSERT_INSTANT(r.half_life, "2026-07-02T12:00:00Z"); /* a Thursday */
     ASSERT_INSTANT(r.due_at, "2026-07-02T12:00:00Z");
     ASSERT_INSTANT(r.expected_by, "2026-07-05T06:00:00Z");
@@ -169,7 +329,7 @@ TEST(a_certificate_that_rotates_online_is_due_at_half_life_in_the_next_window)
 TEST(without_a_window_the_rotation_is_overdue_after_16_days)
 {
     Rotation r = rotation_of(CLASS_ONLINE, SOURCE_LIFETIME, at("2026-01-01T00:00:00Z"),
-                             at("2027-01-01T00:00:00Z"), &(Window) { 0 });
+                             at("2027-01-01T00:00:00Z"), INSTANT_NEVER, &(Window) { 0 });
     ASSERT_INSTANT(r.expected_by, "2026-07-10T12:00:00Z");
     ASSERT_INSTANT(r.overdue_after, "2026-07-18T12:00:00Z");
 }
@@ -177,7 +337,7 @@ TEST(without_a_window_the_rotation_is_overdue_after_16_days)
 TEST(a_certificate_that_needs_a_restart_is_announced_six_calendar_months_ahead)
 {
     Rotation r = rotation_of(CLASS_RESTART, SOURCE_LIFETIME, at("2024-08-31T10:00:00Z"),
-                             at("2027-08-31T10:00:00Z"), &(Window) { 0 });
+                             at("2027-08-31T10:00:00Z"), INSTANT_NEVER, &(Window) { 0 });
     ASSERT_INSTANT(r.due_at, "2027-02-28T10:00:00Z");
     ASSERT_INSTANT(r.overdue_after, "2027-06-02T10:00:00Z");
     ASSERT_INSTANT(r.critical_from, "2027-08-01T10:00:00Z");
@@ -186,27 +346,43 @@ TEST(a_certificate_that_needs_a_restart_is_announced_six_calendar_months_ahead)
 TEST(an_acm_certificate_is_renewed_in_its_last_60_days_or_third)
 {
     int64_t begin = at("2026-03-01T00:00:00Z");
-    Rotation r = rotation_of(CLASS_ACM, SOURCE_CONFIGURED, begin, begin + 198 * DAY, &(Window) { 0 });
+    Rotation r =
+        rotation_of(CLASS_ACM, SOURCE_CONFIGURED, begin, begin + 198 * DAY, INSTANT_NEVER, &(Window) { 0 });
     assert_int_equal(r.due_at, begin + (198 - 60) * DAY);
     assert_int_equal(r.overdue_after, begin + (198 - 30) * DAY);
     assert_int_equal(r.critical_from, begin + (198 - 14) * DAY);
-    r = rotation_of(CLASS_ACM, SOURCE_CONFIGURED, begin, begin + 150 * DAY, &(Window) { 0 });
+    r = rotation_of(CLASS_ACM, SOURCE_CONFIGURED, begin, begin + 150 * DAY, INSTANT_NEVER, &(Window) { 0 });
     assert_int_equal(r.due_at, begin + 100 * DAY);
 }
 
 TEST(nobody_promises_anything_of_external_certificates)
 {
-    Rotation r = rotation_of(CLASS_EXTERNAL, SOURCE_LIFETIME, 0, 100 * DAY, &(Window) { 0 });
+    Rotation r = rotation_of(CLASS_EXTERNAL, SOURCE_LIFETIME, 0, 100 * DAY, INSTANT_NEVER, &(Window) { 0 });
     assert_int_equal(r.due_at, INSTANT_NONE);
     assert_int_equal(r.overdue_after, INSTANT_NONE);
     assert_int_equal(r.half_life, 50 * DAY);
+}
+
+TEST(where_the_chain_ends_first_whoever_waits_for_a_restart_waits_for_that)
+{
+    int64_t begin = at("2025-01-01T00:00:00Z"), end = at("2028-01-01T00:00:00Z"),
+            chain = at("2026-09-01T00:00:00Z");
+    Rotation r = rotation_of(CLASS_RESTART, SOURCE_CONFIGURED, begin, end, chain, &(Window) { 0 });
+    ASSERT_INSTANT(r.due_at, "2026-03-01T00:00:00Z");
+    ASSERT_INSTANT(r.critical_from, "2026-08-02T00:00:00Z");
+    r = rotation_of(CLASS_ONLINE, SOURCE_CONFIGURED, begin, end, chain, &(Window) { 0 });
+    assert_int_equal(r.due_at, begin + (end - begin) / 2);
+    assert_int_equal(rotation_months(CLASS_ONLINE), 12);
+    assert_int_equal(rotation_months(CLASS_RESTART), 36);
+    assert_int_equal(rotation_months(CLASS_ACM), 0);
 }
 
 TEST(a_short_life_keeps_the_law_s_order)
 {
     for (int64_t life = 0; life < 400 * DAY; life += DAY / 3)
         for (RotationClass class = CLASS_ONLINE; class <= CLASS_ACM; class ++) {
-            Rotation r = rotation_of(class, SOURCE_CONFIGURED, 1000000, 1000000 + life, &(Window) { 0 });
+            Rotation r =
+                rotation_of(class, SOURCE_CONFIGURED, 1000000, 1000000 + life, INSTANT_NEVER, &(Window) { 0 });
             assert_true(r.due_at <= r.expected_by);
             assert_true(r.expected_by <= r.overdue_after);
             assert_true(r.overdue_after <= r.critical_from);
@@ -215,7 +391,13 @@ TEST(a_short_life_keeps_the_law_s_order)
 }
 
 RUN_TESTS(cmocka_unit_test(an_authority_is_told_by_its_names),
-          cmocka_unit_test(the_names_of_the_real_authorities_are_told),
+          cmocka_unit_test(the_names_of_the_catalogue_are_told_as_its_lines_say),
+          cmocka_unit_test(the_catalogue_has_every_certificate_that_amazon_published),
+          cmocka_unit_test(the_catalogue_knows_regions_roots_and_bundles),
+          cmocka_unit_test(a_catalogue_s_mistakes_are_named_with_their_lines),
+          cmocka_unit_test(a_newer_catalogue_takes_the_place_of_what_is_built_in_and_an_older_one_does_not),
+          cmocka_unit_test(who_signs_is_told_by_fingerprint_by_issuer_or_by_a_name_that_one_alone_has),
+          cmocka_unit_test(where_the_chain_ends_first_whoever_waits_for_a_restart_waits_for_that),
           cmocka_unit_test(old_authorities_do_not_rotate),
           cmocka_unit_test(an_endpoint_s_name_tells_identifier_and_region),
           cmocka_unit_test(a_proxy_is_known_by_its_name_and_has_no_ca_of_rds),

@@ -27,7 +27,6 @@ static void assert_story(EndpointState *state, const Row *rows, size_t n)
         scene_judge(state, now);
         assert_string_equal(scene_findings(state), rows[i].findings);
     }
-    assert_int_equal(state->changes_at, INSTANT_NEVER);
 }
 
 TEST(the_life_of_an_online_certificate_that_nobody_rotates)
@@ -41,8 +40,6 @@ TEST(the_life_of_an_online_certificate_that_nobody_rotates)
         { "2026-12-02T00:00:00Z", "rotation-overdue=critical certificate-expiring=warning" },
         { "2026-12-25T00:00:00Z", "rotation-overdue=critical certificate-expiring=critical" },
         { "2027-01-01T00:00:01Z", "rotation-overdue=critical certificate-expired=critical" },
-        { "2032-01-01T00:00:01Z",
-          "rotation-overdue=critical certificate-expired=critical ca-expired=critical" },
     };
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
@@ -72,8 +69,6 @@ TEST(the_life_of_a_certificate_that_needs_a_restart)
         { "2027-08-01T10:00:00Z", "rotation-overdue=critical certificate-expiring=warning" },
         { "2027-08-24T10:00:00Z", "rotation-overdue=critical certificate-expiring=critical" },
         { "2027-08-31T10:00:01Z", "rotation-overdue=critical certificate-expired=critical" },
-        { "2032-01-01T00:00:01Z",
-          "rotation-overdue=critical certificate-expired=critical ca-expired=critical" },
     };
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, ADDRESS, "2024-08-31T10:00:00Z", "2027-08-31T10:00:00Z");
@@ -91,8 +86,6 @@ TEST(the_life_of_a_proxy_s_certificate)
         { "2026-09-01T00:00:00Z", "rotation-overdue=critical certificate-expiring=warning" },
         { "2026-09-08T00:00:00Z", "rotation-overdue=critical certificate-expiring=critical" },
         { "2026-09-15T00:00:01Z", "rotation-overdue=critical certificate-expired=critical" },
-        { "2032-01-01T00:00:01Z",
-          "rotation-overdue=critical certificate-expired=critical ca-expired=critical" },
     };
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     state->endpoint->rotation = CLASS_ACM;
@@ -107,7 +100,6 @@ TEST(the_last_line_is_scaled_for_short_lives)
         { "2026-01-21T00:00:00Z", "certificate-expiring=warning" },  /* a third of 30 days */
         { "2026-01-28T16:00:00Z", "certificate-expiring=critical" }, /* 7/90 of 30 days */
         { "2026-01-31T00:00:01Z", "certificate-expired=critical" },
-        { "2032-01-01T00:00:01Z", "certificate-expired=critical ca-expired=critical" },
     };
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     state->endpoint->rotation = CLASS_EXTERNAL;
@@ -165,13 +157,14 @@ TEST(each_flaw_of_a_chain_has_its_finding)
             v->trusted = false;
             v->reason = xstrdup("its issuer is not in the bundle");
         }
-        if (strcmp(flaw, "leaf-alone") == 0)
+        if (strcmp(flaw, "leaf-alone") == 0) {
+            chain_deinit(&v->path);
             while (chain->n > 1)
-                certificate_free(chain->certificates[--chain->n]);
+                certificate_unref(chain->certificates[--chain->n]);
+        }
         if (strcmp(flaw, "self-signed") == 0) {
-            *v = (Verification) {
-                .possible = true, .self_signed = true, .name_matches = true, .root_not_after = INSTANT_NONE
-            };
+            verification_deinit(v);
+            *v = (Verification) { .possible = true, .self_signed = true, .name_matches = true };
             server->self_issued = true;
         }
         if (strcmp(flaw, "beta") == 0) {
@@ -186,9 +179,195 @@ TEST(each_flaw_of_a_chain_has_its_finding)
         v->name_matches = strcmp(flaw, "name") != 0;
         v->possible = strcmp(flaw, "no-bundle") != 0;
         if (strcmp(flaw, "root-ended") == 0)
-            v->root_not_after = at("2026-01-31T23:59:59Z");
+            v->path.certificates[1]->not_after = at("2026-01-31T23:59:59Z");
         scene_judge(state, at("2026-02-01T00:00:00Z"));
         assert_string_equal(scene_findings(state), cases[i].findings);
+    }
+}
+
+/* The CA that signs ends in 2032 and its root in 2061, long before the server's own certificate. */
+TEST(the_clocks_of_intermediate_and_root_run_apart)
+{
+    static const Row rows[] = {
+        { "2030-06-15T00:00:00Z", "" },
+        { "2031-12-02T00:00:00Z", "intermediate-expiring=warning" },
+        { "2031-12-25T00:00:00Z", "intermediate-expiring=critical" },
+        { "2032-01-01T00:00:01Z", "intermediate-expired=critical" },
+        { "2059-05-26T23:34:57Z", "intermediate-expired=critical ca-expiring=notice" },
+        { "2060-05-25T23:34:57Z", "intermediate-expired=critical ca-expiring=warning" },
+        { "2061-02-24T23:34:57Z", "intermediate-expired=critical ca-expiring=critical" },
+        { "2061-05-25T23:34:58Z", "intermediate-expired=critical ca-expired=critical" },
+    };
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    state->endpoint->rotation = CLASS_EXTERNAL;
+    scene_fetch(state, ADDRESS, "2030-01-01T00:00:00Z", "9999-12-31T23:59:59Z");
+    assert_story(state, rows, ARRAY_SIZE(rows) - 4);
+    assert_string_equal(INSTANT_TEXT(state->ca_not_after), "2032-01-01T00:00:00Z");
+    scene_judge(state, at("2031-12-03T00:00:00Z"));
+    assert_non_null(
+        strstr(state->findings.items[0].message,
+               "the intermediate \"Amazon RDS us-east-1 Subordinate CA RSA2048 G1.A.1\" above certificate"));
+    assert_story(state, rows, ARRAY_SIZE(rows));
+    assert_non_null(
+        strstr(state->findings.items[1].message,
+               "the root \"Amazon RDS us-east-1 Root CA RSA2048 G1\" of the trust bundle above certificate"));
+}
+
+/* What stands above the certificate of the scene; not_after of each. */
+static void set_ends(EndpointState *state, const char *intermediate, const char *root)
+{
+    Chain *path = &state->addresses[0].verification.path;
+    path->certificates[0]->not_after = at(intermediate);
+    path->certificates[1]->not_after = at(root);
+}
+
+TEST(a_ca_that_the_next_certificate_would_outlive_is_said_before)
+{
+    static const struct {
+        const char *begin, *end, *intermediate, *root, *now, *findings;
+        RotationClass class;
+    } cases[] = {
+        /* A year's certificate that is made before 2031 ends before the CA does. */
+        { "2030-01-01T00:00:00Z", "2031-01-01T00:00:00Z", "2032-01-01T00:00:00Z", "2061-01-01T00:00:00Z",
+          "2030-06-01T00:00:00Z", "", CLASS_ONLINE },
+        /* This one is rotated in March 2031. */
+        { "2030-09-01T00:00:00Z", "2031-09-01T00:00:00Z", "2032-01-01T00:00:00Z", "2061-01-01T00:00:00Z",
+          "2030-10-01T00:00:00Z", "intermediate-expiring=notice", CLASS_ONLINE },
+        /* And nobody makes one for longer than the root lives. */
+        { "2056-01-01T00:00:00Z", "2059-01-01T00:00:00Z", "2061-05-25T00:00:00Z", "2061-05-25T00:00:00Z",
+          "2056-02-01T00:00:00Z", "ca-outlived=notice", CLASS_RESTART },
+        { "2056-01-01T00:00:00Z", "2059-01-01T00:00:00Z", "2061-05-25T00:00:00Z", "2061-05-25T00:00:00Z",
+          "2058-07-01T00:00:00Z", "rotation-due=warning ca-outlived=warning", CLASS_RESTART },
+        { "2059-09-01T00:00:00Z", "2060-09-01T00:00:00Z", "2061-05-25T00:00:00Z", "2061-05-25T00:00:00Z",
+          "2059-10-01T00:00:00Z", "ca-expiring=notice", CLASS_ONLINE },
+        { "2060-01-01T00:00:00Z", "2061-01-01T00:00:00Z", "2061-05-25T00:00:00Z", "2061-05-25T00:00:00Z",
+          "2060-02-01T00:00:00Z", "ca-expiring=notice ca-outlived=notice", CLASS_ONLINE },
+        /* Nobody says how long those will live. */
+        { "2060-01-01T00:00:00Z", "2061-01-01T00:00:00Z", "2061-05-25T00:00:00Z", "2061-05-25T00:00:00Z",
+          "2060-02-01T00:00:00Z", "ca-expiring=notice", CLASS_ACM },
+        /* The hundred years of a root are numbers like any others. */
+        { "2124-01-01T00:00:00Z", "2125-01-01T00:00:00Z", "2125-12-31T00:00:00Z", "2125-12-31T23:59:59Z",
+          "2124-01-15T00:00:00Z", "ca-expiring=notice", CLASS_ONLINE },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+        state->endpoint->rotation = (int)cases[i].class;
+        scene_fetch(state, ADDRESS, cases[i].begin, cases[i].end);
+        set_ends(state, cases[i].intermediate, cases[i].root);
+        scene_judge(state, at(cases[i].now));
+        assert_string_equal(scene_findings(state), cases[i].findings);
+    }
+}
+
+TEST(a_private_root_of_few_years_is_not_called_out_all_its_life)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    state->endpoint->rotation = CLASS_EXTERNAL;
+    scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
+    Chain *path = &state->addresses[0].verification.path;
+    path->certificates[1]->not_before = at("2026-01-01T00:00:00Z");
+    set_ends(state, "2028-01-01T00:00:00Z", "2028-01-01T00:00:00Z"); /* two years: two fifths are 292 days */
+    scene_judge(state, at("2026-06-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "");
+    assert_string_equal(INSTANT_TEXT(state->changes_at),
+                        "2026-12-02T00:00:00Z"); /* the server's own end is nearer */
+    scene_judge(state, at("2026-11-30T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "");
+}
+
+/* Where the chain ends before the certificate, whoever waits for a restart is told of that day. */
+TEST(the_earliest_of_the_three_ends_rules_a_restart)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    state->endpoint->rotation = CLASS_RESTART;
+    scene_fetch(state, ADDRESS, "2026-01-01T00:00:00Z", "2029-01-01T00:00:00Z");
+    set_ends(state, "2027-09-01T00:00:00Z", "2061-01-01T00:00:00Z");
+    scene_judge(state, at("2027-03-01T00:00:00Z"));
+    assert_string_equal(scene_findings(state), "rotation-due=warning intermediate-expiring=notice");
+    assert_non_null(
+        strstr(state->findings.items[0].message,
+               "its intermediate \"Amazon RDS us-east-1 Subordinate CA RSA2048 G1.A.1\" ends first, at "
+               "2027-09-01T00:00:00Z"));
+    assert_string_equal(INSTANT_TEXT(state->ca_not_after), "2027-09-01T00:00:00Z");
+}
+
+static Catalogue *catalogue_of(const char *fingerprint)
+{
+    Catalogue *catalogue = NULL;
+    char **errors = NULL;
+    _cleanup_free_ char *text = xasprintf(
+        "version\t2026-11-20\n"
+        "partition\taws\thttps://example.com/global.pem\n"
+        "region\tus-east-1\taws\tUS East (N. Virginia)\thttps://example.com/us-east-1.pem\trds-ca-ecc384-g1\n"
+        "authority\trds-ca-rsa2048-g1\tus-east-1\tproduction\troot\tAmazon RDS us-east-1 Root CA RSA2048 G1\t"
+        "2021-05-25T22:34:57Z\t2061-05-25T23:34:57Z\t%040d\t%s\n",
+        0, fingerprint);
+    assert_int_equal(catalogue_parse("c.tsv", text, &catalogue, &errors), 0);
+    return catalogue;
+}
+
+#define PRINT "e4ce41d069f4bdcdb714259058961ee42ed18cf2bf627a3d647aff25437d4b68"
+
+TEST(an_authority_is_known_by_its_fingerprint_and_offered_or_not)
+{
+    static const struct {
+        const char *issuer, *root_print, *ca, *region, *host, *findings, *words;
+    } cases[] = {
+        { NULL, PRINT, "rds-ca-rsa2048-g1", "us-east-1", NULL, "", NULL },
+        { NULL, "00", "rds-ca-rsa2048-g1", "us-east-1", NULL, "ca-unknown=warning",
+          "leads to a root named \"Amazon RDS us-east-1 Root CA RSA2048 G1\" that is not the one" },
+        { "Amazon RDS us-east-1 Subordinate CA RSA2048 G2.A.1", PRINT, NULL, "us-east-1", NULL,
+          "ca-unknown=notice",
+          "comes from rds-ca-rsa2048-g2 of us-east-1, which the catalogue (2026-11-20, c.tsv) does not know "
+          "yet" },
+        { "Amazon RDS us-west-9 Subordinate CA RSA2048 G1.A.1", PRINT, NULL, "us-west-9", NULL,
+          "ca-unknown=notice", "comes from rds-ca-rsa2048-g1 of us-west-9" },
+        { "Amazon RDS us-west-2 Subordinate CA RSA2048 G1.A.1", PRINT, "rds-ca-rsa2048-g1", "us-east-1", NULL,
+          "ca-mismatch=warning ca-unknown=notice",
+          "comes from the authority of us-west-2, and the endpoint is in us-east-1" },
+        { "My CA", PRINT, NULL, "us-east-1", NULL, "ca-unknown=notice",
+          "comes from no authority of RDS, although" },
+        { "Amazon RSA 2048 M01", PRINT, NULL, "us-east-1", NULL, "ca-unknown=notice", "Amazon Trust Services" },
+        { "Amazon RSA 2048 M01", PRINT, "rds-ca-rsa2048-g1", "us-east-1", NULL, "ca-mismatch=warning",
+          "as those of proxies do" },
+        { "My CA", PRINT, NULL, NULL, "db.example.com", "", NULL },
+        { NULL, PRINT, "rds-ca-ecc384-g1", "us-east-1", NULL, "ca-mismatch=warning ca-not-offered=warning",
+          NULL },
+        { "Amazon RDS us-east-1 Subordinate CA ECC384 G1.A.1", PRINT, "rds-ca-ecc384-g1", "us-east-1", NULL,
+          "ca-unknown=notice", NULL }, /* a server that serves it has proved the guide wrong */
+        { "Amazon RDS Beta us-east-1 Subordinate CA RSA2048 G1.A.1", PRINT, NULL, "us-east-1", NULL,
+          "ca-mismatch=warning", "which is for Amazon's own tests" },
+        { "Amazon RDS us-east-1 2019 CA", PRINT, NULL, "us-east-1", NULL,
+          "ca-retired=warning ca-unknown=notice", "do not rotate by themselves" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+        _cleanup_(catalogue_freep) Catalogue *catalogue = catalogue_of(PRINT);
+        Endpoint *e = state->endpoint;
+        e->rotation = CLASS_ONLINE;
+        free(e->ca);
+        free(e->region);
+        e->ca = xstrdup(cases[i].ca);
+        e->region = xstrdup(cases[i].region);
+        if (cases[i].host) {
+            free(e->host);
+            e->host = xstrdup(cases[i].host);
+        }
+        scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
+        Certificate *server = state->addresses[0].seen->chain.certificates[0];
+        Certificate *root = state->addresses[0].seen->chain.certificates[2];
+        if (cases[i].issuer) {
+            free(server->issuer_cn);
+            server->issuer_cn = xstrdup(cases[i].issuer);
+        }
+        free(root->sha256);
+        root->sha256 = xstrdup(cases[i].root_print);
+        judge(state, &(Policy) { .unreachable_after = 3, .catalogue = catalogue }, at("2026-02-01T00:00:00Z"));
+        assert_string_equal(scene_findings(state), cases[i].findings);
+        if (cases[i].words)
+            assert_non_null(strstr(state->findings.items[0].message, cases[i].words));
+        for (size_t j = 0; j < state->findings.n; j++)
+            assert_true(strlen(state->findings.items[j].remedy) > 10);
     }
 }
 
@@ -200,7 +379,7 @@ TEST(an_old_authority_promises_no_rotation)
     free(server->issuer_cn);
     server->issuer_cn = xstrdup("Amazon RDS us-east-1 2019 CA");
     scene_judge(state, at("2026-08-01T00:00:00Z"));
-    assert_string_equal(scene_findings(state), "ca-mismatch=warning");
+    assert_string_equal(scene_findings(state), "ca-mismatch=warning ca-retired=warning");
     assert_int_equal(state->rotation.class, CLASS_EXTERNAL);
     assert_string_equal(state->served_ca, "rds-ca-2019");
 }
@@ -555,6 +734,11 @@ RUN_TESTS(
     cmocka_unit_test(the_last_line_is_scaled_for_short_lives),
     cmocka_unit_test(severity_never_falls_while_nothing_but_time_passes_after_the_beginning),
     cmocka_unit_test(each_flaw_of_a_chain_has_its_finding),
+    cmocka_unit_test(the_clocks_of_intermediate_and_root_run_apart),
+    cmocka_unit_test(a_ca_that_the_next_certificate_would_outlive_is_said_before),
+    cmocka_unit_test(a_private_root_of_few_years_is_not_called_out_all_its_life),
+    cmocka_unit_test(the_earliest_of_the_three_ends_rules_a_restart),
+    cmocka_unit_test(an_authority_is_known_by_its_fingerprint_and_offered_or_not),
     cmocka_unit_test(an_old_authority_promises_no_rotation),
     cmocka_unit_test(silence_is_a_finding_after_three_failures_and_hides_nothing),
     cmocka_unit_test(each_way_to_fail_has_its_finding),

@@ -1,0 +1,272 @@
+#include "http/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/buffer.h"
+#include "base/instant.h"
+
+#define TIMER_ACCURACY_USEC USEC_PER_MSEC
+#define HEADER_BYTES_MAX    512 /* of an ETag */
+
+struct Http {
+    sd_event *event;
+    sd_event_source *timer;
+    CURLM *multi;
+};
+
+struct HttpExchange {
+    Http *http;
+    CURL *curl;
+    struct curl_slist *headers;
+    char error[CURL_ERROR_SIZE];
+    Buffer body;
+    size_t bytes_max;
+    char *etag, *last_modified;
+    void (*answered)(const HttpAnswer *answer, void *userdata);
+    void *userdata;
+};
+
+static void exchange_free(HttpExchange *exchange)
+{
+    if (exchange->curl)
+        curl_easy_cleanup(exchange->curl);
+    curl_slist_free_all(exchange->headers);
+    buffer_deinit(&exchange->body);
+    free(exchange->etag);
+    free(exchange->last_modified);
+    free(exchange);
+}
+
+void http_cancel(HttpExchange *exchange)
+{
+    if (!exchange)
+        return;
+    (void)curl_multi_remove_handle(exchange->http->multi, exchange->curl);
+    exchange_free(exchange);
+}
+
+static const char *reason(const HttpExchange *exchange, CURLcode code, char *text, size_t size)
+{
+    switch (code) {
+    case CURLE_WRITE_ERROR: /* on_body() said so */
+        snprintf(text, size, "the answer has more than %zu bytes", exchange->bytes_max);
+        return text;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return "only https:// is allowed, also behind a redirect";
+    default:
+        return exchange->error[0] ? exchange->error : curl_easy_strerror(code);
+    }
+}
+
+static void finish(HttpExchange *exchange, CURLcode code)
+{
+    char text[64];
+    long status = 0;
+    HttpAnswer answer = {
+        .error = code == CURLE_OK ? NULL : reason(exchange, code, text, sizeof text),
+        .body = exchange->body.data ? exchange->body.data : (const uint8_t *)"",
+        .size = exchange->body.size,
+        .etag = exchange->etag,
+        .last_modified = exchange->last_modified,
+    };
+    if (curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
+        answer.status = (unsigned)status;
+    (void)curl_multi_remove_handle(exchange->http->multi, exchange->curl);
+    exchange->answered(&answer, exchange->userdata);
+    exchange_free(exchange);
+}
+
+/* Whoever is answered may ask again or cancel another exchange: each look at the list is a new one. */
+static void finish_all(Http *http)
+{
+    int n_left;
+    for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &n_left));) {
+        HttpExchange *exchange = NULL;
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        CURLcode code = message->data.result;
+        if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &exchange) == CURLE_OK && exchange)
+            finish(exchange, code);
+    }
+}
+
+static int on_io(sd_event_source *source _unused_, int fd, uint32_t events, void *userdata)
+{
+    Http *http = userdata;
+    int flags = 0, n_running;
+    if (events & (EPOLLIN | EPOLLHUP))
+        flags |= CURL_CSELECT_IN;
+    if (events & EPOLLOUT)
+        flags |= CURL_CSELECT_OUT;
+    if (events & EPOLLERR)
+        flags |= CURL_CSELECT_ERR;
+    (void)curl_multi_socket_action(http->multi, fd, flags, &n_running);
+    finish_all(http);
+    return 0;
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Http *http = userdata;
+    int n_running;
+    (void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &n_running);
+    finish_all(http);
+    return 0;
+}
+
+/* libcurl says what it waits for; the source is its own word for the socket. */
+static int on_socket(CURL *curl _unused_, curl_socket_t fd, int what, void *userdata, void *socket)
+{
+    Http *http = userdata;
+    sd_event_source *source = socket;
+    if (what == CURL_POLL_REMOVE) {
+        sd_event_source_disable_unref(source);
+        return curl_multi_assign(http->multi, fd, NULL) == CURLM_OK ? 0 : -1;
+    }
+    uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    if (source)
+        return sd_event_source_set_io_events(source, events) < 0 ? -1 : 0;
+    if (sd_event_add_io(http->event, &source, fd, events, on_io, http) < 0)
+        return -1;
+    return curl_multi_assign(http->multi, fd, source) == CURLM_OK ? 0 : -1;
+}
+
+static int on_timeout_changed(CURLM *multi _unused_, long msec, void *userdata)
+{
+    Http *http = userdata;
+    if (msec < 0)
+        return sd_event_source_set_enabled(http->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+    int r = sd_event_source_set_time_relative(http->timer, (uint64_t)msec * USEC_PER_MSEC);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(http->timer, SD_EVENT_ONESHOT);
+    return r < 0 ? -1 : 0;
+}
+
+int http_new(Http **ret, sd_event *event)
+{
+    _cleanup_(http_freep) Http *http = xcalloc(1, sizeof *http);
+    http->event = sd_event_ref(event);
+    int r = sd_event_add_time(event, &http->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, http);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
+    if (r < 0)
+        return r;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(http->multi = curl_multi_init()) ||
+        curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
+        curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK ||
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timeout_changed) != CURLM_OK ||
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK)
+        return -ENOMEM;
+    *ret = TAKE(http);
+    return 0;
+}
+
+void http_free(Http *http)
+{
+    if (!http)
+        return;
+    if (http->multi) {
+        (void)curl_multi_cleanup(http->multi);
+        curl_global_cleanup();
+    }
+    sd_event_source_disable_unref(http->timer);
+    sd_event_unref(http->event);
+    free(http);
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *userdata)
+{
+    HttpExchange *exchange = userdata;
+    if (size * n > exchange->bytes_max - exchange->body.size)
+        return 0;
+    buffer_append(&exchange->body, data, size * n);
+    return size * n;
+}
+
+static char *value_of(const char *line, size_t length, const char *name)
+{
+    size_t skip = strlen(name);
+    if (length <= skip || length > HEADER_BYTES_MAX || strncasecmp(line, name, skip) != 0)
+        return NULL;
+    while (length > skip && strchr("\r\n ", line[length - 1]))
+        length--;
+    while (skip < length && line[skip] == ' ')
+        skip++;
+    for (size_t i = skip; i < length; i++)
+        if ((unsigned char)line[i] < ' ' || (unsigned char)line[i] >= 0x7f)
+            return NULL; /* it is sent back one day */
+    return xstrndup(line + skip, length - skip);
+}
+
+static void keep(char **field, char *value)
+{
+    if (!value)
+        return;
+    free(*field);
+    *field = value;
+}
+
+/* With redirects there are several heads; what counts is the last one's. */
+static size_t on_header(char *line, size_t size, size_t n, void *userdata)
+{
+    HttpExchange *exchange = userdata;
+    if (size * n >= 5 && strncmp(line, "HTTP/", 5) == 0) {
+        free(TAKE(exchange->etag));
+        free(TAKE(exchange->last_modified));
+        exchange->body.size = 0;
+    }
+    keep(&exchange->etag, value_of(line, size * n, "etag:"));
+    keep(&exchange->last_modified, value_of(line, size * n, "last-modified:"));
+    return size * n;
+}
+
+static bool set_options(HttpExchange *exchange, const HttpRequest *request)
+{
+    CURL *curl = exchange->curl;
+    const char *protocols = request->plain_allowed ? "https,http" : "https";
+    return curl_easy_setopt(curl, CURLOPT_URL, request->url) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, protocols) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_MAXREDIRS, HTTP_REDIRECTS_MAX) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)request->seconds_max) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, HTTP_STALL_SECONDS) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_USERAGENT, "dbcertd/" DBCERTD_VERSION) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->error) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PRIVATE, exchange) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange) == CURLE_OK;
+}
+
+int http_get(HttpExchange **ret, Http *http, const HttpRequest *request,
+             void (*answered)(const HttpAnswer *answer, void *userdata), void *userdata)
+{
+    HttpExchange *exchange = xcalloc(1, sizeof *exchange);
+    bool ok = true;
+    *exchange = (HttpExchange) {
+        .http = http, .bytes_max = request->bytes_max, .answered = answered, .userdata = userdata
+    };
+    for (char *const *header = request->headers; header && *header; header++) {
+        struct curl_slist *longer = curl_slist_append(exchange->headers, *header);
+        ok &= longer != NULL;
+        exchange->headers = longer ? longer : exchange->headers;
+    }
+    exchange->curl = curl_easy_init();
+    ok = ok && exchange->curl && set_options(exchange, request) &&
+         curl_multi_add_handle(http->multi, exchange->curl) == CURLM_OK;
+    if (!ok) {
+        exchange_free(exchange);
+        return -ENOMEM;
+    }
+    *ret = exchange;
+    return 0;
+}

@@ -1,0 +1,309 @@
+/* The files that certificates come in. Told apart by what is in them: names and suffixes lie. */
+
+#include <assert.h>
+#include <errno.h>
+#include <gnutls/pkcs12.h>
+#include <gnutls/pkcs7.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "pki/bundle-internal.h"
+
+#define BEGIN         "-----BEGIN "
+#define DASHES        "-----"
+#define EXCERPT_BYTES 40
+#define BAGS_MAX      64 /* of a PKCS#12 file; keytool makes one or two */
+
+CLEANUP_OF(struct gnutls_pkcs7_int, gnutls_pkcs7_deinit);
+CLEANUP_OF(struct gnutls_pkcs12_int, gnutls_pkcs12_deinit);
+CLEANUP_OF(struct gnutls_pkcs12_bag_int, gnutls_pkcs12_bag_deinit);
+
+typedef struct File {
+    Bundle *bundle;
+    const char *path;
+    const uint8_t *data;
+    size_t size;
+    const char *password;
+    char ***errors;
+    unsigned n_seen, n_read; /* certificates */
+    bool locked;             /* the password does not open it */
+} File;
+
+_printf_(2, 3) static void complain(File *file, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    _cleanup_free_ char *what = xvasprintf(format, args);
+    va_end(args);
+    strv_append(file->errors, xasprintf("%s: %s", file->path, what));
+}
+
+/* One more was found. where: " (line 57)" or "". */
+static void add(File *file, const uint8_t *der, size_t size, const char *where)
+{
+    if (++file->n_seen == BUNDLE_CERTIFICATES_MAX + 1)
+        complain(file, "more than %d certificates, ignoring the rest", BUNDLE_CERTIFICATES_MAX);
+    if (file->n_seen > BUNDLE_CERTIFICATES_MAX)
+        return;
+    int r = bundle_add_der(file->bundle, der, size);
+    if (r < 0)
+        complain(file, "certificate %u%s does not parse: %s", file->n_seen, where, gnutls_strerror(r));
+    else
+        file->n_read++;
+}
+
+static void read_pkcs7(File *file, const uint8_t *der, size_t size)
+{
+    _cleanup_(gnutls_pkcs7_deinitp) gnutls_pkcs7_t pkcs7 = NULL;
+    const gnutls_datum_t datum = { (unsigned char *)der, (unsigned)size };
+    int r = gnutls_pkcs7_init(&pkcs7);
+    assert(r >= 0);
+    r = gnutls_pkcs7_import(pkcs7, &datum, GNUTLS_X509_FMT_DER);
+    if (r < 0) {
+        complain(file, "its PKCS#7 does not parse: %s", gnutls_strerror(r));
+        return;
+    }
+    int n = gnutls_pkcs7_get_crt_count(pkcs7);
+    for (int i = 0; i < n && i <= BUNDLE_CERTIFICATES_MAX; i++) {
+        gnutls_datum_t crt = { 0 };
+        if (gnutls_pkcs7_get_crt_raw2(pkcs7, (unsigned)i, &crt) >= 0)
+            add(file, crt.data, crt.size, "");
+        gnutls_free(crt.data);
+    }
+}
+
+/* As a password it may be none at all, or an empty one; files differ in that, and nobody can see it. */
+static bool unlock(gnutls_pkcs12_t pkcs12, const char **password)
+{
+    int r = gnutls_pkcs12_verify_mac(pkcs12, *password);
+    if (r == GNUTLS_E_MAC_VERIFY_FAILED && !*password)
+        r = gnutls_pkcs12_verify_mac(pkcs12, *password = "");
+    return r != GNUTLS_E_MAC_VERIFY_FAILED; /* anything else: it has no MAC, or one of a kind yet to come */
+}
+
+static void read_bag(File *file, gnutls_pkcs12_bag_t bag, const char *password)
+{
+    if (gnutls_pkcs12_bag_get_type(bag, 0) == GNUTLS_BAG_ENCRYPTED &&
+        gnutls_pkcs12_bag_decrypt(bag, password) < 0) {
+        file->locked = true;
+        return;
+    }
+    int n = gnutls_pkcs12_bag_get_count(bag);
+    for (unsigned i = 0; n > 0 && i < (unsigned)n; i++) {
+        gnutls_datum_t der = { 0 }, key_id = { 0 };
+        bool of_a_key = gnutls_pkcs12_bag_get_key_id(bag, i, &key_id) >= 0 && key_id.size > 0;
+        if (gnutls_pkcs12_bag_get_type(bag, i) == GNUTLS_BAG_CERTIFICATE && !of_a_key &&
+            gnutls_pkcs12_bag_get_data(bag, i, &der) >= 0)
+            add(file, der.data, der.size, "");
+    }
+}
+
+static void read_pkcs12(File *file)
+{
+    _cleanup_(gnutls_pkcs12_deinitp) gnutls_pkcs12_t pkcs12 = NULL;
+    const gnutls_datum_t datum = { (unsigned char *)file->data, (unsigned)file->size };
+    const char *password = file->password;
+    int r = gnutls_pkcs12_init(&pkcs12);
+    assert(r >= 0);
+    r = gnutls_pkcs12_import(pkcs12, &datum, GNUTLS_X509_FMT_DER, 0);
+    if (r < 0) {
+        complain(file, "its PKCS#12 does not parse: %s", gnutls_strerror(r));
+        return;
+    }
+    file->locked = !unlock(pkcs12, &password);
+    for (int i = 0; !file->locked && i < BAGS_MAX; i++) {
+        _cleanup_(gnutls_pkcs12_bag_deinitp) gnutls_pkcs12_bag_t bag = NULL;
+        r = gnutls_pkcs12_bag_init(&bag);
+        assert(r >= 0);
+        if (gnutls_pkcs12_get_bag(pkcs12, i, bag) < 0)
+            break;
+        read_bag(file, bag, password);
+    }
+}
+
+static void on_trusted(const uint8_t *der, size_t size, void *userdata)
+{
+    add(userdata, der, size, "");
+}
+
+static void read_jks(File *file)
+{
+    int r = jks_read(file->data, file->size, file->password, on_trusted, file);
+    file->locked = r == -EACCES;
+    if (r == -EBADMSG)
+        complain(file, "its Java key store does not parse: it is cut off, or holds what dbcertd cannot read");
+}
+
+static size_t count_lines(const uint8_t *from, const uint8_t *to)
+{
+    size_t n = 1;
+    for (; from < to; from++)
+        n += *from == '\n';
+    return n;
+}
+
+/* Where text stands in place of base64, its beginning; NULL if it may be base64. The caller's. */
+static char *excerpt(const uint8_t *body, const uint8_t *end)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n";
+    const uint8_t *c = body;
+    while (c < end && *c && strchr(letters, *c))
+        c++;
+    if (c == end)
+        return NULL;
+    while (body < end && (*body == '\r' || *body == '\n' || *body == ' '))
+        body++;
+    size_t length = 0;
+    while (length < EXCERPT_BYTES && body + length < end && body[length] >= ' ' && body[length] < 0x7f)
+        length++;
+    return xstrndup((const char *)body, length);
+}
+
+/* One frame, from its dashes to its end. */
+static void read_frame(File *file, const uint8_t *begin, const uint8_t *end, bool is_pkcs7)
+{
+    const gnutls_datum_t frame = { (unsigned char *)begin, (unsigned)(end - begin) };
+    gnutls_datum_t der = { 0 };
+    _cleanup_free_ char *where = xasprintf(" (line %zu)", count_lines(file->data, begin));
+    if (begin > file->data && begin[-1] != '\n' && begin[-1] != '\r') {
+        file->n_seen++;
+        complain(
+            file,
+            "certificate %u%s does not begin its line: clients with OpenSSL pass it over, and so it is here",
+            file->n_seen, where);
+        return;
+    }
+    int r = gnutls_pem_base64_decode2(NULL, &frame, &der);
+    if (r >= 0 && is_pkcs7)
+        read_pkcs7(file, der.data, der.size);
+    else if (r >= 0)
+        add(file, der.data, der.size, where);
+    else {
+        const uint8_t *body = memchr(begin, '\n', (size_t)(end - begin));
+        const uint8_t *stop = body ? memmem(body, (size_t)(end - body), DASHES, strlen(DASHES)) : NULL;
+        _cleanup_free_ char *words = body ? excerpt(body, stop ? stop : end) : NULL;
+        file->n_seen++;
+        if (words)
+            complain(file, "certificate %u%s is no base64 but a text, perhaps a placeholder: \"%s\"",
+                     file->n_seen, where, words);
+        else if (!stop)
+            complain(file, "certificate %u%s is cut off: its END line is missing", file->n_seen, where);
+        else
+            complain(file, "certificate %u%s does not parse: %s", file->n_seen, where, gnutls_strerror(r));
+    }
+    gnutls_free(der.data);
+}
+
+static const struct {
+    const char *label;
+    bool is_pkcs7;
+} labels[] = {
+    { "CERTIFICATE-----", false },
+    { "X509 CERTIFICATE-----", false },
+    { "PKCS7-----", true },
+    { "CMS-----", true },
+};
+
+/* Between the frames there may be anything; frames of other things (keys) are passed over. */
+static void read_pem(File *file)
+{
+    const uint8_t *at = file->data, *end = file->data + file->size;
+    while (at < end && (at = memmem(at, (size_t)(end - at), BEGIN, strlen(BEGIN)))) {
+        const uint8_t *label = at + strlen(BEGIN), *begin = at;
+        const uint8_t *next = memmem(label, (size_t)(end - label), BEGIN, strlen(BEGIN));
+        at = next ? next : end;
+        for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+            size_t length = strlen(labels[i].label);
+            if ((size_t)(end - label) >= length && memcmp(label, labels[i].label, length) == 0)
+                read_frame(file, begin, at, labels[i].is_pkcs7);
+        }
+        if (file->n_seen > BUNDLE_CERTIFICATES_MAX)
+            break;
+    }
+}
+
+/* The tag of a DER structure's first element; 0 if it is none. */
+static uint8_t first_tag(const uint8_t *data, size_t size)
+{
+    if (size < 4 || data[0] != 0x30)
+        return 0;
+    size_t header = data[1] < 0x80 ? 2 : 2 + (size_t)(data[1] & 0x7f);
+    return header < size ? data[header] : 0;
+}
+
+static void read_der(File *file)
+{
+    add(file, file->data, file->size, "");
+}
+
+static void read_pkcs7_file(File *file)
+{
+    read_pkcs7(file, file->data, file->size);
+}
+
+enum { INTEGER = 0x02, OBJECT_IDENTIFIER = 0x06, SEQUENCE = 0x30 };
+
+static const struct {
+    uint8_t tag;
+    const char *name;
+    void (*read)(File *file);
+} der_formats[] = {
+    { INTEGER, "PKCS#12", read_pkcs12 },              /* PFX begins with its version: RFC 7292, 4 */
+    { OBJECT_IDENTIFIER, "PKCS#7", read_pkcs7_file }, /* ContentInfo begins with its type: RFC 5652, 3 */
+    { SEQUENCE, "DER", read_der },
+};
+
+/* Returns its name. */
+static const char *format_of(const uint8_t *data, size_t size, void (**ret_read)(File *file))
+{
+    uint8_t tag = first_tag(data, size);
+    for (size_t i = 0; i < ARRAY_SIZE(der_formats); i++)
+        if (der_formats[i].tag == tag) {
+            *ret_read = der_formats[i].read;
+            return der_formats[i].name;
+        }
+    *ret_read = jks_is(data, size) ? read_jks : read_pem;
+    return jks_is(data, size) ? "Java key store" : "PEM";
+}
+
+const char *bundle_format(const uint8_t *data, size_t size)
+{
+    void (*ignored)(File * file);
+    return format_of(data, size, &ignored);
+}
+
+static bool is_blank(const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (!strchr(" \t\r\n", data[i]) || !data[i])
+            return false;
+    return true;
+}
+
+int bundle_add(Bundle *bundle, const char *path, const uint8_t *data, size_t size, const char *password,
+               char ***errors)
+{
+    File file = {
+        .bundle = bundle, .path = path, .data = data, .size = size, .password = password, .errors = errors
+    };
+    void (*read)(File * file);
+    if (is_blank(data, size)) {
+        complain(&file, "is empty");
+        return -ENODATA;
+    }
+    (void)format_of(data, size, &read);
+    read(&file);
+    if (file.locked) {
+        complain(&file, password ? "its password does not open it" : "needs its password");
+        return -EACCES;
+    }
+    if (file.n_read > 0)
+        return (int)file.n_read;
+    if (file.n_seen > 0)
+        complain(&file, "none of its certificates can be used");
+    else
+        complain(&file,
+                 "no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----), PKCS#7, PKCS#12 or a "
+                 "Java key store");
+    return -ENODATA;
+}

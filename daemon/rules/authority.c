@@ -1,0 +1,148 @@
+/* The rules of what stands above a server's certificate: two of the three clocks, and whose they are. */
+
+#include <string.h>
+
+#include "base/instant.h"
+#include "rds/hostname.h"
+#include "rds/rotation.h"
+#include "rules/case.h"
+
+/* The CA that signs: as for a server's certificate. */
+#define SIGNER_WARNING   (30 * DAY)
+#define SIGNER_CRITICAL  (7 * DAY)
+#define SIGNER_FULL_LIFE (90 * DAY)
+
+/* A root: to replace it in every client takes a year. RDS's oldest ones had five; shorter lives scale all three
+ * down.
+ */
+#define ROOT_NOTICE    (2 * 365 * DAY)
+#define ROOT_WARNING   (365 * DAY)
+#define ROOT_CRITICAL  (90 * DAY)
+#define ROOT_FULL_LIFE (5 * 365 * DAY)
+
+/*
+ * Whether a certificate of the class, issued when the next one is, would outlive a CA that ends then. It is
+ * issued when the rotation is due, or else from now on.
+ */
+static bool is_outlived(Case *c, int64_t ca_end)
+{
+    int months = rotation_months(c->rotation.class);
+    if (months == 0)
+        return false;
+    int64_t issued_by = instant_add_months(ca_end, -months);
+    return c->rotation.due_at > issued_by || case_reached(c, issued_by + 1);
+}
+
+static const Certificate *first_intermediate(const Chain *path)
+{
+    const Certificate *first = NULL;
+    for (size_t i = 0; i < path->n; i++) {
+        const Certificate *ca = path->certificates[i];
+        if (ca->role == ROLE_INTERMEDIATE && (!first || ca->not_after < first->not_after))
+            first = ca;
+    }
+    return first;
+}
+
+/* The one that ends first; if the root ends before it, that is the clock that counts. */
+void rule_intermediates(Case *c)
+{
+    const Certificate *ca = first_intermediate(c->path), *root = case_root(c);
+    if (!ca || (root && root->not_after <= ca->not_after))
+        return;
+    int64_t end = ca->not_after, life = end - ca->not_before;
+    c->above = ca;
+    if (case_reached(c, end + 1))
+        case_find(c, FINDING_INTERMEDIATE_EXPIRED, SEVERITY_CRITICAL, end);
+    else if (case_reached(c, end - case_scaled(SIGNER_CRITICAL, life, SIGNER_FULL_LIFE)))
+        case_find(c, FINDING_INTERMEDIATE_EXPIRING, SEVERITY_CRITICAL, end);
+    else if (case_reached(c, end - case_scaled(SIGNER_WARNING, life, SIGNER_FULL_LIFE)))
+        case_find(c, FINDING_INTERMEDIATE_EXPIRING, SEVERITY_WARNING, end);
+    else if (is_outlived(c, end))
+        case_find(c, FINDING_INTERMEDIATE_EXPIRING, SEVERITY_NOTICE, end);
+    c->above = NULL;
+}
+
+void rule_root(Case *c)
+{
+    const Certificate *root = case_root(c);
+    if (!root)
+        return;
+    int64_t end = root->not_after, life = end - root->not_before;
+    c->above = root;
+    if (case_reached(c, end + 1))
+        case_find(c, FINDING_CA_EXPIRED, SEVERITY_CRITICAL, end);
+    else if (case_reached(c, end - case_scaled(ROOT_CRITICAL, life, ROOT_FULL_LIFE)))
+        case_find(c, FINDING_CA_EXPIRING, SEVERITY_CRITICAL, end);
+    else if (case_reached(c, end - case_scaled(ROOT_WARNING, life, ROOT_FULL_LIFE)))
+        case_find(c, FINDING_CA_EXPIRING, SEVERITY_WARNING, end);
+    else if (case_reached(c, end - case_scaled(ROOT_NOTICE, life, ROOT_FULL_LIFE)))
+        case_find(c, FINDING_CA_EXPIRING, SEVERITY_NOTICE, end);
+    if (c->now <= end && is_outlived(c, end)) /* it becomes urgent when the next certificate is to be made */
+        case_find(c, FINDING_CA_OUTLIVED,
+                  case_reached(c, c->rotation.due_at) ? SEVERITY_WARNING : SEVERITY_NOTICE, end);
+    c->above = NULL;
+}
+
+static bool is_elsewhere(const Case *c)
+{
+    const char *region = c->state->endpoint->region;
+    return region && c->authority.region[0] && strcmp(region, c->authority.region) != 0;
+}
+
+/* Beta and Preview are Amazon's own tests, in the public bundle like all others: they satisfy nobody. */
+void rule_served_ca(Case *c)
+{
+    const char *configured = c->state->endpoint->ca;
+    if (c->address->verification.self_signed)
+        return; /* self-signed says it all */
+    bool differs = configured && strcmp(configured, c->authority.id) != 0;
+    if (differs || c->authority.preview || is_elsewhere(c))
+        case_find(c, FINDING_CA_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+    const Certificate *root = case_root(c);
+    bool expired = root && c->now > root->not_after; /* that is said with it */
+    if (c->authority.id[0] && !authority_rotates(&c->authority) && !expired)
+        case_find(c, FINDING_CA_RETIRED, SEVERITY_WARNING, INSTANT_NONE);
+}
+
+/* A root that bears the name of one of RDS's and is another one. */
+static bool is_impostor(const Case *c)
+{
+    const Certificate *root = case_root(c);
+    const KnownCertificate *known =
+        catalogue_root(c->policy->catalogue, c->authority.id, c->state->endpoint->region);
+    if (c->authority.region[0])
+        known = catalogue_root(c->policy->catalogue, c->authority.id, c->authority.region);
+    return root && known && strcmp(root->sha256, known->sha256) != 0;
+}
+
+/* By its name the endpoint is RDS's, and who signs is not. */
+static bool is_stranger(const Case *c)
+{
+    RdsHostname host;
+    const Endpoint *endpoint = c->state->endpoint;
+    return !c->authority.id[0] && !endpoint->ca && !endpoint_is_acm(endpoint) &&
+           !c->address->verification.self_signed && rds_hostname_parse(endpoint->host, &host);
+}
+
+void rule_catalogue(Case *c)
+{
+    const Catalogue *catalogue = c->policy->catalogue;
+    const Authority *a = &c->authority;
+    if (!catalogue || a->preview)
+        return;
+    if (is_stranger(c) || (a->id[0] && !catalogue_root(catalogue, a->id, a->region[0] ? a->region : NULL)))
+        case_find(c, FINDING_CA_UNKNOWN, SEVERITY_NOTICE, INSTANT_NONE);
+    else if (a->id[0] && is_impostor(c))
+        case_find(c, FINDING_CA_UNKNOWN, SEVERITY_WARNING, INSTANT_NONE);
+}
+
+/* The user guide's word, and no more: a server that serves the CA has proved it wrong. */
+void rule_offer(Case *c)
+{
+    const char *configured = c->state->endpoint->ca;
+    const Region *region =
+        c->policy->catalogue ? catalogue_region(c->policy->catalogue, c->state->endpoint->region) : NULL;
+    if (configured && region && !region_offers(region, configured) && strcmp(configured, c->authority.id) != 0)
+        case_find(c, FINDING_CA_NOT_OFFERED, SEVERITY_WARNING, INSTANT_NONE);
+}

@@ -1,0 +1,260 @@
+#include "rules/plan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buffer.h"
+#include "base/instant.h"
+#include "rds/authority.h"
+#include "rds/hostname.h"
+#include "rules/trust.h"
+
+static void add_name(const char ***list, size_t *n, const char *name)
+{
+    *list = xgrow(*list, *n, sizeof **list);
+    (*list)[(*n)++] = name;
+}
+
+static const char **end_names(const char **list, size_t n)
+{
+    list = xgrow(list, n, sizeof *list);
+    list[n] = NULL;
+    return list;
+}
+
+static bool is_here(const KnownCertificate *root, const EndpointState *state, const Catalogue *catalogue)
+{
+    const Region *region = catalogue_region(catalogue, state->endpoint->region);
+    return strcmp(root->region, "*") == 0 || (region && (strcmp(region->name, root->region) == 0 ||
+                                                         strcmp(region->partition, root->region) == 0));
+}
+
+static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapshot, const Catalogue *catalogue)
+{
+    const Region *region = catalogue_region(catalogue, root->region);
+    size_t n_served = 0, n_configured = 0;
+    AuthorityUse use = {
+        .ca = root->ca,
+        .region = root->region,
+        .region_title = region ? region->title : NULL,
+        .cn = root->cn,
+        .sha1 = root->sha1,
+        .sha256 = root->sha256,
+        .not_before = root->not_before,
+        .not_after = root->not_after,
+        .rotates = authority_id_rotates(root->ca),
+        .trusted = strv_contains(snapshot->trusted, root->sha256),
+        .offered = !region || region_offers(region, root->ca),
+    };
+    for (size_t i = 0; i < snapshot->n_endpoints; i++) {
+        const EndpointState *state = snapshot->endpoints[i];
+        if (!is_here(root, state, catalogue))
+            continue;
+        if (state->served_ca && strcmp(state->served_ca, root->ca) == 0)
+            add_name(&use.served_by, &n_served, state->endpoint->name);
+        if (state->endpoint->ca && strcmp(state->endpoint->ca, root->ca) == 0)
+            add_name(&use.configured_by, &n_configured, state->endpoint->name);
+    }
+    use.served_by = end_names(use.served_by, n_served);
+    use.configured_by = end_names(use.configured_by, n_configured);
+    return use;
+}
+
+void authorities_list(const Snapshot *snapshot, const Catalogue *catalogue, AuthorityUses *ret)
+{
+    *ret = (AuthorityUses) { .catalogue_version = catalogue->version, .catalogue_origin = catalogue->origin };
+    for (size_t i = 0; i < catalogue->n_certificates; i++) {
+        const KnownCertificate *root = &catalogue->certificates[i];
+        if (root->role != ROLE_ROOT || root->environment != ENVIRONMENT_PRODUCTION ||
+            strcmp(root->region, "*") == 0)
+            continue;
+        ret->items = xgrow(ret->items, ret->n, sizeof *ret->items);
+        ret->items[ret->n++] = use_of(root, snapshot, catalogue);
+    }
+}
+
+/* One endpoint on its way to a CA. */
+typedef struct Move {
+    const EndpointState *state;
+    const Endpoint *endpoint;
+    const KnownCertificate *root; /* NULL: the catalogue has none for its region */
+    const Region *region;         /* NULL: not known */
+    const char *nothing;          /* why nothing is to be done; NULL: something is */
+} Move;
+
+static const char *nothing_to_do(const Endpoint *e, const char *served, const char *ca)
+{
+    RdsHostname host;
+    if (endpoint_is_acm(e))
+        return "its certificate comes from AWS Certificate Manager, which renews it";
+    if (served && strcmp(served, ca) == 0)
+        return "it serves this CA already";
+    return rds_hostname_parse(e->host, &host) || e->region || served || e->ca
+               ? NULL
+               : "neither its name nor its certificate is RDS's";
+}
+
+static Move move_of(const EndpointState *state, const Catalogue *catalogue, const char *ca)
+{
+    const Endpoint *e = state->endpoint;
+    return (Move) {
+        .state = state,
+        .endpoint = e,
+        .root = e->region ? catalogue_root(catalogue, ca, e->region) : NULL,
+        .region = catalogue_region(catalogue, e->region),
+        .nothing = nothing_to_do(e, state->served_ca, ca),
+    };
+}
+
+/* Whether one with this root is in the list already: several endpoints of a region share it. */
+static bool is_first(const Move *moves, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (!moves[j].nothing && moves[j].root == moves[i].root)
+            return false;
+    return true;
+}
+
+/* Clients first: "update your applications to use the new SSL/TLS certificate". */
+static void plan_trust(const Snapshot *snapshot, const Catalogue *catalogue, const Move *moves, size_t n,
+                       Plan *plan)
+{
+    for (size_t s = 0; s < snapshot->n_trust_stores; s++) {
+        const TrustStoreState *store = snapshot->trust_stores[s];
+        for (size_t i = 0; i < n; i++) {
+            const Move *m = &moves[i];
+            if (m->nothing || !m->root || !trust_store_concerns(store->store, m->endpoint->name) ||
+                strv_contains(store->fingerprints, m->root->sha256))
+                continue;
+            bool said = false; /* another endpoint of the region asked for the same root */
+            for (size_t j = 0; j < i; j++)
+                said |= !moves[j].nothing && moves[j].root == m->root &&
+                        trust_store_concerns(store->store, moves[j].endpoint->name);
+            if (said)
+                continue;
+            PlanStep *step = plan_append(plan, STEP_TRUST_STORE, store->store->name);
+            step->text = xasprintf("add \"%s\" to %s, for the clients of %s and others in %s", m->root->cn,
+                                   store->store->path, m->endpoint->name, m->endpoint->region);
+            step->command = trust_store_command(store, catalogue, m->endpoint->region);
+            step->blocked = store->error ? xasprintf("the store cannot be read: %s", store->error)
+                                         : xstrdup("clients with this store would refuse the new certificate");
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        const Move *m = &moves[i];
+        if (m->nothing || !m->root || !is_first(moves, i) || strv_contains(snapshot->trusted, m->root->sha256))
+            continue;
+        const char *url = catalogue_bundle_url(catalogue, m->endpoint->region);
+        PlanStep *step = plan_append(plan, STEP_BUNDLE, NULL);
+        step->text = xasprintf("add \"%s\" to what dbcertd itself trusts", m->root->cn);
+        step->command = xasprintf("curl -fsSo /etc/dbcertd/bundles%s %s && systemctl reload dbcertd",
+                                  strrchr(url, '/'), url);
+    }
+}
+
+/* "SupportsCertificateRotationWithoutRestart" says whether the change restarts the database. */
+static char *restart_of(const Move *m)
+{
+    const Rotation *r = &m->state->rotation;
+    const char *source = m->state->oldest ? rotation_source_to_string(r->source) : NULL;
+    switch (m->state->oldest ? r->class : CLASS_AUTO) {
+    case CLASS_ONLINE:
+        return xasprintf("no (class online, by %s)", source);
+    case CLASS_RESTART:
+        return xasprintf("yes (class restart, by %s)", source);
+    default:
+        return xasprintf("not known; ask with: aws rds describe-db-engine-versions --engine %s --query "
+                         "'DBEngineVersions[].[EngineVersion,SupportsCertificateRotationWithoutRestart,"
+                         "SupportedCACertificateIdentifiers]'%s%s",
+                         m->endpoint->engine_name, m->endpoint->region ? " --region " : "",
+                         m->endpoint->region ? m->endpoint->region : "");
+    }
+}
+
+/* The database's own commands; a cluster's endpoints name no instance, so those are asked for. */
+static char *command_of(const Move *m, const char *ca)
+{
+    RdsHostname host;
+    bool known = rds_hostname_parse(m->endpoint->host, &host);
+    const char *service = known ? host.service : "rds", *region = m->endpoint->region;
+    _cleanup_free_ char *where = region ? xasprintf(" --region %s", region) : xstrdup("");
+    if (known && (host.kind == RDS_HOST_CLUSTER || host.kind == RDS_HOST_READER))
+        return xasprintf(
+            "for i in $(aws %s describe-db-clusters --db-cluster-identifier %s --query "
+            "'DBClusters[].DBClusterMembers[].DBInstanceIdentifier' --output text%s); do aws %s "
+            "modify-db-instance --db-instance-identifier \"$i\" --ca-certificate-identifier %s%s; done",
+            service, host.id, where, service, ca, where);
+    return xasprintf("aws %s modify-db-instance --db-instance-identifier %s --ca-certificate-identifier %s%s",
+                     service, known && host.kind == RDS_HOST_INSTANCE ? host.id : "DB-INSTANCE-IDENTIFIER", ca,
+                     where);
+}
+
+static char *obstacle(const Move *m, const Snapshot *snapshot, const char *ca)
+{
+    Buffer text = { 0 };
+    if (m->region && !region_offers(m->region, ca))
+        buffer_printf(
+            &text,
+            "the RDS user guide says that %s does not offer it: aws rds describe-certificates --query "
+            "'Certificates[].CertificateIdentifier' --region %s",
+            m->region->title, m->region->name);
+    else if (m->endpoint->region && !m->root)
+        buffer_printf(&text, "the catalogue has no such CA in %s", m->endpoint->region);
+    for (size_t i = 0; m->root && i < snapshot->n_trust_stores; i++) {
+        const TrustStoreState *store = snapshot->trust_stores[i];
+        if (trust_store_concerns(store->store, m->endpoint->name) &&
+            !strv_contains(store->fingerprints, m->root->sha256))
+            buffer_printf(&text, "%strust store %s lacks the root", text.size ? "; " : "", store->store->name);
+    }
+    if (!m->state->served_ca)
+        buffer_printf(&text, "%snobody knows what it serves now (dbcertctl show %s)", text.size ? "; " : "",
+                      m->endpoint->name);
+    return text.size ? buffer_take_text(&text) : NULL;
+}
+
+static void plan_instance(const Move *m, const Snapshot *snapshot, const char *ca, Plan *plan)
+{
+    PlanStep *step = plan_append(plan, STEP_INSTANCE, m->endpoint->name);
+    const Window *window = &m->endpoint->maintenance_window;
+    step->text =
+        xasprintf("change %s from %s to %s; RDS does it in the next maintenance window%s%s, or at once with "
+                  "--apply-immediately",
+                  m->endpoint->host, m->state->served_ca ? m->state->served_ca : "what it serves now", ca,
+                  window->known ? " " : "", window->known ? WINDOW_TEXT(window) : "");
+    step->command = command_of(m, ca);
+    step->restart = restart_of(m);
+    step->blocked = obstacle(m, snapshot, ca);
+}
+
+static void plan_configuration(const Move *m, const char *ca, Plan *plan)
+{
+    if (m->endpoint->ca && strcmp(m->endpoint->ca, ca) == 0)
+        return;
+    PlanStep *step = plan_append(plan, STEP_CONFIGURE, m->endpoint->name);
+    step->text = xasprintf("set ca = \"%s\" for %s (%s)", ca, m->endpoint->name, m->endpoint->origin);
+    step->command = xasprintf("systemctl reload dbcertd && dbcertctl probe %s", m->endpoint->name);
+}
+
+int plan_make(const Snapshot *snapshot, const Catalogue *catalogue, const char *ca, Plan *ret)
+{
+    size_t n = snapshot->n_endpoints;
+    *ret = (Plan) { 0 };
+    if (!catalogue_has_ca(catalogue, ca) || !authority_id_rotates(ca))
+        return -ENOENT;
+    ret->ca = xstrdup(ca);
+    _cleanup_free_ Move *moves = xcalloc(n + 1, sizeof *moves);
+    for (size_t i = 0; i < n; i++)
+        moves[i] = move_of(snapshot->endpoints[i], catalogue, ca);
+    plan_trust(snapshot, catalogue, moves, n, ret);
+    for (size_t i = 0; i < n; i++)
+        if (!moves[i].nothing)
+            plan_instance(&moves[i], snapshot, ca, ret);
+    for (size_t i = 0; i < n; i++)
+        if (!moves[i].nothing)
+            plan_configuration(&moves[i], ca, ret);
+    for (size_t i = 0; i < n; i++)
+        if (moves[i].nothing)
+            plan_append(ret, STEP_NOTHING, moves[i].endpoint->name)->text = xstrdup(moves[i].nothing);
+    return 0;
+}

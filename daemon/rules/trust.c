@@ -1,0 +1,268 @@
+#include "rules/trust.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buffer.h"
+#include "base/instant.h"
+
+#define NAMES_SAID_MAX 8 /* endpoints in one message: a message is a line */
+
+/* A store whose certificates have all ended is of no use; to replace it takes a release of the client. */
+#define STORE_WARNING (90 * DAY)
+
+/* News stands for a week, so that who looks on Monday sees what came on Saturday. */
+#define NEWS_LASTS (7 * DAY)
+
+/* Several answers have to be missing, and some days with them: a bundle changes about once a year. */
+#define STALE_ANSWERS 3
+#define STALE_MIN     (3 * DAY)
+
+/* Amazon adds regions each year. A file that has not changed for so long is one that nobody looks after: the
+ * old bundles are still served. */
+#define OLD (2 * 365 * DAY)
+
+static bool reached(int64_t instant, int64_t now, int64_t *changes_at)
+{
+    if (now >= instant)
+        return true;
+    *changes_at = instant_earlier(*changes_at, instant);
+    return false;
+}
+
+/* Takes the texts. */
+static void find(FindingList *findings, FindingId id, Severity severity, const char *ca, int64_t due,
+                 char *message, char *remedy)
+{
+    for (char *c = message; *c; c++) /* reasons may have foreign bytes in them */
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    finding_list_append(findings, (Finding) {
+                                      .id = id,
+                                      .severity = severity,
+                                      .ca = xstrdup(ca),
+                                      .since = INSTANT_NONE,
+                                      .due = due,
+                                      .message = message,
+                                      .remedy = remedy,
+                                  });
+}
+
+char *trust_store_command(const TrustStoreState *state, const Catalogue *catalogue, const char *region)
+{
+    const char *url = catalogue_bundle_url(catalogue, region), *path = state->store->path,
+               *format = state->format ? state->format : "PEM";
+    if (strcmp(format, "PKCS#12") == 0 || strcmp(format, "Java key store") == 0)
+        return xasprintf("curl -fsS %s | csplit -sz -f %s- - '/-----BEGIN/' '{*}' && for c in %s-*; do keytool "
+                         "-importcert -noprompt -keystore '%s' -alias \"$c\" -file \"$c\"; done",
+                         url, region ? region : "rds", region ? region : "rds", path);
+    if (strcmp(format, "PKCS#7") == 0)
+        return xasprintf("curl -fsSo '%s' %.*sp7b", path, (int)(strrchr(url, '.') + 1 - url), url);
+    return xasprintf("curl -fsS %s >>'%s'", url, path);
+}
+
+/* The endpoints of one CA in one region that a store refuses. */
+typedef struct Group {
+    const char *ca, *region, *reason;
+    const char *now[NAMES_SAID_MAX], *next[NAMES_SAID_MAX];
+    size_t n_now, n_next;
+} Group;
+
+typedef struct Groups {
+    Group *items;
+    size_t n;
+} Groups;
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static Group *group_of(Groups *groups, const char *ca, const char *region)
+{
+    for (size_t i = 0; i < groups->n; i++)
+        if (strcmp(groups->items[i].ca, ca) == 0 && same_text(groups->items[i].region, region))
+            return &groups->items[i];
+    groups->items = xgrow(groups->items, groups->n, sizeof *groups->items);
+    groups->items[groups->n] = (Group) { .ca = ca, .region = region };
+    return &groups->items[groups->n++];
+}
+
+static void say(const char **names, size_t *n, const char *name)
+{
+    if (*n < NAMES_SAID_MAX)
+        names[*n] = name;
+    (*n)++;
+}
+
+static void write_names(Buffer *text, const char *words, const char *const *names, size_t n)
+{
+    if (n == 0)
+        return;
+    buffer_printf(text, "%s", words);
+    for (size_t i = 0; i < n && i < NAMES_SAID_MAX; i++)
+        buffer_printf(text, "%s%s", i ? ", " : " ", names[i]);
+    if (n > NAMES_SAID_MAX)
+        buffer_printf(text, " and %zu more", n - NAMES_SAID_MAX);
+}
+
+static void find_group(TrustStoreState *state, const Group *g, const Catalogue *catalogue)
+{
+    Buffer text = { 0 };
+    _cleanup_free_ char *ca = g->region ? xasprintf("%s in %s", g->ca, g->region) : xstrdup(g->ca);
+    buffer_printf(&text, "clients with %s (%zu certificates) refuse %s", state->store->path,
+                  state->n_certificates, ca);
+    write_names(&text, ", served now by", g->now, g->n_now);
+    if (g->n_now > 0 && g->reason)
+        buffer_printf(&text, ": %s", g->reason);
+    write_names(&text, g->n_now ? "; configured for" : ", which is configured for", g->next, g->n_next);
+    if (g->n_next > 0)
+        buffer_printf(&text, ", and its root is not in the store");
+    char *command = trust_store_command(state, catalogue, g->region);
+    find(&state->findings, FINDING_TRUST_STORE_LACKS_CA, g->n_now > 0 ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+         ca, INSTANT_NONE, buffer_take_text(&text), command);
+}
+
+static void rule_lacks(TrustStoreState *state, const Catalogue *catalogue)
+{
+    Groups groups = { 0 };
+    for (size_t i = 0; i < state->verdicts.n; i++) {
+        const TrustVerdict *v = &state->verdicts.items[i];
+        if (v->now == ACCEPTANCE_NO) {
+            Group *g = group_of(&groups, v->served ? v->served : "an unknown CA", v->region);
+            say(g->now, &g->n_now, v->endpoint);
+            g->reason = v->reason;
+        }
+        if (v->next == ACCEPTANCE_NO) {
+            Group *g = group_of(&groups, v->next_ca, v->region);
+            say(g->next, &g->n_next, v->endpoint);
+        }
+    }
+    for (size_t i = 0; i < groups.n; i++)
+        find_group(state, &groups.items[i], catalogue);
+    free(groups.items);
+}
+
+static void rule_unreadable(TrustStoreState *state)
+{
+    const TrustStore *store = state->store;
+    char *remedy;
+    if (state->locked)
+        remedy = xasprintf(
+            "set password_credential = \"%s\" for trust store %s, with LoadCredential=%s:/path/to/file in "
+            "dbcertd.service, and: systemctl restart dbcertd",
+            store->password_credential ? store->password_credential : "NAME", store->name,
+            store->password_credential ? store->password_credential : "NAME");
+    else if (state->denied)
+        remedy = xasprintf("setfacl -m u:dbcertd:r '%s'; namei -l '%s'", store->path, store->path);
+    else
+        remedy = xasprintf("ls -lL '%s'; keytool -list -keystore '%s'", store->path, store->path);
+    char *message = state->read_at == INSTANT_NONE
+                        ? xasprintf("it cannot be read: %s", state->error)
+                        : xasprintf("it cannot be read: %s; what was read at %s goes on being judged",
+                                    state->error, INSTANT_TEXT(state->read_at));
+    find(&state->findings, FINDING_TRUST_STORE_UNREADABLE, SEVERITY_WARNING, NULL, INSTANT_NONE, message,
+         remedy);
+}
+
+static void rule_expired(TrustStoreState *state, const Catalogue *catalogue, int64_t now)
+{
+    int64_t end = state->last_end;
+    if (end == INSTANT_NONE || !reached(end - STORE_WARNING, now, &state->changes_at))
+        return;
+    bool over = reached(end + 1, now, &state->changes_at);
+    char *message =
+        over ? xasprintf("all %zu certificates in %s have expired, the last at %s", state->n_certificates,
+                         state->store->path, INSTANT_TEXT(end))
+             : xasprintf("the last of the %zu certificates in %s ends in %s, at %s", state->n_certificates,
+                         state->store->path, DURATION_TEXT(end - now), INSTANT_TEXT(end));
+    find(&state->findings, FINDING_TRUST_STORE_EXPIRED, over ? SEVERITY_CRITICAL : SEVERITY_WARNING, NULL, end,
+         message, trust_store_command(state, catalogue, NULL));
+}
+
+void judge_trust_store(TrustStoreState *state, const Catalogue *catalogue, int64_t now)
+{
+    finding_list_deinit(&state->findings);
+    state->changes_at = INSTANT_NEVER;
+    if (state->error)
+        rule_unreadable(state);
+    rule_expired(state, catalogue, now);
+    rule_lacks(state, catalogue);
+}
+
+static char *fetch_by_hand(const BundleSource *source)
+{
+    return xasprintf(
+        "curl -fsS '%s' | openssl crl2pkcs7 -nocrl -certfile /dev/stdin | openssl pkcs7 -print_certs -noout",
+        source->url);
+}
+
+/* How long the one in use is still good for, in words. */
+static char *in_use(const BundleSource *source)
+{
+    if (source->n_certificates == 0)
+        return xstrdup("nothing was ever fetched from there");
+    return xasprintf("the one with %zu certificates of %s goes on", source->n_certificates,
+                     INSTANT_TEXT(source->modified_at));
+}
+
+static void rule_stale(BundleSource *source, int64_t now)
+{
+    int64_t patience = source->interval_seconds * STALE_ANSWERS;
+    _cleanup_free_ char *words = in_use(source);
+    char *message = NULL;
+    Severity severity = SEVERITY_WARNING;
+    if (patience < STALE_MIN)
+        patience = STALE_MIN;
+    if (source->refused)
+        message = xasprintf("what was downloaded is not used: %s; %s, and %s.refused is there to be looked at",
+                            source->refused, words, source->path);
+    else if (source->error && (source->n_certificates == 0 ||
+                               reached(source->failing_since + patience, now, &source->changes_at)))
+        message = xasprintf("it cannot be fetched since %s: %s; %s", INSTANT_TEXT(source->failing_since),
+                            source->error, words);
+    else if (source->modified_at != INSTANT_NONE &&
+             reached(source->modified_at + OLD, now, &source->changes_at)) {
+        severity = SEVERITY_NOTICE;
+        message =
+            xasprintf("it has not changed since %s, and Amazon's change about once a year: is this still the "
+                      "current URL?",
+                      INSTANT_TEXT(source->modified_at));
+    }
+    if (message)
+        find(&source->findings, FINDING_BUNDLE_STALE, severity, NULL, INSTANT_NONE, message,
+             fetch_by_hand(source));
+}
+
+static void write_list(Buffer *text, const char *words, char **list)
+{
+    for (size_t i = 0; list && list[i]; i++) {
+        if (i == NAMES_SAID_MAX) {
+            buffer_printf(text, " and %zu more", strv_length(list) - i);
+            return;
+        }
+        buffer_printf(text, "%s%s", i ? ", " : words, list[i]);
+    }
+}
+
+static void rule_changed(BundleSource *source, int64_t now)
+{
+    if (source->changed_at == INSTANT_NONE ||
+        reached(source->changed_at + NEWS_LASTS, now, &source->changes_at))
+        return;
+    Buffer text = { 0 };
+    buffer_printf(&text, "another one is used since %s, with %zu certificates",
+                  INSTANT_TEXT(source->changed_at), source->n_certificates);
+    write_list(&text, "; came: ", source->came);
+    write_list(&text, "; went: ", source->went);
+    find(&source->findings, FINDING_BUNDLE_CHANGED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
+         buffer_take_text(&text), xasprintf("dbcertctl authorities; dbcertctl trust"));
+}
+
+void judge_source(BundleSource *source, int64_t now)
+{
+    finding_list_deinit(&source->findings);
+    source->changes_at = INSTANT_NEVER;
+    rule_stale(source, now);
+    rule_changed(source, now);
+}

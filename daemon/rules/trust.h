@@ -1,0 +1,18 @@
+#pragma once
+
+/*
+ * Findings of what is trusted: clients' trust stores, and bundles that are fetched. Pure, like rule.h; each
+ * verdict knows when time alone will change it (changes_at).
+ */
+
+#include "model/trust.h"
+#include "rds/catalogue.h"
+
+/* Makes the findings of a store anew, from its verdicts. */
+void judge_trust_store(TrustStoreState *state, const Catalogue *catalogue, int64_t now);
+
+/* Makes the findings of a bundle that is fetched anew. */
+void judge_source(BundleSource *source, int64_t now);
+
+/* What adds the roots of a region to a client's trust store: a line to type. The caller's. */
+char *trust_store_command(const TrustStoreState *state, const Catalogue *catalogue, const char *region);
