@@ -15,6 +15,7 @@ import threading
 import time
 
 REGION = "us-east-1"
+CATALOGUE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../daemon/rds/catalogue.tsv")
 ZONE = f"c9akciq32rgq.{REGION}.rds.amazonaws.com"
 DAY = 86400
 
@@ -113,6 +114,22 @@ class Pki:
         self.authorities[kind] = (root, sub, sub_key, root_key)
         return self.authorities[kind]
 
+    def catalogue(self, path):
+        """What is built in, newer, with these roots in place of Amazon's."""
+        with open(CATALOGUE) as f:
+            lines = f.read().splitlines()
+        for i, line in enumerate(lines):
+            column = line.split("\t")
+            if column[0] == "version":
+                lines[i] = "version\t2999-01-01"
+            kind = column[1][len("rds-ca-"):-len("-g1")] if column[0] == "authority" else None
+            if kind in self.authorities and column[2:5] == [REGION, "production", "root"]:
+                facts = openssl_facts(self.authorities[kind][0])
+                lines[i] = "\t".join(column[:6] + [facts["not_before"], facts["not_after"], column[8], facts["sha256"]])
+        with open(path, "w") as f:
+            f.write("\n".join(lines) + "\n")
+        return path
+
     def bundle(self, *kinds):
         """A PEM file with the roots, as Amazon's bundles hold them."""
         path = self.path("bundle-" + "-".join(kinds) + ".pem")
@@ -148,6 +165,20 @@ class Pki:
         self._issue(leaf, template, self.server_key, (sub, sub_key))
         self._join(chain, [leaf, sub])
         return chain, leaf, root
+
+    def web_authority(self):
+        """The root that vouches for web servers here."""
+        if not os.path.exists(self.path("web-root.pem")):
+            self._key("web-root", "rsa2048")
+            self._key("web-server", "rsa2048")
+            template = self._template("web-root", ['cn = "Web Root"', "ca", "cert_signing_key"], ago(100), ago(-1000))
+            self._issue(self.path("web-root.pem"), template, self.path("web-root.key"))
+        return self.path("web-root.pem")
+
+    def web_server(self, file, name):
+        template = self._template("web-" + file, [f'cn = "{name}"', f'dns_name = "{name}"'], ago(30), ago(-60))
+        self._issue(self.path(f"web-{file}.pem"), template, self.path("web-server.key"), (self.web_authority(), self.path("web-root.key")))
+        return self.path(f"web-{file}.pem")
 
     def self_signed(self, file, name, begin, end):
         template = self._template(file, self._server_lines(name, True), begin, end)
@@ -310,6 +341,34 @@ class Openssl(Process):
             return s.connect_ex((self.address, self.port)) == 0
 
 
+class Nginx(Process):
+    """Serves a directory: over HTTPS with each certificate on a port of its own, and over HTTP. `locations` as nginx has them."""
+
+    def __init__(self, lab, name, directory, certificates, key, locations=""):
+        os.chmod(lab.directory, 0o755)
+        os.chmod(directory, 0o755)
+        self.ports = {which: free_port() for which in [*certificates, "plain"]}
+        self.access = os.path.join(lab.directory, f"nginx-{name}.access")
+        where = os.path.join(lab.directory, "nginx-" + name)
+        servers = "".join(f"""server {{ listen 127.0.0.1:{self.ports[which]}{' ssl' if which in certificates else ''}; root {directory};
+            {f'ssl_certificate {certificates[which]}; ssl_certificate_key {key};' if which in certificates else ''} {locations} }}
+            """ for which in self.ports)
+        with open(where + ".conf", "w") as f:
+            f.write(f"""worker_processes 1; pid {where}.pid; error_log stderr; daemon off; events {{}}
+                http {{ access_log {self.access}; client_body_temp_path {where}.b; proxy_temp_path {where}.p; fastcgi_temp_path {where}.f;
+                uwsgi_temp_path {where}.u; scgi_temp_path {where}.s; {servers} }}""")
+        super().__init__(["nginx", "-e", "stderr", "-c", where + ".conf"], os.path.join(lab.directory, f"nginx-{name}.log"))
+        lab.push(self)
+        wait_until(lambda: "nginx: " + self.output(), self.answers)
+
+    def answers(self):
+        for port in self.ports.values():
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", port)) != 0:
+                    return False
+        return True
+
+
 class Postgres(Process):
     _initialised = {}  # data directory made by initdb, by lab: copied for each server
 
@@ -397,6 +456,8 @@ class Dbcertd(Process):
         self.prefix = prefix
         self.config = os.path.join(lab.directory, name + ".conf")
         self.socket = os.path.join(lab.directory, name + ".sock")
+        self.state = os.path.join(lab.directory, name + ".state")
+        self.lab = lab
         self.write(config)
         super().__init__([*prefix, os.path.join(binaries, "dbcertd"), "--config", self.config],
                          os.path.join(lab.directory, name + ".log"), env=dict(os.environ, **(env or {})))
@@ -411,8 +472,9 @@ class Dbcertd(Process):
             return s.connect_ex(self.socket) == 0
 
     def write(self, config):
+        self.catalogue = self.lab.pki.catalogue(os.path.join(self.lab.directory, "catalogue.tsv"))
         with open(self.config, "w") as f:
-            f.write(f'socket = "{self.socket}";\n' + config)
+            f.write(f'socket = "{self.socket}"; state = "{self.state}";\n' + config)
 
     def stop(self, *arguments):
         status = super().stop(*arguments)
@@ -427,6 +489,7 @@ class Dbcertd(Process):
 
     def ctl(self, *words, **options):
         options.setdefault("check", False)
+        options.setdefault("env", dict(os.environ, DBCERTD_CATALOGUE=self.catalogue))
         return subprocess.run([os.path.join(self.binaries, "dbcertctl"), "--socket", self.socket, *words],
                               capture_output=True, text=True, **options)
 

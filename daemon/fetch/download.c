@@ -15,6 +15,7 @@
 #define FIRST_RETRY_SECONDS MINUTE
 #define STATUS_OK           200
 #define STATUS_NOT_MODIFIED 304
+#define NAMELESS            "it" /* to the reader; what it says of it is said without */
 #define JITTER              10 /* part of the interval by which a fleet of bastions is spread */
 
 struct Download {
@@ -254,9 +255,8 @@ static bool consider(Download *d, const HttpAnswer *answer)
 {
     _cleanup_(strv_freep) char **errors = NULL;
     _cleanup_(bundle_freep) Bundle *fresh = bundle_new();
-    int n = bundle_add(fresh, "it", answer->body, answer->size, NULL, &errors);
-    char *why = n < 0 ? xasprintf("%s%s%s", errors[0], errors[1] ? "; " : "", errors[1] ? errors[1] : "")
-                      : objection(d, fresh);
+    int n = bundle_add(fresh, NAMELESS, answer->body, answer->size, NULL, &errors);
+    char *why = n < 0 ? xstrdup(errors[0] + strlen(NAMELESS ": ")) : objection(d, fresh);
     if (why) {
         refuse(d, answer, why);
         return false;

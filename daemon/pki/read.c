@@ -288,7 +288,7 @@ int bundle_add(Bundle *bundle, const char *path, const uint8_t *data, size_t siz
     };
     void (*read)(File * file);
     if (is_blank(data, size)) {
-        complain(&file, "is empty");
+        complain(&file, "the file is empty");
         return -ENODATA;
     }
     (void)format_of(data, size, &read);

@@ -415,7 +415,8 @@ def test_a_proxy_is_acm_s_and_the_system_s_to_trust(scratch, binaries):
         assert endpoints[endpoint]["rotation"]["class"] == "acm"
         assert address_of(endpoints[endpoint])["trusted"] is True
     assert (endpoints["by-kind"]["kind"], endpoints["by-name"]["kind"], endpoints["as-an-instance"]["kind"]) == ("proxy", "proxy", "instance")
-    assert findings(endpoints["as-an-instance"]) == [("chain-untrusted", "warning")]
+    assert findings(endpoints["as-an-instance"]) == [("ca-unknown", "notice"), ("chain-untrusted", "warning")]
+    assert 'set kind = "proxy" for as-an-instance if it is one' in endpoints["as-an-instance"]["findings"][0]["remedy"]
     # RDS's own authorities are not among the roots that a system trusts.
     assert findings(endpoints["impostor"]) == [("chain-untrusted", "warning")]
     assert "the system's bundle of roots" in endpoints["impostor"]["findings"][0]["message"]

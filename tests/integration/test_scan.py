@@ -14,11 +14,18 @@ from standin import SqlServer
 
 
 @pytest.fixture(scope="module")
-def fleet(lab):
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def fleet(lab, monkeypatch_module):
     """A server of each kind, with one certificate."""
     chain, leaf = lab.pki.server("db", host("db"), ago(30), ago(30 - 365))
     servers = {"postgres": Postgres(lab, "scan", chain), "mariadb": Mariadb(lab, "scan", chain),
                "sqlserver-se": SqlServer(lab.pki, chain), "oracle-ee": Openssl(lab, "scan", chain)}
+    monkeypatch_module.setenv("DBCERTD_CATALOGUE", lab.pki.catalogue(lab.pki.path("catalogue.tsv")))
     return servers, chain, leaf
 
 

@@ -202,8 +202,8 @@ TEST(a_file_without_a_certificate_says_so)
     static const struct {
         const char *text, *error;
     } cases[] = {
-        { "", "b.pem: is empty" },
-        { " \r\n\n", "b.pem: is empty" },
+        { "", "b.pem: the file is empty" },
+        { " \r\n\n", "b.pem: the file is empty" },
         { "hello\n", "b.pem: no certificate in it; expected PEM" },
         { "-----BEGIN CERTIFICATE-----\nplaceholder\n",
           "certificate 1 (line 1) is cut off: its END line is missing" },
