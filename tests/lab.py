@@ -70,7 +70,7 @@ class Pki:
     def _key(self, name, kind):
         path = self.path(name + ".key")
         options = {"rsa2048": ["--key-type=rsa", "--bits=2048"], "ecc384": ["--key-type=ecdsa", "--curve=secp384r1"]}
-        run("certtool", "--generate-privkey", *options[kind], "--no-text", "--outfile", path)
+        run("certtool", "--generate-privkey", *options.get(kind, options["rsa2048"]), "--no-text", "--outfile", path)
         os.chmod(path, 0o644)
         return path
 

@@ -12,7 +12,9 @@
 #define BEGIN         "-----BEGIN "
 #define DASHES        "-----"
 #define EXCERPT_BYTES 40
-#define BAGS_MAX      64 /* of a PKCS#12 file; keytool makes one or two */
+#define ROUNDS_MAX \
+    1000000         /* of key derivation: about a second, in which nothing else is done; keytool has 10000 */
+#define BAGS_MAX 64 /* of a PKCS#12 file; keytool makes one or two */
 
 CLEANUP_OF(struct gnutls_pkcs7_int, gnutls_pkcs7_deinit);
 CLEANUP_OF(struct gnutls_pkcs12_int, gnutls_pkcs12_deinit);
@@ -81,8 +83,20 @@ static bool unlock(gnutls_pkcs12_t pkcs12, const char **password)
     return r != GNUTLS_E_MAC_VERIFY_FAILED; /* anything else: it has no MAC, or one of a kind yet to come */
 }
 
+/* Whoever wrote the file chose how long it takes to open it. */
+static bool takes_too_long(File *file, int r, unsigned rounds)
+{
+    if (r < 0 || rounds <= ROUNDS_MAX)
+        return false;
+    complain(file, "its key derivation has %u rounds; dbcertd takes at most %d", rounds, ROUNDS_MAX);
+    return true;
+}
+
 static void read_bag(File *file, gnutls_pkcs12_bag_t bag, const char *password)
 {
+    unsigned rounds = 0;
+    if (takes_too_long(file, gnutls_pkcs12_bag_enc_info(bag, NULL, NULL, NULL, NULL, &rounds, NULL), rounds))
+        return;
     if (gnutls_pkcs12_bag_get_type(bag, 0) == GNUTLS_BAG_ENCRYPTED &&
         gnutls_pkcs12_bag_decrypt(bag, password) < 0) {
         file->locked = true;
@@ -103,6 +117,7 @@ static void read_pkcs12(File *file)
     _cleanup_(gnutls_pkcs12_deinitp) gnutls_pkcs12_t pkcs12 = NULL;
     const gnutls_datum_t datum = { (unsigned char *)file->data, (unsigned)file->size };
     const char *password = file->password;
+    unsigned rounds = 0;
     int r = gnutls_pkcs12_init(&pkcs12);
     assert(r >= 0);
     r = gnutls_pkcs12_import(pkcs12, &datum, GNUTLS_X509_FMT_DER, 0);
@@ -110,6 +125,8 @@ static void read_pkcs12(File *file)
         complain(file, "its PKCS#12 does not parse: %s", gnutls_strerror(r));
         return;
     }
+    if (takes_too_long(file, gnutls_pkcs12_mac_info(pkcs12, NULL, NULL, NULL, &rounds, NULL), rounds))
+        return;
     file->locked = !unlock(pkcs12, &password);
     for (int i = 0; !file->locked && i < BAGS_MAX; i++) {
         _cleanup_(gnutls_pkcs12_bag_deinitp) gnutls_pkcs12_bag_t bag = NULL;
@@ -145,7 +162,7 @@ static size_t count_lines(const uint8_t *from, const uint8_t *to)
 /* Where text stands in place of base64, its beginning; NULL if it may be base64. The caller's. */
 static char *excerpt(const uint8_t *body, const uint8_t *end)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n";
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n";
     const uint8_t *c = body;
     while (c < end && *c && strchr(letters, *c))
         c++;

@@ -52,10 +52,13 @@ char *trust_store_command(const TrustStoreState *state, const Catalogue *catalog
 {
     const char *url = catalogue_bundle_url(catalogue, region), *path = state->store->path,
                *format = state->format ? state->format : "PEM";
-    if (strcmp(format, "PKCS#12") == 0 || strcmp(format, "Java key store") == 0)
-        return xasprintf("curl -fsS %s | csplit -sz -f %s- - '/-----BEGIN/' '{*}' && for c in %s-*; do keytool "
-                         "-importcert -noprompt -keystore '%s' -alias \"$c\" -file \"$c\"; done",
-                         url, region ? region : "rds", region ? region : "rds", path);
+    if (strcmp(format, "PKCS#12") == 0 || strcmp(format, "Java key store") == 0) {
+        const char *name = region ? region : "rds";
+        return xasprintf(
+            "curl -fsS %s | awk '/-----BEGIN/ { n++ } n { print > \"%s-\" n \".pem\" }' && for c in "
+            "%s-*.pem; do keytool -importcert -noprompt -keystore '%s' -alias \"$c\" -file \"$c\"; done",
+            url, name, name, path);
+    }
     if (strcmp(format, "PKCS#7") == 0)
         return xasprintf("curl -fsSo '%s' %.*sp7b", path, (int)(strrchr(url, '.') + 1 - url), url);
     return xasprintf("curl -fsS %s >>'%s'", url, path);

@@ -1,0 +1,19 @@
+/* A file that is PKCS#12 by its first bytes. */
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "fuzz.h"
+#include "pki/bundle.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    _cleanup_(strv_freep) char **errors = NULL;
+    _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
+    if (size == 0 || strcmp(bundle_format(data, size), "PKCS#12") != 0)
+        return 0;
+    int n = bundle_add(bundle, "fuzz", data, size, "changeit", &errors);
+    assert(n < 0 ? strv_length(errors) > 0 : bundle_size(bundle) <= (size_t)n);
+    return 0;
+}
