@@ -7,11 +7,11 @@ _dbcertctl()
         neptune redshift tls"
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        status | show | findings | probe | scan) command=${COMP_WORDS[i]} ;;
+        status | show | findings | probe | authorities | plan | trust | scan) command=${COMP_WORDS[i]} ;;
         esac
     done
     case $before in
-    --socket | --file | --ca-file)
+    --socket | --file | --ca-file | --password-file)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return ;;
     --expect-ca)
@@ -25,14 +25,18 @@ _dbcertctl()
     esac
     case $word in
     -*)
-        mapfile -t COMPREPLY < <(compgen -W "--socket --json --file --ca-file --expect-ca --timeout --concurrency --engine --show-chain --pem --version --help" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "--socket --json --all --password-file --file --ca-file --expect-ca --timeout --concurrency --engine --show-chain --pem --version --help" -- "$word")
         return ;;
     esac
     case $command in
     "")
-        mapfile -t COMPREPLY < <(compgen -W "status show findings probe scan" -- "$word") ;;
+        mapfile -t COMPREPLY < <(compgen -W "status show findings probe authorities plan trust scan" -- "$word") ;;
     show | probe)
         mapfile -t COMPREPLY < <(compgen -W "$(dbcertctl status 2>/dev/null | sed -n '1!{/^$/q;s/ .*//p}')" -- "$word") ;;
+    plan)
+        mapfile -t COMPREPLY < <(compgen -W "rds-ca-rsa2048-g1 rds-ca-rsa4096-g1 rds-ca-ecc384-g1" -- "$word") ;;
+    trust)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
     scan)
         compopt -o nospace
         mapfile -t COMPREPLY < <(compgen -W "${engines//[[:space:]]/ }" -S :// -- "$word") ;;

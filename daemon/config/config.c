@@ -380,21 +380,12 @@ static void read_store(Parser *parser, const Key *keys, config_setting_t *group,
     config->trust_stores[config->n_trust_stores++] = store;
 }
 
-static const struct {
-    const char *key;
-    void (*read)(Parser *parser, const Key *keys, config_setting_t *group, const char *name);
-    size_t count; /* offset of how many there are */
-} group_lists[] = {
-    { "trust_stores", read_store, offsetof(Config, n_trust_stores) },
-    { "endpoints", read_endpoint, offsetof(Config, n_endpoints) },
-};
-
+/* The key's offset is that of how many elements there are. */
 static void read_group_list(Parser *parser, const Key *key, config_setting_t *list)
 {
-    size_t kind = 0;
-    while (strcmp(group_lists[kind].key, key->name) != 0)
-        kind++;
-    const size_t *n = (const size_t *)(const void *)((const char *)parser->config + group_lists[kind].count);
+    const size_t *n = field_of(key, parser->config);
+    void (*read)(Parser *, const Key *, config_setting_t *, const char *) =
+        strcmp(key->name, "endpoints") == 0 ? read_endpoint : read_store;
     if (!config_setting_is_list(list)) {
         complain_type(parser, list, key->name, key);
         return;
@@ -410,7 +401,7 @@ static void read_group_list(Parser *parser, const Key *key, config_setting_t *li
                      (long long)key->max);
             return;
         } else
-            group_lists[kind].read(parser, key->keys, group, name);
+            read(parser, key->keys, group, name);
     }
 }
 
@@ -435,7 +426,7 @@ static void inherit(Config *config)
             config->endpoints[i]->interval_seconds = config->interval_seconds;
 }
 
-/* Where is said what an element of a list needs to know. */
+/* Whether http:// is allowed is known at the end only. */
 static void check_fetch(Parser *parser)
 {
     const Config *config = parser->config;

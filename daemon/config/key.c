@@ -77,8 +77,8 @@ const Key config_keys[] = {
     { "state", KEY_TEXT, IN_CONFIG(state), 1, 4000, NULL, "a directory (default: $STATE_DIRECTORY, else /var/lib/dbcertd)" },
     { "trust", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = trust_keys },
     { "alerts", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = alerts_keys },
-    { "trust_stores", KEY_GROUP_LIST, 0, 0, CONFIG_STORES_MAX, NULL, "a list of groups ( { name = ...; path = ...; }, ... )", .keys = store_keys },
-    { "endpoints", KEY_GROUP_LIST, 0, 0, CONFIG_ENDPOINTS_MAX, NULL, "a list of groups ( { name = ...; host = ...; engine = ...; }, ... )", .keys = endpoint_keys },
+    { "trust_stores", KEY_GROUP_LIST, IN_CONFIG(n_trust_stores), 0, CONFIG_STORES_MAX, NULL, "a list of groups ( { name = ...; path = ...; }, ... )", .keys = store_keys },
+    { "endpoints", KEY_GROUP_LIST, IN_CONFIG(n_endpoints), 0, CONFIG_ENDPOINTS_MAX, NULL, "a list of groups ( { name = ...; host = ...; engine = ...; }, ... )", .keys = endpoint_keys },
     { 0 },
 };
 /* clang-format on */

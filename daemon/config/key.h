@@ -24,8 +24,8 @@ typedef enum KeyType {
 typedef struct Key {
     const char *name;
     KeyType type;
-    size_t offset;        /* of the value in its struct */
-    int64_t min, max;     /* KEY_INTEGER, KEY_DURATION; KEY_TEXT: length; KEY_GROUP_LIST: elements */
+    size_t offset;    /* of the value in its struct; KEY_GROUP_LIST: of the number of its elements, a size_t */
+    int64_t min, max; /* KEY_INTEGER, KEY_DURATION; KEY_TEXT: length; KEY_GROUP_LIST: elements */
     const char *fallback; /* the default, as it would be written; NULL: none */
     const char *expected; /* completes "expected ..." */
     int (*from_string)(const char *text);

@@ -16,7 +16,7 @@
 #define STATUS_OK           200
 #define STATUS_NOT_MODIFIED 304
 #define NAMELESS            "it" /* to the reader; what it says of it is said without */
-#define JITTER              10 /* part of the interval by which a fleet of bastions is spread */
+#define JITTER              10   /* part of the interval by which a fleet of bastions is spread */
 
 struct Download {
     Http *http;

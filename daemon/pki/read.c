@@ -83,9 +83,10 @@ static bool unlock(gnutls_pkcs12_t pkcs12, const char **password)
     return r != GNUTLS_E_MAC_VERIFY_FAILED; /* anything else: it has no MAC, or one of a kind yet to come */
 }
 
-/* Whoever wrote the file chose how long it takes to open it. */
-static bool takes_too_long(File *file, int r, unsigned rounds)
+/* Whoever wrote the file chose how long it takes to open it. Takes the name of the algorithm. */
+static bool takes_too_long(File *file, int r, unsigned rounds, char *oid)
 {
+    gnutls_free(oid);
     if (r < 0 || rounds <= ROUNDS_MAX)
         return false;
     complain(file, "its key derivation has %u rounds; dbcertd takes at most %d", rounds, ROUNDS_MAX);
@@ -95,7 +96,9 @@ static bool takes_too_long(File *file, int r, unsigned rounds)
 static void read_bag(File *file, gnutls_pkcs12_bag_t bag, const char *password)
 {
     unsigned rounds = 0;
-    if (takes_too_long(file, gnutls_pkcs12_bag_enc_info(bag, NULL, NULL, NULL, NULL, &rounds, NULL), rounds))
+    char *oid = NULL;
+    int r = gnutls_pkcs12_bag_enc_info(bag, NULL, NULL, NULL, NULL, &rounds, &oid);
+    if (takes_too_long(file, r, rounds, oid))
         return;
     if (gnutls_pkcs12_bag_get_type(bag, 0) == GNUTLS_BAG_ENCRYPTED &&
         gnutls_pkcs12_bag_decrypt(bag, password) < 0) {
@@ -118,6 +121,7 @@ static void read_pkcs12(File *file)
     const gnutls_datum_t datum = { (unsigned char *)file->data, (unsigned)file->size };
     const char *password = file->password;
     unsigned rounds = 0;
+    char *oid = NULL;
     int r = gnutls_pkcs12_init(&pkcs12);
     assert(r >= 0);
     r = gnutls_pkcs12_import(pkcs12, &datum, GNUTLS_X509_FMT_DER, 0);
@@ -125,7 +129,8 @@ static void read_pkcs12(File *file)
         complain(file, "its PKCS#12 does not parse: %s", gnutls_strerror(r));
         return;
     }
-    if (takes_too_long(file, gnutls_pkcs12_mac_info(pkcs12, NULL, NULL, NULL, &rounds, NULL), rounds))
+    r = gnutls_pkcs12_mac_info(pkcs12, NULL, NULL, NULL, &rounds, &oid);
+    if (takes_too_long(file, r, rounds, oid))
         return;
     file->locked = !unlock(pkcs12, &password);
     for (int i = 0; !file->locked && i < BAGS_MAX; i++) {
