@@ -34,8 +34,8 @@ void manager_commit(Manager *manager, const char *key, TransitionList *transitio
  */
 void manager_judge_all(Manager *manager);
 
-/* When time alone asks for a verdict may have changed. */
-void manager_arm_wake(Manager *manager);
+/* Something was judged outside of a turn: arms the timer for what time changes next, and tells the status. */
+void manager_judged(Manager *manager);
 
 /* A member's turn has ended; it may be freed by this. */
 void manager_turn_over(Manager *manager, Member *member);

@@ -123,7 +123,7 @@ static void arm_turns(Manager *manager, uint64_t usec)
     (void)sd_event_source_set_enabled(manager->turns, usec == SCHEDULE_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
-void manager_arm_wake(Manager *manager)
+static void arm_wake(Manager *manager)
 {
     int64_t at = trust_wakes_at(manager->trust);
     for (size_t i = 0; i < manager->fleet.n; i++)
@@ -166,7 +166,7 @@ static void dispatch(Manager *manager)
         manager->n_running++;
     }
     arm_turns(manager, wake_usec);
-    manager_arm_wake(manager);
+    arm_wake(manager);
 }
 
 static void announce(Manager *manager)
@@ -174,6 +174,12 @@ static void announce(Manager *manager)
     Snapshot snapshot;
     take_snapshot(&snapshot, manager);
     tell_status(manager, &snapshot);
+}
+
+void manager_judged(Manager *manager)
+{
+    arm_wake(manager);
+    announce(manager);
 }
 
 static void stop_if_idle(Manager *manager)
@@ -225,8 +231,7 @@ static int on_wake(sd_event_source *source _unused_, uint64_t usec _unused_, voi
         if (manager->fleet.members[i]->wakes_at <= now)
             turn_judge(manager->fleet.members[i]);
     trust_wake(manager->trust, now);
-    manager_arm_wake(manager);
-    announce(manager);
+    manager_judged(manager);
     return 0;
 }
 

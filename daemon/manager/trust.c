@@ -170,7 +170,7 @@ static void on_changed(bool adopted, void *userdata)
     }
     for (size_t i = 0; i < trust->n_downloads; i++)
         judge_source_now(trust, trust->sources[i]);
-    manager_arm_wake(trust->manager);
+    manager_judged(trust->manager);
 }
 
 static const DownloadEvents download_events = { .used_by = on_used_by, .changed = on_changed };
@@ -321,7 +321,7 @@ static int on_settle(sd_event_source *source _unused_, uint64_t usec _unused_, v
             read_store(store);
         judge_store_now(trust, store);
     }
-    manager_arm_wake(trust->manager);
+    manager_judged(trust->manager);
     return 0;
 }
 

@@ -10,7 +10,7 @@ static const struct {
     unsigned bit;
     const char *words;
 } status_words[] = {
-    { GNUTLS_CERT_SIGNER_NOT_FOUND, "its issuer is not in the bundle" },
+    { GNUTLS_CERT_SIGNER_NOT_FOUND, "its issuer is not in it" },
     { GNUTLS_CERT_SIGNER_NOT_CA, "its issuer is not a CA" },
     { GNUTLS_CERT_INSECURE_ALGORITHM, "it is signed with an algorithm that is not secure any more" },
     { GNUTLS_CERT_SIGNATURE_FAILURE, "its signature is wrong" },

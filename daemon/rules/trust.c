@@ -30,13 +30,20 @@ static bool reached(int64_t instant, int64_t now, int64_t *changes_at)
     return false;
 }
 
+/* There are names of CAs in texts, and those are foreign bytes. */
+static void make_printable(char *text)
+{
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+}
+
 /* Takes the texts. */
 static void find(FindingList *findings, FindingId id, Severity severity, const char *ca, int64_t due,
                  char *message, char *remedy)
 {
-    for (char *c = message; *c; c++) /* reasons may have foreign bytes in them */
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
+    make_printable(message);
+    make_printable(remedy);
     finding_list_append(findings, (Finding) {
                                       .id = id,
                                       .severity = severity,
@@ -121,7 +128,11 @@ static void find_group(TrustStoreState *state, const Group *g, const Catalogue *
     write_names(&text, g->n_now ? "; configured for" : ", which is configured for", g->next, g->n_next);
     if (g->n_next > 0)
         buffer_printf(&text, ", and its root is not in the store");
-    char *command = trust_store_command(state, catalogue, g->region);
+    /* Amazon's bundles help with Amazon's CAs alone. */
+    char *command = catalogue_has_ca(catalogue, g->ca)
+                        ? trust_store_command(state, catalogue, g->region)
+                        : xasprintf("dbcertctl show %s; then add the root above \"%s\" to '%s'",
+                                    g->n_now > 0 ? g->now[0] : g->next[0], g->ca, state->store->path);
     find(&state->findings, FINDING_TRUST_STORE_LACKS_CA, g->n_now > 0 ? SEVERITY_CRITICAL : SEVERITY_WARNING,
          ca, INSTANT_NONE, buffer_take_text(&text), command);
 }

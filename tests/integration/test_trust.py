@@ -231,7 +231,7 @@ def test_trust_says_of_any_file_who_accepts_what_and_why_not(scratch, binaries, 
     lines = {line.split()[0]: line for line in done.stdout.splitlines()[2:]}
     assert done.returncode == 1
     assert lines["orders"].split()[1:] == ["rds-ca-rsa2048-g1", "yes", "-", "-", "-"]
-    assert lines["shop"].split()[1:3] == ["rds-ca-ecc384-g1", "no"] and "its issuer is not in the bundle" in lines["shop"]
+    assert lines["shop"].split()[1:3] == ["rds-ca-ecc384-g1", "no"] and "its issuer is not in it" in lines["shop"]
     assert lines["moving"].split()[1:5] == ["rds-ca-rsa2048-g1", "yes", "rds-ca-ecc384-g1", "no"]
     assert "the configured CA's root is not in it" in lines["moving"]
     found = {v["endpoint"]: v for v in json.loads(daemon.ctl("--json", "trust", half).stdout)}

@@ -108,7 +108,7 @@ static const Expected verifications[] = {
       false,
       false,
       true,
-      "its issuer is not in the bundle" },
+      "its issuer is not in it" },
     /* A root that the server sends proves nothing. */
     { { "server.pem", "intermediate.pem", "root.pem" },
       { "other-root.pem" },
@@ -117,8 +117,8 @@ static const Expected verifications[] = {
       false,
       false,
       true,
-      "its issuer is not in the bundle" },
-    { { "server.pem" }, { "root.pem" }, HOST, false, false, false, true, "its issuer is not in the bundle" },
+      "its issuer is not in it" },
+    { { "server.pem" }, { "root.pem" }, HOST, false, false, false, true, "its issuer is not in it" },
     /* The bundle fills the gap, a client with the root alone cannot. */
     { { "server.pem" }, { "root.pem", "intermediate.pem" }, HOST, true, true, false, true, NULL },
     /* What the operator put there is trusted. */
@@ -130,7 +130,7 @@ static const Expected verifications[] = {
       false,
       true,
       true,
-      "its issuer is not in the bundle" },
+      "its issuer is not in it" },
     { { "server.pem", "intermediate.pem" }, { "root.pem" }, "other.example", true, false, false, false, NULL },
     { { "server.pem", "intermediate.pem" }, { "root.pem" }, "127.0.0.1", true, false, false, false, NULL },
 };

@@ -155,7 +155,7 @@ TEST(each_flaw_of_a_chain_has_its_finding)
         Certificate *server = chain->certificates[0];
         if (strcmp(flaw, "untrusted") == 0 || strcmp(flaw, "leaf-alone") == 0) {
             v->trusted = false;
-            v->reason = xstrdup("its issuer is not in the bundle");
+            v->reason = xstrdup("its issuer is not in it");
         }
         if (strcmp(flaw, "leaf-alone") == 0) {
             chain_deinit(&v->path);
