@@ -54,6 +54,22 @@ BundleSource *download_source(Download *d)
     return &d->source;
 }
 
+bool download_is_pending(const Download *d)
+{
+    return !d->bundle && d->source.answered_at == INSTANT_NONE && d->n_failures == 0;
+}
+
+void download_inherit(Download *d, Download *from)
+{
+    if (d->bundle || !from->bundle)
+        return;
+    d->bundle = TAKE(from->bundle);
+    d->etag = TAKE(from->etag);
+    d->last_modified = TAKE(from->last_modified);
+    d->source.modified_at = from->source.modified_at;
+    d->source.n_certificates = bundle_size(d->bundle);
+}
+
 /* "DIRECTORY/global-bundle.pem-3f2a...": for people the name, for the URL the hash. */
 static char *path_of(const char *directory, const char *url)
 {

@@ -37,6 +37,12 @@ int download_new(Download **ret, sd_event *event, Http *http, const DownloadPara
 void download_free(Download *download);
 CLEANUP_OF(Download, download_free);
 
+/* Whether nothing is known yet, one way or the other: no bundle, no answer, no failure. */
+bool download_is_pending(const Download *download);
+
+/* Takes over what the other one has in memory, where this one has found nothing kept. */
+void download_inherit(Download *download, Download *from);
+
 /* Both are borrowed; the bundle is NULL while there is none. */
 const Bundle *download_bundle(const Download *download);
 BundleSource *download_source(Download *download);

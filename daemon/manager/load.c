@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/instant.h"
 #include "rds/hostname.h"
@@ -68,8 +69,19 @@ static void read_sources(Sources *sources, const char *path, char ***errors)
         read_source(sources, drop_ins[i], errors);
 }
 
-static void read_bundle(Bundle *bundle, const char *path, char ***errors, char ***warnings)
+/* The old bundles are still on many a disk. */
+static bool all_expired(const Bundle *bundle, int64_t now)
 {
+    for (size_t i = 0; i < bundle_size(bundle); i++)
+        if (bundle_certificate(bundle, i)->not_after >= now)
+            return false;
+    return true;
+}
+
+static void read_bundle(Bundle *bundle, const char *path, const Catalogue *catalogue, char ***errors,
+                        char ***warnings)
+{
+    _cleanup_(bundle_freep) Bundle *file = bundle_new();
     _cleanup_(buffer_deinit) Buffer pem = { 0 };
     _cleanup_(strv_freep) char **complaints = NULL;
     int r = file_read(path, BUNDLE_BYTES_MAX, &pem);
@@ -77,9 +89,15 @@ static void read_bundle(Bundle *bundle, const char *path, char ***errors, char *
         strv_append(errors, xasprintf("trust.bundles: %s: cannot read: %s", path, strerror(-r)));
         return;
     }
-    r = bundle_add(bundle, path, pem.data ? pem.data : (const uint8_t *)"", pem.size, NULL, &complaints);
+    r = bundle_add(file, path, pem.data ? pem.data : (const uint8_t *)"", pem.size, NULL, &complaints);
     for (size_t i = 0; complaints && complaints[i]; i++)
         strv_append(r < 0 ? errors : warnings, xasprintf("trust.bundles: %s", complaints[i]));
+    if (r > 0 && all_expired(file, clock_now()))
+        strv_append(warnings,
+                    xasprintf("trust.bundles: %s: all %d certificates in it have expired; expected a current "
+                              "bundle such as %s",
+                              path, r, catalogue_bundle_url(catalogue, NULL)));
+    bundle_merge(bundle, file);
 }
 
 static void read_bundles(Loaded *loaded, char ***errors, char ***warnings)
@@ -93,7 +111,7 @@ static void read_bundles(Loaded *loaded, char ***errors, char ***warnings)
             strv_append(warnings,
                         xasprintf("trust.bundles: %s: no such file; nothing is trusted by it", *pattern));
         for (size_t i = 0; paths && paths[i]; i++)
-            read_bundle(loaded->bundle, paths[i], errors, warnings);
+            read_bundle(loaded->bundle, paths[i], loaded->catalogue, errors, warnings);
     }
 }
 

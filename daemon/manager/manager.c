@@ -269,7 +269,7 @@ static int take_over(Manager *manager, Loaded *loaded)
     Loaded *old = manager->loaded;
     Trust *trust;
     manager->loaded = loaded;
-    int r = trust_new(&trust, manager, true);
+    int r = trust_new(&trust, manager, manager->trust);
     if (r < 0) {
         manager->loaded = old;
         loaded_free(loaded);
@@ -388,7 +388,7 @@ int manager_new(Manager **ret, Loaded *loaded)
     r = add_sources(manager);
     if (r < 0)
         return r;
-    r = trust_new(&manager->trust, manager, false);
+    r = trust_new(&manager->trust, manager, NULL);
     if (r < 0)
         return r;
     r = control_new(&manager->control, manager->event, &control_events, manager);

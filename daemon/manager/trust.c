@@ -46,6 +46,7 @@ struct Trust {
     size_t n_downloads;
     BundleSource **sources; /* of the downloads, for snapshots */
     Bundle *bundle;
+    bool pending; /* the first answer is awaited: until then nothing is verified, and nothing is untrusted */
     char **fingerprints; /* of the bundle */
     WatchedStore **stores;
     size_t n_stores;
@@ -140,8 +141,12 @@ static void make_bundle(Trust *trust)
     bundle_free(trust->bundle);
     strv_free(trust->fingerprints);
     trust->bundle = bundle_new();
-    bundle_merge(trust->bundle, trust->manager->loaded->bundle);
+    trust->pending = false;
     for (size_t i = 0; i < trust->n_downloads; i++)
+        trust->pending |= download_is_pending(trust->downloads[i]);
+    if (!trust->pending)
+        bundle_merge(trust->bundle, trust->manager->loaded->bundle);
+    for (size_t i = 0; i < trust->n_downloads && !trust->pending; i++)
         if (download_bundle(trust->downloads[i]))
             bundle_merge(trust->bundle, download_bundle(trust->downloads[i]));
     trust->fingerprints = fingerprints_of(trust->bundle);
@@ -163,7 +168,7 @@ static const char *on_used_by(const char *sha256, void *userdata)
 static void on_changed(bool adopted, void *userdata)
 {
     Trust *trust = userdata;
-    if (adopted) {
+    if (adopted || trust->pending) {
         make_bundle(trust);
         log_info("another bundle is used: %zu trusted certificates", bundle_size(trust->bundle));
         manager_judge_all(trust->manager);
@@ -359,7 +364,16 @@ static int start_stores(Trust *trust)
     return r;
 }
 
-int trust_new(Trust **ret, Manager *manager, bool asked)
+/* A reload does not forget what could not be kept in a file. */
+static void inherit(Trust *trust, const Trust *old)
+{
+    for (size_t i = 0; i < trust->n_downloads; i++)
+        for (size_t j = 0; j < old->n_downloads; j++)
+            if (strcmp(trust->sources[i]->url, old->sources[j]->url) == 0)
+                download_inherit(trust->downloads[i], old->downloads[j]);
+}
+
+int trust_new(Trust **ret, Manager *manager, Trust *old)
 {
     _cleanup_(trust_freep) Trust *trust = xcalloc(1, sizeof *trust);
     trust->manager = manager;
@@ -368,11 +382,13 @@ int trust_new(Trust **ret, Manager *manager, bool asked)
     if (r >= 0)
         r = sd_event_source_set_enabled(trust->settle, SD_EVENT_OFF);
     if (r >= 0)
-        r = start_downloads(trust, asked);
+        r = start_downloads(trust, old != NULL);
     if (r >= 0)
         r = start_stores(trust);
     if (r < 0)
         return r;
+    if (old)
+        inherit(trust, old);
     make_bundle(trust);
     trust_touch(trust);
     *ret = TAKE(trust);

@@ -11,10 +11,10 @@ typedef struct Trust Trust;
 
 /*
  * Takes over what the configuration says: reads the stores, and begins to fetch if something is to be fetched.
- * asked: somebody wants it now. Alerts of what is not configured any more are resolved by trust_leave() of the
- * old one.
+ * On a reload (old is not NULL) it asks at once, and inherits what was fetched. Alerts of what is not
+ * configured any more are resolved by trust_leave() of the old one.
  */
-int trust_new(Trust **ret, Manager *manager, bool asked);
+int trust_new(Trust **ret, Manager *manager, Trust *old);
 void trust_free(Trust *trust);
 CLEANUP_OF(Trust, trust_free);
 

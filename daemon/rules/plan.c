@@ -162,7 +162,10 @@ static char *restart_of(const Move *m)
     case CLASS_ONLINE:
         return xasprintf("no (class online, by %s)", source);
     case CLASS_RESTART:
-        return xasprintf("yes (class restart, by %s)", source);
+        return xasprintf(
+            "yes (class restart, by %s); with --no-certificate-rotation-restart the old certificate is "
+            "served until the next one",
+            source);
     default:
         return xasprintf("not known; ask with: aws rds describe-db-engine-versions --engine %s --query "
                          "'DBEngineVersions[].[EngineVersion,SupportsCertificateRotationWithoutRestart,"
@@ -222,6 +225,10 @@ static void plan_instance(const Move *m, const Snapshot *snapshot, const char *c
                   "--apply-immediately",
                   m->endpoint->host, m->state->served_ca ? m->state->served_ca : "what it serves now", ca,
                   window->known ? " " : "", window->known ? WINDOW_TEXT(window) : "");
+    if (strcmp(m->endpoint->engine_name, "aurora-postgresql") == 0) {
+        _cleanup_free_ char *text = TAKE(step->text);
+        step->text = xasprintf("%s; a Babelfish cluster has to be rebooted afterwards", text);
+    }
     step->command = command_of(m, ca);
     step->restart = restart_of(m);
     step->blocked = obstacle(m, snapshot, ca);

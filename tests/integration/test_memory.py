@@ -5,11 +5,20 @@ import shutil
 
 import pytest
 
-from lab import Dbcertd, Mariadb, Postgres, Server, ago, config, entry, free_port, host
+from lab import Dbcertd, Mariadb, Postgres, Server, ago, config, entry, free_port, host, run
 from standin import Mysql8, SqlServer
 from test_hostile import big_chain, mysql_then, says, silent, tds_then
 
 ERROR = 99
+
+
+def bundles(pki):
+    """A web server that answers everybody with a bundle."""
+    def serve(connection):
+        connection.recv(4096)
+        body = open(pki.bundle("rsa2048"), "rb").read()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
+    return serve
 
 
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
@@ -31,12 +40,24 @@ def test_a_round_of_probes_leaks_nothing_and_reads_nothing_wrong(scratch, binari
                entry("proxy", "postgres", Postgres(scratch, "proxy", chain).port, kind="proxy", ca=None, check_plaintext=True),
                *[entry(f"odd-{i}", engine, server.port)
                  for i, (server, engine) in enumerate(zip(servers, ("postgres", "postgres", "postgres", "tls", "mysql", "sqlserver-ex")))]]
-    text = config(pki.bundle("rsa2048"), entries, 'timeout = "5s";')
+    stores = [f'{{ name = "good"; path = "{pki.bundle("rsa2048")}"; }}', '{ name = "gone"; path = "/nowhere/x"; }']
+    if shutil.which("keytool"):
+        path = os.path.join(scratch.directory, "store.p12")
+        run("keytool", "-importcert", "-noprompt", "-keystore", path, "-storepass", "secret", "-alias", "a", "-file", pki.authority("rsa2048")[0])
+        stores.append(f'{{ name = "java"; path = "{path}"; password_credential = "db"; }}')
+    os.makedirs(os.path.join(scratch.directory, "dbcertd.d"))
+    with open(os.path.join(scratch.directory, "dbcertd.d/fetch.conf"), "w") as f:
+        f.write(f'trust = {{ fetch = [ "https://127.0.0.1:{free_port()}/b.pem", "http://127.0.0.1:{Server(bundles(pki)).port}/b.pem" ]; '
+                "fetch_http = true; };")
+    text = config(pki.bundle("rsa2048"), entries, f'timeout = "5s"; trust_stores = ( {", ".join(stores)} );')
     daemon = Dbcertd(scratch, binaries, text, prefix=["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect",
                                                       "--errors-for-leak-kinds=definite,indirect", f"--error-exitcode={ERROR}"], env=scratch.credential("db", "secret"))
     endpoints = daemon.settle(60)
     assert len(endpoints) == len(entries)
-    daemon.ctl("findings")
+    for words in (["findings"], ["authorities"], ["plan", "rds-ca-ecc384-g1"], ["trust"], ["trust", pki.bundle("ecc384")]):
+        daemon.ctl(*words)
+    daemon.get("/v1/endpoints?der=hex")
+    assert [b["certificates"] for b in daemon.get("/v1/trust")["bundles"]] == [0, 1]
     daemon.write('interval = "never";')
     daemon.reload()
     daemon.write(config(pki.bundle("rsa2048"), entries[:3]))
