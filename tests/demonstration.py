@@ -1,6 +1,7 @@
 """The second half of tests/demo. Run that."""
 
 import os
+import shutil
 import sys
 
 from lab import Dbcertd, Journald, Lab, Mariadb, Openssl, Postgres, ago, config, entry, free_port, host, run
@@ -16,6 +17,18 @@ def say(text):
 def show(daemon, *words):
     say("dbcertctl " + " ".join(words))
     print(daemon.ctl(*words).stdout.rstrip(), flush=True)
+
+
+def trust_store(lab):
+    """What a client on this host verifies with: only one of the two roots that are served."""
+    root = lab.pki.authority("rsa2048")[0]
+    if not shutil.which("keytool"):
+        return root
+    say("A client's trust store, made by keytool")
+    path = os.path.join(lab.directory, "reports.p12")
+    run("keytool", "-importcert", "-noprompt", "-keystore", path, "-storepass", "changeit", "-alias", "rds-ca-rsa2048-g1", "-file", root)
+    print(run("keytool", "-list", "-keystore", path, "-storepass", "changeit").strip())
+    return path
 
 
 def start(lab):
@@ -39,12 +52,13 @@ def start(lab):
                entry("ledger", "oracle-se2-cdb",
                      Openssl(lab, "ledger", ledger[0], "-tls1", "-cipher", "AES256-SHA:@SECLEVEL=0").port),
                entry("legacy", "mysql", free_port())]
-    text = config(bundle, entries)
+    store = trust_store(lab)
+    text = config(bundle, entries, f'trust_stores = ( {{ name = "reports"; path = "{store}"; password_credential = "reports-store"; }} );')
     print(text.rstrip())
 
     say("dbcertd --config ...")
     journal = Journald(lab).inside if os.geteuid() == 0 else []
-    daemon = Dbcertd(lab, binaries, text, prefix=journal)
+    daemon = Dbcertd(lab, binaries, text, prefix=journal, env=lab.credential("reports-store", "changeit"))
     daemon.settle()
     return daemon, journal
 
@@ -53,12 +67,17 @@ def look(daemon, journal):
     show(daemon, "status")
     show(daemon, "show", "billing")
     show(daemon, "findings")
+    show(daemon, "trust")
+    show(daemon, "authorities")
+    show(daemon, "plan", "rds-ca-ecc384-g1")
     endpoints = daemon.get("/v1/endpoints")["endpoints"]
     show(daemon, "scan", *[f"{e['engine']}://127.0.0.1:{e['port']}?verify_name={e['host']}" for e in endpoints[:5]])
     if journal:
         say("journalctl -t dbcertd DBCERTD_ENDPOINT=billing -x")
         run(*journal, "journalctl", "--sync", check=False)
         print(run(*journal, "journalctl", "-q", "-t", "dbcertd", "DBCERTD_ENDPOINT=billing", "-x").rstrip())
+        say("journalctl -t dbcertd DBCERTD_TRUST_STORE=reports -x")
+        print(run(*journal, "journalctl", "-q", "-t", "dbcertd", "DBCERTD_TRUST_STORE=reports", "-x").rstrip())
         say("journalctl -t dbcertd DBCERTD_ENDPOINT=billing -o verbose")
         out = run(*journal, "journalctl", "-q", "-t", "dbcertd", "DBCERTD_ENDPOINT=billing", "-o", "verbose")
         print("\n".join(line for line in out.splitlines() if line.startswith(("    DBCERTD_", "    MESSAGE_ID", "    PRIORITY"))))

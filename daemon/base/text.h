@@ -27,6 +27,9 @@
     }                                                                     \
     struct prefix##_table_wants_a_semicolon
 
+/* What makes a word's plural: "%zu certificate%s". */
+#define PLURAL(n) ((n) == 1 ? "" : "s")
+
 /* Index of text in the table, or -EINVAL. */
 int text_find(const char *text, const char *const *table, size_t n);
 

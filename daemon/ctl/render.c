@@ -408,9 +408,9 @@ void render_trust(const json_t *body)
     const json_t *stores = json_object_get(body, "trust_stores"), *bundles = json_object_get(body, "bundles");
     json_array_foreach(bundles, i, item)
     {
-        printf("bundle %s\n  %lld certificates, of %s, last answer %s\n", get(item, "url"),
-               json_integer_value(json_object_get(item, "certificates")), get(item, "modified_at"),
-               get(item, "answered_at"));
+        long long n = json_integer_value(json_object_get(item, "certificates"));
+        printf("bundle %s\n  %lld certificate%s, of %s, last answer %s\n", get(item, "url"), n, PLURAL(n),
+               get(item, "modified_at"), get(item, "answered_at"));
         if (has(item, "error"))
             printf("  the latest question failed: %s\n", get(item, "error"));
         print_findings(item);
@@ -418,9 +418,9 @@ void render_trust(const json_t *body)
     }
     json_array_foreach(stores, i, item)
     {
-        printf("trust store %s: %s\n  %s, %lld certificates, the last ends %s\n\n", get(item, "name"),
-               get(item, "path"), get(item, "format"),
-               json_integer_value(json_object_get(item, "certificates")), get(item, "not_after"));
+        long long n = json_integer_value(json_object_get(item, "certificates"));
+        printf("trust store %s: %s\n  %s, %lld certificate%s, the last ends %s\n\n", get(item, "name"),
+               get(item, "path"), get(item, "format"), n, PLURAL(n), get(item, "not_after"));
         render_verdicts(json_object_get(item, "endpoints"));
         print_findings(item);
         puts("");

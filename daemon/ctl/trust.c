@@ -193,7 +193,7 @@ int trust_file(const TrustOptions *options, const char *socket, bool json)
         puts("");
         return status;
     }
-    printf("%s: %zu certificates\n\n", options->file, bundle_size(bundle));
+    printf("%s: %zu certificate%s\n\n", options->file, bundle_size(bundle), PLURAL(bundle_size(bundle)));
     render_verdicts(verdicts);
     return status;
 }

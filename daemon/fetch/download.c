@@ -200,8 +200,8 @@ static char *objection(const Download *d, const Bundle *fresh)
     if (!kept)
         return NULL;
     if (bundle_size(fresh) * 2 < bundle_size(kept))
-        return xasprintf("it has %zu certificates, less than half of the %zu before", bundle_size(fresh),
-                         bundle_size(kept));
+        return xasprintf("it has %zu certificate%s, less than half of the %zu before", bundle_size(fresh),
+                         PLURAL(bundle_size(fresh)), bundle_size(kept));
     for (size_t i = 0; i < bundle_size(kept); i++) {
         const Certificate *c = bundle_certificate(kept, i);
         const char *endpoint = bundle_has(fresh, c->sha256) ? NULL : d->events->used_by(c->sha256, d->userdata);

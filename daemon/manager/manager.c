@@ -214,7 +214,14 @@ static int64_t on_probe_asked(const char *name, void *userdata)
     return turn;
 }
 
-static const ControlEvents control_events = { .snapshot = take_snapshot, .probe = on_probe_asked };
+static void on_snapshot_asked(Snapshot *ret, void *userdata)
+{
+    Manager *manager = userdata;
+    trust_settle(manager->trust);
+    take_snapshot(ret, manager);
+}
+
+static const ControlEvents control_events = { .snapshot = on_snapshot_asked, .probe = on_probe_asked };
 
 static int on_turns(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {

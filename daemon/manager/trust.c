@@ -314,9 +314,12 @@ void trust_touch(Trust *trust)
     (void)sd_event_source_set_enabled(trust->settle, SD_EVENT_ONESHOT);
 }
 
-static int on_settle(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+void trust_settle(Trust *trust)
 {
-    Trust *trust = userdata;
+    int enabled;
+    if (sd_event_source_get_enabled(trust->settle, &enabled) < 0 || enabled == SD_EVENT_OFF)
+        return; /* nothing has changed */
+    (void)sd_event_source_set_enabled(trust->settle, SD_EVENT_OFF);
     for (size_t i = 0; i < trust->n_downloads; i++)
         judge_source_now(trust, trust->sources[i]);
     for (size_t i = 0; i < trust->n_stores; i++) {
@@ -327,6 +330,12 @@ static int on_settle(sd_event_source *source _unused_, uint64_t usec _unused_, v
         judge_store_now(trust, store);
     }
     manager_judged(trust->manager);
+}
+
+static int on_settle(sd_event_source *source, uint64_t usec _unused_, void *userdata)
+{
+    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT); /* sd-event has turned it off before calling */
+    trust_settle(userdata);
     return 0;
 }
 

@@ -24,6 +24,9 @@ const Bundle *trust_bundle(const Trust *trust);
 /* Something that stores are judged by has changed: they are, soon. */
 void trust_touch(Trust *trust);
 
+/* And now, if they are to be: somebody asks. */
+void trust_settle(Trust *trust);
+
 /* Judges again what time alone has changed. */
 void trust_wake(Trust *trust, int64_t now);
 

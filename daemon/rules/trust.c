@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
+#include "base/text.h"
 
 #define NAMES_SAID_MAX 8 /* endpoints in one message: a message is a line */
 
@@ -120,8 +121,8 @@ static void find_group(TrustStoreState *state, const Group *g, const Catalogue *
 {
     Buffer text = { 0 };
     _cleanup_free_ char *ca = g->region ? xasprintf("%s in %s", g->ca, g->region) : xstrdup(g->ca);
-    buffer_printf(&text, "clients with %s (%zu certificates) refuse %s", state->store->path,
-                  state->n_certificates, ca);
+    buffer_printf(&text, "clients with %s (%zu certificate%s) refuse %s", state->store->path,
+                  state->n_certificates, PLURAL(state->n_certificates), ca);
     write_names(&text, ", served now by", g->now, g->n_now);
     if (g->n_now > 0 && g->reason)
         buffer_printf(&text, ": %s", g->reason);
@@ -185,11 +186,11 @@ static void rule_expired(TrustStoreState *state, const Catalogue *catalogue, int
     if (end == INSTANT_NONE || !reached(end - STORE_WARNING, now, &state->changes_at))
         return;
     bool over = reached(end + 1, now, &state->changes_at);
-    char *message =
-        over ? xasprintf("all %zu certificates in %s have expired, the last at %s", state->n_certificates,
-                         state->store->path, INSTANT_TEXT(end))
-             : xasprintf("the last of the %zu certificates in %s ends in %s, at %s", state->n_certificates,
-                         state->store->path, DURATION_TEXT(end - now), INSTANT_TEXT(end));
+    char *message = over
+                        ? xasprintf("the certificates in %s have all expired, the last of %zu at %s",
+                                    state->store->path, state->n_certificates, INSTANT_TEXT(end))
+                        : xasprintf("the last certificate in %s, of %zu, ends in %s, at %s", state->store->path,
+                                    state->n_certificates, DURATION_TEXT(end - now), INSTANT_TEXT(end));
     find(&state->findings, FINDING_TRUST_STORE_EXPIRED, over ? SEVERITY_CRITICAL : SEVERITY_WARNING, NULL, end,
          message, trust_store_command(state, catalogue, NULL));
 }
@@ -216,8 +217,8 @@ static char *in_use(const BundleSource *source)
 {
     if (source->n_certificates == 0)
         return xstrdup("nothing was ever fetched from there");
-    return xasprintf("the one with %zu certificates of %s goes on", source->n_certificates,
-                     INSTANT_TEXT(source->modified_at));
+    return xasprintf("the one with %zu certificate%s of %s goes on", source->n_certificates,
+                     PLURAL(source->n_certificates), INSTANT_TEXT(source->modified_at));
 }
 
 static void rule_stale(BundleSource *source, int64_t now)
@@ -265,8 +266,8 @@ static void rule_changed(BundleSource *source, int64_t now)
         reached(source->changed_at + NEWS_LASTS, now, &source->changes_at))
         return;
     Buffer text = { 0 };
-    buffer_printf(&text, "another one is used since %s, with %zu certificates",
-                  INSTANT_TEXT(source->changed_at), source->n_certificates);
+    buffer_printf(&text, "another one is used since %s, with %zu certificate%s",
+                  INSTANT_TEXT(source->changed_at), source->n_certificates, PLURAL(source->n_certificates));
     write_list(&text, "; came: ", source->came);
     write_list(&text, "; went: ", source->went);
     find(&source->findings, FINDING_BUNDLE_CHANGED, SEVERITY_NOTICE, NULL, INSTANT_NONE,

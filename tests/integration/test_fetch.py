@@ -163,7 +163,7 @@ REFUSALS = {
     "garbage": "no certificate in it",
     "empty": "the file is empty",
     "placeholder": "no base64 but a text, perhaps a placeholder",
-    "shrunk": "it has 1 certificates, less than half of the 3 before",
+    "shrunk": "it has 1 certificate, less than half of the 3 before",
     "dropped": 'it lacks the root "Amazon RDS us-east-1 Root CA RSA2048 G1", which orders leads to now',
 }
 

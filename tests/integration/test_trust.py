@@ -114,8 +114,8 @@ def test_the_guides_script_makes_a_store_that_is_read_and_its_gap_is_told_and_cl
     found = judged(daemon, "billing", LACKS)
     assert (found["format"], found["certificates"], found["error"], verdicts(found)) == ("PKCS#12", 1, None, RSA_ALONE)
     finding = found["findings"][0]
-    assert finding["message"] == (f"clients with {path} (1 certificates) refuse rds-ca-ecc384-g1 in us-east-1, served now by shop: its "
-                                  "issuer is not in the bundle; configured for moving, and its root is not in the store")
+    assert finding["message"] == (f"clients with {path} (1 certificate) refuse rds-ca-ecc384-g1 in us-east-1, served now by shop: its "
+                                  "issuer is not in it; configured for moving, and its root is not in the store")
     line = next(f for f in daemon.get("/v1/findings")["findings"] if f["id"] == "trust-store-lacks-ca")
     assert (line["endpoint"], line["trust_store"]) == (None, "billing")
     assert "trust store billing: trust-store-lacks-ca, critical: clients with " in daemon.output()
@@ -217,8 +217,8 @@ def test_a_store_whose_certificates_have_ended(scratch, binaries, stores, fleet)
     old, near = stores.pem("old.pem", "old"), stores.pem("near.pem", "old", "near")
     both = stores.pem("both.pem", "old", "rsa2048", "ecc384")  # as in the bundles of 2024: some have ended, and that is fine
     daemon = watch(scratch, binaries, fleet, store("old", old, endpoints=["orders"]), store("near", near, endpoints=["orders"]), store("both", both))
-    assert "all 1 certificates in " in judged(daemon, "old", [("trust-store-expired", "critical")] + LACKS)["findings"][0]["message"]
-    assert "the last of the 2 certificates in " in judged(daemon, "near", [("trust-store-expired", "warning")] + LACKS)["findings"][0]["message"]
+    assert "have all expired, the last of 1 at " in judged(daemon, "old", [("trust-store-expired", "critical")] + LACKS)["findings"][0]["message"]
+    assert "the last certificate in " in judged(daemon, "near", [("trust-store-expired", "warning")] + LACKS)["findings"][0]["message"]
     judged(daemon, "both", [])
 
 
