@@ -45,7 +45,7 @@ static const char usage[] =
     "For scan:\n"
     "      --engine ENGINE of targets that are HOST[:PORT] alone\n"
     "      --file FILE     more targets, one a line; - for standard input\n"
-    "      --ca-file FILE  verify chains against this PEM bundle\n"
+    "      --ca-file FILE  verify chains against this bundle\n"
     "      --expect-ca CA  the CA that targets should serve, such as rds-ca-rsa2048-g1\n"
     "      --timeout TIME  for each probe (default: 10s)\n"
     "      --concurrency N probes at once (default: 64)\n"

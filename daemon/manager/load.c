@@ -232,12 +232,10 @@ static void consult_rds(Endpoint *endpoint, const Catalogue *catalogue, char ***
                                         "Certificate Manager; ignoring ca",
                                         endpoint->origin, endpoint->host));
     if (endpoint->ca && !catalogue_has_ca(catalogue, endpoint->ca)) {
-        Nearest nearest = { .misspelt = endpoint->ca };
-        for (size_t i = 0; i < catalogue->n_certificates; i++)
-            nearest_offer(&nearest, catalogue->certificates[i].ca);
+        const char *near = catalogue_nearest_ca(catalogue, endpoint->ca);
         strv_append(warnings, xasprintf("%s: ca \"%s\" is not a CA of RDS that dbcertd knows%s%s%s",
-                                        endpoint->origin, endpoint->ca, nearest.word ? "; did you mean \"" : "",
-                                        nearest.word ? nearest.word : "", nearest.word ? "\"?" : ""));
+                                        endpoint->origin, endpoint->ca, near ? "; did you mean \"" : "",
+                                        near ? near : "", near ? "\"?" : ""));
     }
 }
 

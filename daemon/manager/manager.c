@@ -196,7 +196,6 @@ void manager_turn_over(Manager *manager, Member *member)
         fleet_drop_retired(&manager->fleet, member);
     else
         control_probed(manager->control, member->state->endpoint->name, member->turns);
-    trust_touch(manager->trust);
     dispatch(manager);
     announce(manager);
     stop_if_idle(manager);

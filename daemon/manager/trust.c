@@ -13,6 +13,7 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "fetch/download.h"
+#include "http/http.h"
 #include "manager/audit.h"
 #include "manager/manager-internal.h"
 #include "rules/trust.h"
@@ -283,10 +284,11 @@ static bool has_changed(const WatchedStore *store)
            st.st_ctim.tv_nsec != was->st_ctim.tv_nsec;
 }
 
-static int on_store_event(sd_event_source *source _unused_, const struct inotify_event *event _unused_,
-                          void *userdata)
+static int on_store_event(sd_event_source *source _unused_, const struct inotify_event *event, void *userdata)
 {
     WatchedStore *store = userdata;
+    if (event->mask & IN_IGNORED) /* the directory is gone; another one may come */
+        store->watch = sd_event_source_disable_unref(store->watch);
     trust_touch(store->trust);
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "manager/turn.h"
 
+#include <string.h>
+
 #include "alert/alert.h"
 #include "base/clock.h"
 #include "base/instant.h"
@@ -100,6 +102,16 @@ static void mind_count(const Member *member, const AddressState *address)
         MAX_CONNECT_ERRORS - address->counted);
 }
 
+/* What is served there for the first time, or is another certificate than before, is for the trust stores, too.
+ */
+static bool is_news(const Member *member, const Observation *observation)
+{
+    const AddressState *address = endpoint_state_find(member->state, observation->address.text);
+    const Certificate *before = address ? address_certificate(address) : NULL;
+    return observation->chain.n > 0 &&
+           (!before || strcmp(before->sha256, observation->chain.certificates[0]->sha256) != 0);
+}
+
 static void on_observed(Survey *survey _unused_, Observation *observation, void *userdata)
 {
     Member *member = userdata;
@@ -107,6 +119,8 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
               outcome_to_string(observation->outcome), stage_to_string(observation->stage),
               observation->detail ? ": " : "", observation->detail ? observation->detail : "");
     mind_farewell(member, observation);
+    if (is_news(member, observation))
+        trust_touch(member->manager->trust);
     bool has_chain = endpoint_state_note(member->state, observation);
     AddressState *address = endpoint_state_find(member->state, observation->address.text);
     if (has_chain)
@@ -169,7 +183,10 @@ static void on_done(Survey *survey, void *userdata)
     member->state->turning = false;
     if (!member->retired) {
         bool several = member->state->n_addresses > 1;
-        if (endpoint_state_forget_gone(member->state) || several)
+        bool fewer = endpoint_state_forget_gone(member->state);
+        if (fewer)
+            trust_touch(member->manager->trust);
+        if (fewer || several)
             turn_judge(member); /* now they can be compared */
         member->slot.due_usec =
             schedule_next(endpoint->name, (uint64_t)endpoint->interval_seconds * USEC_PER_SEC,

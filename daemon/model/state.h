@@ -4,6 +4,7 @@
 
 #include "model/finding.h"
 #include "model/observation.h"
+#include "model/plan.h"
 #include "model/trust.h"
 
 /* Probes that failed in a row, without one that fetched a certificate in between. */

@@ -3,12 +3,6 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 
-static const char *const step_kinds[] = {
-    [STEP_TRUST_STORE] = "trust-store", [STEP_BUNDLE] = "bundle",   [STEP_INSTANCE] = "instance",
-    [STEP_CONFIGURE] = "configure",     [STEP_NOTHING] = "nothing",
-};
-DEFINE_STRING_TABLE(plan_step, PlanStepKind, step_kinds);
-
 void trust_store_free(TrustStore *store)
 {
     if (!store)
@@ -63,35 +57,4 @@ void bundle_source_deinit(BundleSource *source)
     strv_free(source->went);
     free(source->path);
     finding_list_deinit(&source->findings);
-}
-
-void authority_uses_deinit(AuthorityUses *uses)
-{
-    for (size_t i = 0; i < uses->n; i++) {
-        free(uses->items[i].served_by);
-        free(uses->items[i].configured_by);
-    }
-    free(uses->items);
-    *uses = (AuthorityUses) { 0 };
-}
-
-PlanStep *plan_append(Plan *plan, PlanStepKind kind, const char *subject)
-{
-    plan->steps = xgrow(plan->steps, plan->n, sizeof *plan->steps);
-    plan->steps[plan->n] = (PlanStep) { .kind = kind, .subject = xstrdup(subject) };
-    return &plan->steps[plan->n++];
-}
-
-void plan_deinit(Plan *plan)
-{
-    for (size_t i = 0; i < plan->n; i++) {
-        free(plan->steps[i].subject);
-        free(plan->steps[i].text);
-        free(plan->steps[i].command);
-        free(plan->steps[i].restart);
-        free(plan->steps[i].blocked);
-    }
-    free(plan->steps);
-    free(plan->ca);
-    *plan = (Plan) { 0 };
 }

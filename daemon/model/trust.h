@@ -3,7 +3,6 @@
 /* What is trusted beside the endpoints: bundles that are fetched, and the trust stores of clients on this host.
  */
 
-#include "model/certificate.h"
 #include "model/finding.h"
 
 /* A file that a client verifies servers with, as the configuration says; never changes once it is made. */
@@ -84,50 +83,3 @@ typedef struct BundleSource {
 } BundleSource;
 
 void bundle_source_deinit(BundleSource *source);
-
-/* A CA of the catalogue in a region, as the status socket lists it. Texts are borrowed. */
-typedef struct AuthorityUse {
-    const char *ca, *region, *region_title, *cn, *sha1, *sha256;
-    int64_t not_before, not_after;
-    bool rotates;           /* its server certificates are replaced by themselves */
-    bool offered;           /* the user guide says nothing against it in this region */
-    bool trusted;           /* its root is in the bundle */
-    const char **served_by; /* endpoints, NULL-terminated; the arrays are owned */
-    const char **configured_by;
-} AuthorityUse;
-
-typedef struct AuthorityUses {
-    AuthorityUse *items;
-    size_t n;
-    const char *catalogue_version, *catalogue_origin;
-} AuthorityUses;
-
-void authority_uses_deinit(AuthorityUses *uses);
-
-/* One step of a move to another CA. Texts are owned; NULL where there is none. */
-typedef enum PlanStepKind {
-    STEP_TRUST_STORE, /* a client's store gets the root first */
-    STEP_BUNDLE,      /* and dbcertd's own bundle */
-    STEP_INSTANCE,    /* then the instance is changed */
-    STEP_CONFIGURE,   /* and what dbcertd expects */
-    STEP_NOTHING,     /* nothing is to be done for an endpoint, and why */
-} PlanStepKind;
-DECLARE_STRING_TABLE(plan_step, PlanStepKind);
-
-typedef struct PlanStep {
-    PlanStepKind kind;
-    char *subject; /* of a trust store or an endpoint, its name */
-    char *text;
-    char *command;
-    char *restart; /* instances: "no", "yes", "not known", with the source */
-    char *blocked; /* what stands in the way as yet */
-} PlanStep;
-
-typedef struct Plan {
-    char *ca;
-    PlanStep *steps;
-    size_t n;
-} Plan;
-
-PlanStep *plan_append(Plan *plan, PlanStepKind kind, const char *subject); /* borrowed until the next one */
-void plan_deinit(Plan *plan);

@@ -172,7 +172,7 @@ static bool is_trust_services(const char *cn)
 
 static bool from_catalogue(const KnownCertificate *known, Authority *ret)
 {
-    ret->trust_services = is_trust_services(known->cn);
+    ret->trust_services = strcmp(known->ca, TRUST_SERVICES) == 0;
     if (ret->trust_services)
         return false;
     ret->preview = known->environment != ENVIRONMENT_PRODUCTION;

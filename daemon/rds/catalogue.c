@@ -250,7 +250,16 @@ const KnownCertificate *catalogue_root(const Catalogue *catalogue, const char *c
 
 bool catalogue_has_ca(const Catalogue *catalogue, const char *ca)
 {
-    return catalogue_root(catalogue, ca, NULL) != NULL;
+    return strcmp(ca, TRUST_SERVICES) != 0 && catalogue_root(catalogue, ca, NULL) != NULL;
+}
+
+const char *catalogue_nearest_ca(const Catalogue *catalogue, const char *misspelt)
+{
+    Nearest nearest = { .misspelt = misspelt };
+    for (size_t i = 0; i < catalogue->n_certificates; i++)
+        if (strcmp(catalogue->certificates[i].ca, TRUST_SERVICES) != 0)
+            nearest_offer(&nearest, catalogue->certificates[i].ca);
+    return nearest.word;
 }
 
 const char *catalogue_bundle_url(const Catalogue *catalogue, const char *region)

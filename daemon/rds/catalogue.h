@@ -10,6 +10,9 @@
 #define CATALOGUE_BYTES_MAX (4 * 1024 * 1024) /* the one that is built in has 50 KB */
 #define CATALOGUE_ROWS_MAX  20000
 
+/* What the catalogue calls the roots that ACM's certificates lead to; no CA identifier of RDS's. */
+#define TRUST_SERVICES "amazon-trust-services"
+
 /* In the public bundles there are authorities of Amazon's own tests, too. */
 typedef enum Environment {
     ENVIRONMENT_PRODUCTION,
@@ -77,8 +80,10 @@ const KnownCertificate *catalogue_find(const Catalogue *catalogue, const char *s
 /* The root of a CA identifier for production in a region (NULL: in any, the first). */
 const KnownCertificate *catalogue_root(const Catalogue *catalogue, const char *ca, const char *region);
 
-/* Whether RDS has, or had, a CA of this identifier. */
+/* Whether RDS has, or had, a CA of this identifier; and the nearest one to a misspelt one, NULL if none is
+ * near. */
 bool catalogue_has_ca(const Catalogue *catalogue, const char *ca);
+const char *catalogue_nearest_ca(const Catalogue *catalogue, const char *misspelt);
 
 /* What a client in the region needs: the region's bundle, else that of all commercial regions. */
 const char *catalogue_bundle_url(const Catalogue *catalogue, const char *region);

@@ -7,18 +7,56 @@
 #include "rds/rotation.h"
 #include "rules/case.h"
 
-/* The CA that signs: as for a server's certificate. */
-#define SIGNER_WARNING   (30 * DAY)
-#define SIGNER_CRITICAL  (7 * DAY)
-#define SIGNER_FULL_LIFE (90 * DAY)
+/* When the end of a CA is to be spoken of. Shorter lives than the full one scale all of it down. */
+typedef struct Clock {
+    FindingId expiring, expired;
+    int64_t notice, warning, critical; /* before the end */
+    int64_t full_life;
+} Clock;
 
-/* A root: to replace it in every client takes a year. RDS's oldest ones had five; shorter lives scale all three
- * down.
- */
-#define ROOT_NOTICE    (2 * 365 * DAY)
-#define ROOT_WARNING   (365 * DAY)
-#define ROOT_CRITICAL  (90 * DAY)
-#define ROOT_FULL_LIFE (5 * 365 * DAY)
+/* The CA that signs: as for a server's certificate. */
+static const Clock signer = {
+    .expiring = FINDING_INTERMEDIATE_EXPIRING,
+    .expired = FINDING_INTERMEDIATE_EXPIRED,
+    .warning = 30 * DAY,
+    .critical = 7 * DAY,
+    .full_life = 90 * DAY,
+};
+
+/* A root: to replace it in every client takes a year. RDS's oldest ones had five. */
+static const Clock root_clock = {
+    .expiring = FINDING_CA_EXPIRING,
+    .expired = FINDING_CA_EXPIRED,
+    .notice = 2 * 365 * DAY,
+    .warning = 365 * DAY,
+    .critical = 90 * DAY,
+    .full_life = 5 * 365 * DAY,
+};
+
+/* Whether that time before the CA's end has come. */
+static bool is_near(Case *c, const Clock *clock, int64_t before)
+{
+    int64_t end = c->above->not_after;
+    return before > 0 &&
+           case_reached(c, end - case_scaled(before, end - c->above->not_before, clock->full_life));
+}
+
+/* What the clock says of the CA that the case is about; false: nothing as yet. */
+static bool tell(Case *c, const Clock *clock)
+{
+    int64_t end = c->above->not_after;
+    if (case_reached(c, end + 1))
+        case_find(c, clock->expired, SEVERITY_CRITICAL, end);
+    else if (is_near(c, clock, clock->critical))
+        case_find(c, clock->expiring, SEVERITY_CRITICAL, end);
+    else if (is_near(c, clock, clock->warning))
+        case_find(c, clock->expiring, SEVERITY_WARNING, end);
+    else if (is_near(c, clock, clock->notice))
+        case_find(c, clock->expiring, SEVERITY_NOTICE, end);
+    else
+        return false;
+    return true;
+}
 
 /*
  * Whether a certificate of the class, issued when the next one is, would outlive a CA that ends then. It is
@@ -50,16 +88,9 @@ void rule_intermediates(Case *c)
     const Certificate *ca = first_intermediate(c->path), *root = case_root(c);
     if (!ca || (root && root->not_after <= ca->not_after))
         return;
-    int64_t end = ca->not_after, life = end - ca->not_before;
     c->above = ca;
-    if (case_reached(c, end + 1))
-        case_find(c, FINDING_INTERMEDIATE_EXPIRED, SEVERITY_CRITICAL, end);
-    else if (case_reached(c, end - case_scaled(SIGNER_CRITICAL, life, SIGNER_FULL_LIFE)))
-        case_find(c, FINDING_INTERMEDIATE_EXPIRING, SEVERITY_CRITICAL, end);
-    else if (case_reached(c, end - case_scaled(SIGNER_WARNING, life, SIGNER_FULL_LIFE)))
-        case_find(c, FINDING_INTERMEDIATE_EXPIRING, SEVERITY_WARNING, end);
-    else if (is_outlived(c, end))
-        case_find(c, FINDING_INTERMEDIATE_EXPIRING, SEVERITY_NOTICE, end);
+    if (!tell(c, &signer) && is_outlived(c, ca->not_after))
+        case_find(c, signer.expiring, SEVERITY_NOTICE, ca->not_after);
     c->above = NULL;
 }
 
@@ -68,19 +99,13 @@ void rule_root(Case *c)
     const Certificate *root = case_root(c);
     if (!root)
         return;
-    int64_t end = root->not_after, life = end - root->not_before;
     c->above = root;
-    if (case_reached(c, end + 1))
-        case_find(c, FINDING_CA_EXPIRED, SEVERITY_CRITICAL, end);
-    else if (case_reached(c, end - case_scaled(ROOT_CRITICAL, life, ROOT_FULL_LIFE)))
-        case_find(c, FINDING_CA_EXPIRING, SEVERITY_CRITICAL, end);
-    else if (case_reached(c, end - case_scaled(ROOT_WARNING, life, ROOT_FULL_LIFE)))
-        case_find(c, FINDING_CA_EXPIRING, SEVERITY_WARNING, end);
-    else if (case_reached(c, end - case_scaled(ROOT_NOTICE, life, ROOT_FULL_LIFE)))
-        case_find(c, FINDING_CA_EXPIRING, SEVERITY_NOTICE, end);
-    if (c->now <= end && is_outlived(c, end)) /* it becomes urgent when the next certificate is to be made */
-        case_find(c, FINDING_CA_OUTLIVED,
-                  case_reached(c, c->rotation.due_at) ? SEVERITY_WARNING : SEVERITY_NOTICE, end);
+    (void)tell(c, &root_clock);
+    if (c->now <= root->not_after && is_outlived(c, root->not_after)) {
+        /* It becomes urgent when the next certificate is to be made. */
+        bool due = case_reached(c, c->rotation.due_at);
+        case_find(c, FINDING_CA_OUTLIVED, due ? SEVERITY_WARNING : SEVERITY_NOTICE, root->not_after);
+    }
     c->above = NULL;
 }
 

@@ -67,7 +67,7 @@ void authorities_list(const Snapshot *snapshot, const Catalogue *catalogue, Auth
     for (size_t i = 0; i < catalogue->n_certificates; i++) {
         const KnownCertificate *root = &catalogue->certificates[i];
         if (root->role != ROLE_ROOT || root->environment != ENVIRONMENT_PRODUCTION ||
-            strcmp(root->region, "*") == 0)
+            strcmp(root->ca, TRUST_SERVICES) == 0)
             continue;
         ret->items = xgrow(ret->items, ret->n, sizeof *ret->items);
         ret->items[ret->n++] = use_of(root, snapshot, catalogue);

@@ -159,6 +159,36 @@ def test_news_is_told_by_name_and_the_one_before_is_kept(site, binaries):
     assert stale["certificates"] == 1 and "is cut off" in again.output()
 
 
+SHARED = os.environ.get("DBCERTD_SHARED_DATA") or os.path.join(os.path.dirname(__file__), "../../../shared/data")
+
+
+@pytest.mark.skipif(not os.path.isdir(os.path.join(SHARED, "bundles")), reason="Amazon's bundles are not here: shared/data")
+def test_the_years_of_amazon_s_own_bundle(site, binaries):
+    def publish(name):
+        site.put(os.path.join(SHARED, "bundles", name))
+    publish("global-bundle.2022-07.uktrade.pem")
+    daemon = fetching(site, binaries, site.url("bundle.pem"))
+    before = answered(daemon)["certificates"]
+    publish("global-bundle.2023-07.trackify.pem")
+    news = ask_again(daemon, lambda b: b["changed_at"])
+    assert news["certificates"] > before and len(news["came"]) > 0
+    assert all(name.startswith("Amazon RDS ") and " (to 2" in name for name in news["came"] + news["went"])
+    publish("global-bundle.2024-08.4devari.pem")
+    year = ask_again(daemon, lambda b: b["came"] != news["came"])
+    requests = len(site.requests("bundle.pem"))
+    publish("global-bundle.2024-08.4devari.p7b")  # the same certificates in another form are no news
+    daemon.reload()
+    wait_until("asked", lambda: len(site.requests("bundle.pem")) > requests)
+    time.sleep(0.3)
+    assert bundle(daemon)["came"] == year["came"] and bundle(daemon)["certificates"] == year["certificates"]
+    publish("global-bundle.2025-09.portfolio.p7b")
+    last = ask_again(daemon, lambda b: b["came"] != year["came"])
+    assert last["certificates"] == 108 and last["refused"] is None
+    assert any("2019" in name for name in last["went"]) and any("ap-southeast-" in name or "mx-central-1" in name for name in last["came"])
+    publish("rds-combined-ca-bundle.2024-08.4devari.pem")  # the one that has ended: 30 certificates
+    assert "less than half of the 108 before" in ask_again(daemon, lambda b: b["refused"])["refused"]
+
+
 REFUSALS = {
     "garbage": "no certificate in it",
     "empty": "the file is empty",

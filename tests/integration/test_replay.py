@@ -58,9 +58,9 @@ def captured(name, n=0):
     return connection
 
 
-def scan(binaries, engine, connection, query=""):
+def scan(binaries, engine, connection, query="", options=()):
     server = Replay(connection)
-    done = subprocess.run([os.path.join(binaries, "dbcertctl"), "--json", "scan", "--timeout", "3s",
+    done = subprocess.run([os.path.join(binaries, "dbcertctl"), "--json", "scan", "--timeout", "3s", *options,
                            f"{engine}://127.0.0.1:{server.port}?verify_name=db.example{query}"], capture_output=True, text=True)
     return json.loads(done.stdout)
 
@@ -81,6 +81,25 @@ def test_a_captured_rds_server_shows_the_certificate_that_it_had(binaries, captu
     assert endpoint["served_ca"] == "rds-ca-2019"
     for i in range(1, n_chain):
         assert address["chain"][i]["sha256"] == openssl_facts(os.path.join(SHARED, "leafs", leaf.replace("-0", f"-{i}")))["sha256"]
+
+
+@pytest.mark.parametrize("bundle, trusted", [("global-bundle.2023-07.trackify.pem", True), ("global-bundle.2024-08.4devari.p7b", True),
+                                             ("global-bundle.2025-09.portfolio.p7b", False)])
+def test_a_captured_chain_is_judged_by_the_bundle_of_its_time_and_by_a_later_one(binaries, bundle, trusted):
+    """A CA of 2019: it has ended, it is retired, and the bundles of today have not got its root any more."""
+    endpoint = scan(binaries, "mysql", captured("zeek-mysql-tls-12-amazon-rds.pcap"), "&region=eu-west-1&ca=rds-ca-2019",
+                    options=("--ca-file", os.path.join(SHARED, "bundles", bundle)))
+    address = endpoint["addresses"][0]
+    found = {f["id"]: f for f in endpoint["findings"]}
+    assert address["trusted"] is trusted
+    assert "comes from the authority of us-east-1, and the endpoint is in eu-west-1" in found["ca-mismatch"]["message"]
+    assert "certificate-expired" in found
+    if trusted:
+        assert 'the root "Amazon RDS Root 2019 CA" of the trust bundle' in found["ca-expired"]["message"]
+        assert "2024-08-22T17:08:50Z" in found["ca-expired"]["message"] and endpoint["ca_not_after"] == "2024-08-22T17:08:50Z"
+        assert "ca-unknown" not in found and "chain-untrusted" not in found and "intermediate-expired" not in found
+    else:
+        assert found["chain-untrusted"] and found["ca-retired"] and found["intermediate-expired"] and "ca-expired" not in found
 
 
 def test_a_captured_rds_server_with_tls_13_gets_as_far_as_its_secrets(binaries):

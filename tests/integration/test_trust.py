@@ -190,6 +190,14 @@ def test_a_store_that_cannot_be_read_says_why_and_what_was_read_goes_on(scratch,
         f.write("")
     found = judged(daemon, "good", unreadable)
     assert "the file is empty; what was read at " in found["findings"][0]["message"] and verdicts(found) == GOOD
+    # A directory that comes, goes and comes again with its store.
+    for _ in range(2):
+        os.makedirs(stores.path("later"))
+        stores.pem("later/store.pem", "rsa2048", "ecc384")
+        daemon.process.send_signal(1)  # until there is a directory to watch it is looked for every 15 minutes
+        judged(daemon, "gone", [])
+        shutil.rmtree(stores.path("later"))
+        judged(daemon, "gone", unreadable)
     # A new one takes its place by a rename.
     os.rename(stores.pem("good.new", "rsa2048"), good)
     assert verdicts(judged(daemon, "good", LACKS)) == RSA_ALONE

@@ -28,7 +28,7 @@ EDGES = {
     "rules": {"rds"},
     "probe": {"engine", "pki"},
     "control": set(),
-    "manager": {"config", "rds", "pki", "rules", "alert", "schedule", "probe", "sink", "store", "control", "fetch"},
+    "manager": {"config", "rds", "pki", "rules", "alert", "schedule", "probe", "sink", "store", "control", "fetch", "http"},
     "main": {"config", "manager"},
     # `scan` prints an endpoint with its findings, and those come from the rules alone.
     "ctl": {"probe", "pki", "rds", "control", "rules"},

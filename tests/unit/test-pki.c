@@ -7,6 +7,7 @@
 #include "pki/bundle.h"
 #include "pki/facts.h"
 #include "pki/verify.h"
+#include "rds/authority.h"
 
 #define HOST "orders.c9akciq32rgq.us-east-1.rds.amazonaws.com"
 
@@ -123,14 +124,7 @@ static const Expected verifications[] = {
     { { "server.pem" }, { "root.pem", "intermediate.pem" }, HOST, true, true, false, true, NULL },
     /* What the operator put there is trusted. */
     { { "server.pem", "intermediate.pem" }, { "intermediate.pem" }, HOST, true, false, false, true, NULL },
-    { { "self-signed.pem" },
-      { "root.pem" },
-      HOST,
-      false,
-      false,
-      true,
-      true,
-      "its issuer is not in it" },
+    { { "self-signed.pem" }, { "root.pem" }, HOST, false, false, true, true, "its issuer is not in it" },
     { { "server.pem", "intermediate.pem" }, { "root.pem" }, "other.example", true, false, false, false, NULL },
     { { "server.pem", "intermediate.pem" }, { "root.pem" }, "127.0.0.1", true, false, false, false, NULL },
 };
@@ -416,6 +410,24 @@ TEST(real_chains_verify_against_the_bundles_of_their_time_and_no_others)
     }
 }
 
+/* Of MariaDB 10.6 in Seoul; no root is needed to know whose it is. */
+TEST(a_real_subordinate_tells_its_region_and_its_ca)
+{
+    _cleanup_(chain_deinit) Chain path =
+        shared_chain("g1-subordinate-ap-northeast-2-RSA2048-G1.A.5.pem", NULL, NULL);
+    _cleanup_(catalogue_freep) Catalogue *catalogue = catalogue_new_builtin();
+    Certificate *server = certificate_new();
+    Authority authority;
+    server->issuer_cn = xstrdup(path.certificates[0]->subject_cn);
+    assert_string_equal(server->issuer_cn, "Amazon RDS ap-northeast-2 Subordinate CA RSA2048 G1.A.5");
+    assert_true(authority_of_server(server, &path, catalogue, &authority));
+    assert_string_equal(authority.id, "rds-ca-rsa2048-g1");
+    assert_string_equal(authority.region, "ap-northeast-2");
+    assert_string_equal(path.certificates[0]->issuer_cn,
+                        catalogue_root(catalogue, authority.id, authority.region)->cn);
+    certificate_unref(server);
+}
+
 RUN_TESTS(cmocka_unit_test(a_certificate_s_facts_are_what_openssl_says),
           cmocka_unit_test(a_root_of_2125_is_read), cmocka_unit_test(what_is_no_certificate_is_refused),
           cmocka_unit_test(a_chain_is_verified_against_the_bundle_and_the_name_apart),
@@ -427,4 +439,5 @@ RUN_TESTS(cmocka_unit_test(a_certificate_s_facts_are_what_openssl_says),
           cmocka_unit_test(one_bundle_takes_what_another_holds),
           cmocka_unit_test(the_bundles_of_the_years_are_read_whole),
           cmocka_unit_test(the_broken_bundles_of_the_wild_are_told_for_what_they_are),
-          cmocka_unit_test(real_chains_verify_against_the_bundles_of_their_time_and_no_others));
+          cmocka_unit_test(real_chains_verify_against_the_bundles_of_their_time_and_no_others),
+          cmocka_unit_test(a_real_subordinate_tells_its_region_and_its_ca));

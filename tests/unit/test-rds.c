@@ -141,6 +141,9 @@ TEST(the_catalogue_knows_regions_roots_and_bundles)
     assert_null(catalogue_region(c, "us-east-9"));
     assert_true(catalogue_has_ca(c, "rds-ca-2015"));
     assert_false(catalogue_has_ca(c, "rds-ca-rsa2048-g2"));
+    assert_false(catalogue_has_ca(c, TRUST_SERVICES));
+    assert_string_equal(catalogue_nearest_ca(c, "rds-ca-ecc348-g1"), "rds-ca-ecc384-g1");
+    assert_null(catalogue_nearest_ca(c, "amazon-trust-service"));
 }
 
 TEST(a_catalogue_s_mistakes_are_named_with_their_lines)
