@@ -54,11 +54,14 @@ static bool is_hex(const char *text, size_t length)
     return strlen(text) == length && strspn(text, "0123456789abcdef") == length;
 }
 
-/* What follows gets into remedies that are pasted into a shell. */
+/* Gets into remedies that are pasted into a shell, and has a .p7b beside it. */
 static bool is_url(const char *text)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
-    return strncmp(text, "https://", 8) == 0 && text[8] && strspn(text + 8, letters) == strlen(text + 8);
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/",
+                      end[] = ".pem";
+    size_t length = strlen(text);
+    return strncmp(text, "https://", 8) == 0 && strspn(text + 8, letters) == length - 8 &&
+           strchr(text + 8, '/') && strcmp(text + length - strlen(end), end) == 0;
 }
 
 static bool is_word(const char *text)
@@ -81,7 +84,7 @@ static const char *read_version(Catalogue *c, char **column)
 static const char *read_partition(Catalogue *c, char **column)
 {
     if (!is_word(column[1]) || !is_url(column[2]))
-        return "expected a partition's name and the URL of its global bundle (https://)";
+        return "expected a partition's name and the URL of its global bundle (https://....pem)";
     c->partitions = xgrow(c->partitions, c->n_partitions, sizeof *c->partitions);
     c->partitions[c->n_partitions++] =
         (Partition) { .name = xstrdup(column[1]), .bundle_url = xstrdup(column[2]) };
@@ -91,7 +94,8 @@ static const char *read_partition(Catalogue *c, char **column)
 static const char *read_region(Catalogue *c, char **column)
 {
     if (!text_is_name(column[1]) || !text_is_name(column[2]) || !is_url(column[4]))
-        return "expected a region, its partition, its name, the URL of its bundle (https://), and the CA "
+        return "expected a region, its partition, its name, the URL of its bundle (https://....pem), and the "
+               "CA "
                "identifiers that it "
                "does not offer, or -";
     if (catalogue_region(c, column[1]))
@@ -185,6 +189,9 @@ int catalogue_parse(const char *path, const char *text, Catalogue **ret, char **
     }
     if (!c->version)
         strv_append(errors, xasprintf("%s: no version; expected a line \"version<TAB>2026-09-30\"", path));
+    if (c->n_partitions == 0)
+        strv_append(errors,
+                    xasprintf("%s: no partition; expected a line \"partition<TAB>aws<TAB>https://...\"", path));
     if (strv_length(*errors) > errors_before)
         return -EINVAL;
     *ret = TAKE(c);
@@ -265,9 +272,7 @@ const char *catalogue_nearest_ca(const Catalogue *catalogue, const char *misspel
 const char *catalogue_bundle_url(const Catalogue *catalogue, const char *region)
 {
     const Region *known = catalogue_region(catalogue, region);
-    if (known)
-        return known->bundle_url;
-    return catalogue->n_partitions > 0 ? catalogue->partitions[0].bundle_url : NULL;
+    return known ? known->bundle_url : catalogue->partitions[0].bundle_url;
 }
 
 bool region_offers(const Region *region, const char *ca)

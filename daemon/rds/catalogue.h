@@ -73,7 +73,7 @@ CLEANUP_OF(Catalogue, catalogue_free);
 int catalogue_offer(Catalogue **catalogue, const char *path, const char *text, char ***errors,
                     char ***warnings);
 
-/* All of these are borrowed from the catalogue; NULL if there is no such thing. */
+/* All of these are borrowed from the catalogue; NULL if there is no such thing. There always is a bundle. */
 const Region *catalogue_region(const Catalogue *catalogue, const char *region);
 const KnownCertificate *catalogue_find(const Catalogue *catalogue, const char *sha256);
 

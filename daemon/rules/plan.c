@@ -26,8 +26,7 @@ static const char **end_names(const char **list, size_t n)
 static bool is_here(const KnownCertificate *root, const EndpointState *state, const Catalogue *catalogue)
 {
     const Region *region = catalogue_region(catalogue, state->endpoint->region);
-    return strcmp(root->region, "*") == 0 || (region && (strcmp(region->name, root->region) == 0 ||
-                                                         strcmp(region->partition, root->region) == 0));
+    return region && (strcmp(region->name, root->region) == 0 || strcmp(region->partition, root->region) == 0);
 }
 
 static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapshot, const Catalogue *catalogue)

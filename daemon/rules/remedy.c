@@ -198,9 +198,7 @@ static void ask_for_offer(const Case *c, Buffer *text)
 static void refresh_bundle(const Case *c, Buffer *text)
 {
     const Catalogue *catalogue = c->policy->catalogue;
-    const char *url = catalogue ? catalogue_bundle_url(catalogue, c->state->endpoint->region) : NULL;
-    if (!url)
-        url = BUNDLE_URL;
+    const char *url = catalogue ? catalogue_bundle_url(catalogue, c->state->endpoint->region) : BUNDLE_URL;
     if (endpoint_is_acm(c->state->endpoint))
         buffer_printf(text, "apt-get install ca-certificates && systemctl reload dbcertd");
     else

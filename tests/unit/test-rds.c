@@ -152,6 +152,9 @@ TEST(a_catalogue_s_mistakes_are_named_with_their_lines)
         const char *text, *error;
     } cases[] = {
         { "", "c.tsv: no version" },
+        { "version\t2026-09-01\n", "c.tsv: no partition" },
+        { "version\t2026-09-01\npartition\taws\thttps://x.pem\n", "c.tsv:2: expected a partition's name" },
+        { "version\t2026-09-01\npartition\taws\thttps://x/y.p7b\n", "c.tsv:2: expected a partition's name" },
         { "version\t2026-9-1\n", "c.tsv:1: expected a day" },
         { "version\t2026-09-01\nversion\t2026-09-02\n", "c.tsv:2: there is a version already" },
         { "version\t2026-09-01\nregion\tx\n", "c.tsv:2: has too few or too many columns" },
@@ -176,16 +179,20 @@ TEST(a_catalogue_s_mistakes_are_named_with_their_lines)
     }
 }
 
+#define PARTITION "partition\taws\thttps://a.example/b.pem\n"
+
 TEST(a_newer_catalogue_takes_the_place_of_what_is_built_in_and_an_older_one_does_not)
 {
     _cleanup_(catalogue_freep) Catalogue *catalogue = catalogue_new_builtin();
     _cleanup_(strv_freep) char **errors = NULL, **warnings = NULL;
-    assert_int_equal(catalogue_offer(&catalogue, "old.tsv", "version\t2020-01-01\n", &errors, &warnings), 0);
+    assert_int_equal(
+        catalogue_offer(&catalogue, "old.tsv", "version\t2020-01-01\n" PARTITION, &errors, &warnings), 0);
     assert_string_equal(catalogue->origin, "built in");
     assert_non_null(strstr(warnings[0], "old.tsv: version 2020-01-01 is not newer than"));
     assert_int_equal(catalogue_offer(&catalogue, "bad.tsv", "version\n", &errors, &warnings), -EINVAL);
     assert_string_equal(catalogue->origin, "built in");
-    assert_int_equal(catalogue_offer(&catalogue, "new.tsv", "version\t2999-01-01\n", &errors, &warnings), 0);
+    assert_int_equal(
+        catalogue_offer(&catalogue, "new.tsv", "version\t2999-01-01\n" PARTITION, &errors, &warnings), 0);
     assert_string_equal(catalogue->origin, "new.tsv");
     assert_int_equal(catalogue->n_certificates, 0);
     assert_int_equal(strv_length(warnings), 1);
