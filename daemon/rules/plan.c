@@ -23,10 +23,14 @@ static const char **end_names(const char **list, size_t n)
     return list;
 }
 
-static bool is_here(const KnownCertificate *root, const EndpointState *state, const Catalogue *catalogue)
+/* A root of one region (NULL: of a partition, with all of its regions). */
+static bool is_here(const KnownCertificate *root, const Region *region, const Endpoint *endpoint,
+                    const Catalogue *catalogue)
 {
-    const Region *region = catalogue_region(catalogue, state->endpoint->region);
-    return region && (strcmp(region->name, root->region) == 0 || strcmp(region->partition, root->region) == 0);
+    if (!endpoint->region || region)
+        return endpoint->region && strcmp(endpoint->region, region->name) == 0;
+    const Region *here = catalogue_region(catalogue, endpoint->region);
+    return here && strcmp(here->partition, root->region) == 0;
 }
 
 static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapshot, const Catalogue *catalogue)
@@ -48,7 +52,7 @@ static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapsho
     };
     for (size_t i = 0; i < snapshot->n_endpoints; i++) {
         const EndpointState *state = snapshot->endpoints[i];
-        if (!is_here(root, state, catalogue))
+        if (!is_here(root, region, state->endpoint, catalogue))
             continue;
         if (state->served_ca && strcmp(state->served_ca, root->ca) == 0)
             add_name(&use.served_by, &n_served, state->endpoint->name);
