@@ -109,10 +109,16 @@ void rule_root(Case *c)
     c->above = NULL;
 }
 
-static bool is_elsewhere(const Case *c)
+bool case_is_elsewhere(const Case *c)
 {
     const char *region = c->state->endpoint->region;
     return region && c->authority.region[0] && strcmp(region, c->authority.region) != 0;
+}
+
+bool case_ca_is_known(const Case *c)
+{
+    const Authority *a = &c->authority;
+    return a->id[0] && catalogue_root(c->policy->catalogue, a->id, a->region[0] ? a->region : NULL);
 }
 
 /* Beta and Preview are Amazon's own tests, in the public bundle like all others: they satisfy nobody. */
@@ -122,7 +128,7 @@ void rule_served_ca(Case *c)
     if (c->address->verification.self_signed)
         return; /* self-signed says it all */
     bool differs = configured && strcmp(configured, c->authority.id) != 0;
-    if (differs || c->authority.preview || is_elsewhere(c))
+    if (differs || c->authority.preview || case_is_elsewhere(c))
         case_find(c, FINDING_CA_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
     const Certificate *root = case_root(c);
     bool expired = root && c->now > root->not_after; /* that is said with it */
@@ -156,7 +162,7 @@ void rule_catalogue(Case *c)
     const Authority *a = &c->authority;
     if (!catalogue || a->preview)
         return;
-    if (is_stranger(c) || (a->id[0] && !catalogue_root(catalogue, a->id, a->region[0] ? a->region : NULL)))
+    if (is_stranger(c) || (a->id[0] && !case_ca_is_known(c)))
         case_find(c, FINDING_CA_UNKNOWN, SEVERITY_NOTICE, INSTANT_NONE);
     else if (a->id[0] && is_impostor(c))
         case_find(c, FINDING_CA_UNKNOWN, SEVERITY_WARNING, INSTANT_NONE);

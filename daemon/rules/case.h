@@ -42,6 +42,12 @@ void case_find(Case *c, FindingId id, Severity severity, int64_t due);
 /* The root that the chain leads to, be it the bundle's or one that was sent; NULL if it is not known. */
 const Certificate *case_root(const Case *c);
 
+/* Whether the endpoint and the authority that signs are in different regions. */
+bool case_is_elsewhere(const Case *c);
+
+/* Whether the catalogue has the authority that signs, by its name; false as well if it is none of RDS's. */
+bool case_ca_is_known(const Case *c);
+
 /* What a period comes to for a life shorter than the full one, for which it is meant. */
 int64_t case_scaled(int64_t period, int64_t life, int64_t full_life);
 

@@ -124,7 +124,8 @@ static void above_expiring(const Case *c, Buffer *text)
     write_above(c, text);
     buffer_printf(text, " ends in %s, at %s", DURATION_TEXT(c->above->not_after - c->now),
                   INSTANT_TEXT(c->above->not_after));
-    if (c->above->role == ROLE_INTERMEDIATE && c->above->not_after > c->server->not_after)
+    if (c->above->role == ROLE_INTERMEDIATE && c->above->not_after > c->server->not_after &&
+        rotation_months(c->rotation.class) > 0)
         buffer_printf(text,
                       "; a next certificate of %d months would outlive it, so it has to come from another one",
                       rotation_months(c->rotation.class));
@@ -155,7 +156,7 @@ static void ca_mismatch(const Case *c, Buffer *text)
         buffer_printf(text, " comes from Amazon Trust Services, as those of proxies do");
     else if (!c->authority.id[0])
         buffer_printf(text, " comes from no authority of RDS");
-    else if (e->region && c->authority.region[0] && strcmp(e->region, c->authority.region) != 0)
+    else if (case_is_elsewhere(c))
         buffer_printf(text, " comes from the authority of %s, and the endpoint is in %s", c->authority.region,
                       e->region);
     else
@@ -183,8 +184,7 @@ static void ca_unknown(const Case *c, Buffer *text)
                       "but the endpoint is not configured as one");
     else if (!c->authority.id[0])
         buffer_printf(text, " comes from no authority of RDS, although the endpoint's name is RDS's");
-    else if (root && catalogue_root(catalogue, c->authority.id, NULL) &&
-             (!c->authority.region[0] || catalogue_root(catalogue, c->authority.id, c->authority.region)))
+    else if (root && case_ca_is_known(c))
         buffer_printf(
             text,
             " leads to a root named \"%s\" that is not the one which the catalogue (%s, %s) has under that "

@@ -11,7 +11,7 @@
 
 #define DEFAULT_CA "rds-ca-rsa2048-g1" /* "The default CA is set to rds-ca-rsa2048-g1." */
 
-/* Where the catalogue has none. */
+/* Where there is no catalogue. */
 #define BUNDLE_URL "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 
 static const char *name_of(const Case *c)
@@ -100,6 +100,13 @@ static const char *wanted_ca(const Case *c)
     return configured ? configured : authority_rotates(&c->authority) ? c->authority.id : DEFAULT_CA;
 }
 
+/* The one to move to: the configured one if it still rotates, else RDS's default. */
+static const char *next_ca(const Case *c)
+{
+    const char *wanted = wanted_ca(c);
+    return authority_id_rotates(wanted) ? wanted : DEFAULT_CA;
+}
+
 static bool is_rds(const Case *c)
 {
     RdsHostname host;
@@ -130,22 +137,15 @@ static void rotate_now(const Case *c, Buffer *text)
         buffer_printf(text, "install a new certificate on the server; then here: dbcertctl probe %s",
                       name_of(c));
     else
-        write_modify(c, text, wanted_ca(c), "apply-immediately");
+        write_modify(c, text, next_ca(c), "apply-immediately");
 }
 
 static void rotate_if_due(const Case *c, Buffer *text)
 {
     if (c->rotation.class == CLASS_RESTART)
-        write_modify(c, text, wanted_ca(c), "no-apply-immediately");
+        write_modify(c, text, next_ca(c), "no-apply-immediately");
     else
         look_at_instance(c, text);
-}
-
-/* The one to move to: the configured one if it still rotates, else RDS's default. */
-static const char *next_ca(const Case *c)
-{
-    const char *wanted = wanted_ca(c);
-    return authority_id_rotates(wanted) ? wanted : DEFAULT_CA;
 }
 
 /* Clients first, then instances: the plan has both. */
@@ -162,11 +162,29 @@ static void change_ca(const Case *c, Buffer *text)
         buffer_printf(text, "dbcertctl plan %s", next_ca(c));
 }
 
+/* While clients cannot connect, the instance does not wait for its window: the guide's own advice. */
+static void replace_ca(const Case *c, Buffer *text)
+{
+    change_ca(c, text);
+    if (endpoint_is_acm(c->state->endpoint) || is_foreign(c))
+        return;
+    buffer_printf(text, "; the instance itself: ");
+    write_modify(c, text, next_ca(c), "apply-immediately");
+}
+
 static void identify_ca(const Case *c, Buffer *text)
 {
     if (c->authority.trust_services)
         buffer_printf(text, "set kind = \"proxy\" for %s if it is one, and: systemctl reload dbcertd",
                       name_of(c));
+    else if (!c->authority.id[0])
+        look_at_instance(c, text);
+    else if (case_ca_is_known(c))
+        buffer_printf(
+            text,
+            "dbcertctl show %s; dbcertctl authorities --json; then find out who answers there, and who put "
+            "that root into the bundle",
+            name_of(c));
     else {
         buffer_printf(text, "aws rds describe-certificates --query "
                             "'Certificates[].[CertificateIdentifier,Thumbprint,ValidTill]'");
@@ -177,14 +195,20 @@ static void identify_ca(const Case *c, Buffer *text)
 
 static void correct_ca(const Case *c, Buffer *text)
 {
-    if (c->authority.trust_services) {
+    if (c->authority.trust_services)
         identify_ca(c, text);
-        return;
+    else if (case_is_elsewhere(c))
+        buffer_printf(
+            text,
+            "getent ahosts %s; if that is the right instance, set region = \"%s\" for %s and: systemctl "
+            "reload dbcertd",
+            c->state->endpoint->host, c->authority.region, name_of(c));
+    else {
+        write_modify(c, text, next_ca(c), "no-apply-immediately");
+        if (c->state->endpoint->ca && c->authority.id[0] && !c->authority.preview)
+            buffer_printf(text, "; or set ca = \"%s\" for %s and: systemctl reload dbcertd", c->authority.id,
+                          name_of(c));
     }
-    write_modify(c, text, next_ca(c), "no-apply-immediately");
-    if (c->state->endpoint->ca && c->authority.id[0] && !c->authority.preview)
-        buffer_printf(text, "; or set ca = \"%s\" for %s and: systemctl reload dbcertd", c->authority.id,
-                      name_of(c));
 }
 
 static void ask_for_offer(const Case *c, Buffer *text)
@@ -389,7 +413,7 @@ static const Writer remedies[N_FINDINGS] = {
     [FINDING_INTERMEDIATE_EXPIRING] = look_at_instance,
     [FINDING_INTERMEDIATE_EXPIRED] = rotate_now,
     [FINDING_CA_EXPIRING] = change_ca,
-    [FINDING_CA_EXPIRED] = rotate_now,
+    [FINDING_CA_EXPIRED] = replace_ca,
     [FINDING_CA_OUTLIVED] = change_ca,
     [FINDING_CA_MISMATCH] = correct_ca,
     [FINDING_CA_RETIRED] = change_ca,

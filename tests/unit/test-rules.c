@@ -311,11 +311,12 @@ static Catalogue *catalogue_of(const char *fingerprint)
 TEST(an_authority_is_known_by_its_fingerprint_and_offered_or_not)
 {
     static const struct {
-        const char *issuer, *root_print, *ca, *region, *host, *findings, *words;
+        const char *issuer, *root_print, *ca, *region, *host, *findings, *words, *remedy;
     } cases[] = {
         { NULL, PRINT, "rds-ca-rsa2048-g1", "us-east-1", NULL, "", NULL },
         { NULL, "00", "rds-ca-rsa2048-g1", "us-east-1", NULL, "ca-unknown=warning",
-          "leads to a root named \"Amazon RDS us-east-1 Root CA RSA2048 G1\" that is not the one" },
+          "leads to a root named \"Amazon RDS us-east-1 Root CA RSA2048 G1\" that is not the one",
+          "who put that root into the bundle" },
         { "Amazon RDS us-east-1 Subordinate CA RSA2048 G2.A.1", PRINT, NULL, "us-east-1", NULL,
           "ca-unknown=notice",
           "comes from rds-ca-rsa2048-g2 of us-east-1, which the catalogue (2026-11-20, c.tsv) does not know "
@@ -324,9 +325,10 @@ TEST(an_authority_is_known_by_its_fingerprint_and_offered_or_not)
           "ca-unknown=notice", "comes from rds-ca-rsa2048-g1 of us-west-9" },
         { "Amazon RDS us-west-2 Subordinate CA RSA2048 G1.A.1", PRINT, "rds-ca-rsa2048-g1", "us-east-1", NULL,
           "ca-mismatch=warning ca-unknown=notice",
-          "comes from the authority of us-west-2, and the endpoint is in us-east-1" },
+          "comes from the authority of us-west-2, and the endpoint is in us-east-1",
+          "set region = \"us-west-2\" for orders" },
         { "My CA", PRINT, NULL, "us-east-1", NULL, "ca-unknown=notice",
-          "comes from no authority of RDS, although" },
+          "comes from no authority of RDS, although", "aws rds describe-db-instances" },
         { "Amazon RSA 2048 M01", PRINT, NULL, "us-east-1", NULL, "ca-unknown=notice", "Amazon Trust Services" },
         { "Amazon RSA 2048 M01", PRINT, "rds-ca-rsa2048-g1", "us-east-1", NULL, "ca-mismatch=warning",
           "as those of proxies do" },
@@ -338,7 +340,8 @@ TEST(an_authority_is_known_by_its_fingerprint_and_offered_or_not)
         { "Amazon RDS Beta us-east-1 Subordinate CA RSA2048 G1.A.1", PRINT, NULL, "us-east-1", NULL,
           "ca-mismatch=warning", "which is for Amazon's own tests" },
         { "Amazon RDS us-east-1 2019 CA", PRINT, NULL, "us-east-1", NULL,
-          "ca-retired=warning ca-unknown=notice", "do not rotate by themselves" },
+          "ca-retired=warning ca-unknown=notice", "do not rotate by themselves",
+          "dbcertctl plan rds-ca-rsa2048-g1" },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
@@ -366,6 +369,8 @@ TEST(an_authority_is_known_by_its_fingerprint_and_offered_or_not)
         assert_string_equal(scene_findings(state), cases[i].findings);
         if (cases[i].words)
             assert_non_null(strstr(state->findings.items[0].message, cases[i].words));
+        if (cases[i].remedy)
+            assert_non_null(strstr(state->findings.items[0].remedy, cases[i].remedy));
         for (size_t j = 0; j < state->findings.n; j++)
             assert_true(strlen(state->findings.items[j].remedy) > 10);
     }
