@@ -30,17 +30,17 @@ static const char usage[] =
     "  show NAME           everything about one: dates, addresses, chains, findings\n"
     "  findings            what is wrong, with what to type\n"
     "  probe NAME          probe it now, and show it\n"
-    "  authorities         Amazon's CAs: where, until when, and who uses them (--all: every region)\n"
+    "  authorities         Amazon's CAs: where, until when, and who uses them\n"
     "  plan CA             the steps to move to a CA such as rds-ca-rsa2048-g1, in order\n"
     "  trust [FILE]        whether clients' trust stores (or FILE) accept what is served, and what will be\n"
     "  scan TARGET...      probe without the daemon: ENGINE://HOST[:PORT][?KEY=VALUE&...]\n"
     "\n"
     "      --socket PATH   the daemon's status socket (default: $DBCERTD_SOCKET, else " DEFAULT_SOCKET ")\n"
     "      --json          print JSON, for scan one object a line\n"
+    "      --all           for authorities: also in regions without endpoints\n"
+    "      --password-file FILE  for trust FILE: its first line opens a PKCS#12 file or a Java key store\n"
     "      --version       print the version, and exit\n"
     "      --help          print this, and exit\n"
-    "\n"
-    "      --password-file FILE  for trust: the first line opens a PKCS#12 file or a Java key store\n"
     "\n"
     "For scan:\n"
     "      --engine ENGINE of targets that are HOST[:PORT] alone\n"
@@ -242,6 +242,10 @@ static int run_command(Options *options, int argc, char **argv)
                            "and --pem are for "
                            "scan, not for %s",
                            argv[0]);
+    if (options->all && strcmp(argv[0], "authorities") != 0)
+        return usage_error("--all is for authorities, not for %s", argv[0]);
+    if (options->trust.password_file && (strcmp(argv[0], "trust") != 0 || argc < 2))
+        return usage_error("--password-file is for trust with a FILE, not for %s", argc < 2 ? "none" : argv[0]);
     Nearest nearest = { .misspelt = argv[0] };
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         nearest_offer(&nearest, commands[i].name);
