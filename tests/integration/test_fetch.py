@@ -22,6 +22,15 @@ def silent(connection):
         pass
 
 
+def drip(connection):
+    """Begins an answer, and goes on a byte at a time: never silent, never over."""
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    for _ in range(240):
+        connection.sendall(b"-")
+        time.sleep(0.5)
+
+
 def cut_off(connection):
     """Promises more than it sends."""
     connection.recv(4096)
@@ -38,13 +47,14 @@ class Site:
         root = lab.pki.web_authority()
         good = lab.pki.web_server("localhost", "localhost")
         wrong = lab.pki.web_server("elsewhere", "elsewhere.test")
-        self.silent, self.cut = Server(silent), Server(cut_off)
+        self.silent, self.cut, self.drip = Server(silent), Server(cut_off), Server(drip)
         self.server = Nginx(lab, "site", self.directory, {"good": good, "wrong": wrong}, lab.pki.path("web-server.key"), f"""
             location = /old.pem {{ return 302 /bundle.pem; }}
             location = /loop.pem {{ return 302 /loop.pem; }}
             location = /plain.pem {{ return 302 http://localhost:1/bundle.pem; }}
             location = /error.pem {{ return 500; }}
             location = /stall.pem {{ proxy_pass http://127.0.0.1:{self.silent.port}; proxy_read_timeout 300; }}
+            location = /drip.pem {{ proxy_pass http://127.0.0.1:{self.drip.port}; proxy_buffering off; }}
             location = /cut.pem {{ proxy_pass http://127.0.0.1:{self.cut.port}; proxy_buffering off; }}
         """)
         self.prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
@@ -257,11 +267,12 @@ def test_each_way_to_fail_is_told_and_changes_nothing(site, binaries):
         f"https://localhost:{port}/bundle.pem": "onnect",
         "https://no-such-host.invalid/bundle.pem": "resolve",
         site.url("stall.pem"): "too slow",
+        site.url("drip.pem"): "timed out after 60",
     }
     site.put(pki.bundle("rsa2048"))
     daemon = fetching(site, binaries, site.url("old.pem"), *cases)  # a redirect that ends well is none of them
     for n, (url, words) in enumerate(cases.items(), 1):
-        seen = wait_until(f"{url} has failed", lambda n=n: bundle(daemon, n)["error"] and bundle(daemon, n), 45)
+        seen = wait_until(f"{url} has failed", lambda n=n: bundle(daemon, n)["error"] and bundle(daemon, n), 75)
         assert seen["url"] == url and words in seen["error"], seen
         assert seen["certificates"] == 0 and [f["id"] for f in seen["findings"]] == ["bundle-stale"]  # at once: there is nothing
         assert "nothing was ever fetched from there" in seen["findings"][0]["message"]

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -352,6 +353,36 @@ def test_an_impostor_in_the_operator_s_own_bundle_is_told_by_its_fingerprint(scr
     orders = daemon.endpoint("orders")
     assert findings(orders) == [("ca-unknown", "warning")]
     assert 'a root named "Amazon RDS us-east-1 Root CA RSA2048 G1" that is not the one which the catalogue' in orders["findings"][0]["message"]
+
+
+CLOCKS = {  # days that root and subordinate were valid before now, and are after it
+    "both-far": ((1000, 13600), (900, 2750), []),
+    "intermediate-near": ((1000, 13600), (900, 20), [("intermediate-expiring", "warning")]),
+    "intermediate-nearer": ((1000, 13600), (900, 5), [("intermediate-expiring", "critical")]),
+    "intermediate-over": ((1000, 13600), (900, -5), [("intermediate-expired", "critical")]),
+    "intermediate-before-the-next": ((1000, 13600), (900, 400), [("intermediate-expiring", "notice")]),
+    "root-near": ((3000, 300), (900, 300), [("ca-expiring", "warning"), ("ca-outlived", "notice")]),
+    "root-nearer": ((3000, 60), (900, 60), [("ca-expiring", "critical"), ("ca-outlived", "notice")]),
+    "root-over": ((3000, -5), (900, -5), [("ca-expired", "critical")]),
+}
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_the_clocks_of_a_chain_with_a_real_server(scratch, binaries, clock):
+    root, subordinate, expected = CLOCKS[clock]
+    scratch.pki.authority("rsa2048", root_days=root, subordinate_days=subordinate)
+    chain, _ = scratch.pki.server("db", host("db"), ago(30), ago(30 - 365))
+    server = Postgres(scratch, "db", chain)
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("db", "postgres", server.port, rotation="online")]))
+    endpoint = daemon.settle()["db"]
+    assert findings(endpoint) == expected, endpoint["findings"]
+    assert endpoint["addresses"][0]["trusted"] is True  # dates are told apart from trust
+    which = {"intermediate": "the intermediate \"Amazon RDS us-east-1 Subordinate CA RSA2048 G1.A.1\" above",
+             "ca": "the root \"Amazon RDS us-east-1 Root CA RSA2048 G1\" of the trust bundle above"}
+    for finding in endpoint["findings"]:
+        assert which[finding["id"].split("-")[0]] in finding["message"] and finding["due"]
+    ends = min(root[1], subordinate[1])
+    assert endpoint["ca_not_after"][:10] == time.strftime("%Y-%m-%d", time.gmtime(ago(-ends)))
 
 
 def test_wrong_words_are_told(binaries, tmp_path):
