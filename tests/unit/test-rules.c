@@ -731,7 +731,67 @@ TEST(no_name_out_of_a_certificate_goes_unprintable_into_a_message_or_into_a_line
     assert_null(strstr(state->findings.items[0].remedy, "rm -rf"));
 }
 
+/* The same numbers on every machine: a failure can be looked at again. */
+static uint64_t dice(uint64_t *seed, uint64_t below)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (*seed >> 33) % below;
+}
+
+static void roll_life(EndpointState *state, uint64_t *seed)
+{
+    static const int64_t days[] = { 1, 20, 90, 198, 365, 366, 395, 1095, 1096, 3650 };
+    static const RotationClass classes[] = { CLASS_AUTO, CLASS_ONLINE, CLASS_RESTART, CLASS_ACM,
+                                             CLASS_EXTERNAL };
+    char begin[INSTANT_TEXT_MAX], end[INSTANT_TEXT_MAX];
+    int64_t from = at("2020-02-28T23:59:59Z") + (int64_t)dice(seed, UINT64_C(90) * 366 * DAY);
+    int64_t life = days[dice(seed, ARRAY_SIZE(days))] * DAY + (int64_t)dice(seed, DAY);
+    state->endpoint->rotation = (int)classes[dice(seed, ARRAY_SIZE(classes))];
+    if (dice(seed, 2))
+        state->endpoint->maintenance_window = (Window) { 0 };
+    scene_fetch(state, ADDRESS, instant_text(from, begin), instant_text(from + life, end));
+    Chain *path = &state->addresses[0].verification.path;
+    path->certificates[0]->not_before = path->certificates[1]->not_before =
+        from - (int64_t)dice(seed, UINT64_C(3650) * DAY);
+    path->certificates[0]->not_after = from + (int64_t)dice(seed, UINT64_C(8) * 366 * DAY);
+    path->certificates[1]->not_after = from + (int64_t)dice(seed, UINT64_C(100) * 366 * DAY);
+}
+
+/* From the certificate's first second to the end of all clocks: nothing gets better by itself, each verdict
+ * foretells the second at which it ends, and between two such seconds nothing changes. */
+TEST(while_nothing_but_time_passes_severity_never_falls_and_each_change_is_foretold)
+{
+    uint64_t seed = 20261121;
+    for (int life = 0; life < 2000; life++) {
+        _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+        roll_life(state, &seed);
+        int64_t now = address_certificate(&state->addresses[0])->not_before;
+        Severity before = SEVERITY_OK;
+        for (unsigned changes = 0; now != INSTANT_NEVER; changes++) {
+            scene_judge(state, now);
+            int64_t next = state->changes_at;
+            _cleanup_free_ char *findings = xstrdup(scene_findings(state));
+            assert_true(state->severity >= before);
+            assert_true(next > now);
+            assert_true(changes < 40);
+            before = state->severity;
+            if (next != INSTANT_NEVER) {
+                int64_t between[] = { now + (int64_t)dice(&seed, (uint64_t)(next - now)), next - 1 };
+                for (size_t i = 0; i < ARRAY_SIZE(between); i++) {
+                    scene_judge(state, between[i]);
+                    assert_string_equal(scene_findings(state), findings);
+                    assert_int_equal(state->changes_at, next);
+                }
+            }
+            now = next;
+        }
+        assert_true(before == SEVERITY_CRITICAL);
+    }
+}
+
 RUN_TESTS(
+    cmocka_unit_test(while_nothing_but_time_passes_severity_never_falls_and_each_change_is_foretold),
+
     cmocka_unit_test(the_life_of_an_online_certificate_that_nobody_rotates),
     cmocka_unit_test(without_a_window_it_is_overdue_16_days_after_half_life),
     cmocka_unit_test(the_life_of_a_certificate_that_needs_a_restart),
