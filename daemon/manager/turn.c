@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "manager/manager-internal.h"
 #include "pki/verify.h"
+#include "rds/rotation.h"
 #include "rules/rule.h"
 #include "sink/journal.h"
 
@@ -172,10 +173,23 @@ static Result result_of(const EndpointState *state)
     return result;
 }
 
+/* By the interval; sooner where a rotation is to be expected before. */
+static uint64_t next_turn(const Member *member)
+{
+    const Endpoint *endpoint = member->state->endpoint;
+    uint64_t now_usec = clock_boottime_usec();
+    int64_t now = clock_now();
+    uint64_t due_usec = schedule_next(endpoint->name, (uint64_t)endpoint->interval_seconds * USEC_PER_SEC,
+                                      result_of(member->state), now_usec);
+    int64_t look = rotation_next_look(&member->state->rotation, &endpoint->maintenance_window, now);
+    if (look - now >= endpoint->interval_seconds) /* also never */
+        return due_usec;
+    return schedule_sooner(endpoint->name, due_usec, look - now, now_usec);
+}
+
 static void on_done(Survey *survey, void *userdata)
 {
     Member *member = userdata;
-    const Endpoint *endpoint = member->state->endpoint;
     survey_free(survey);
     member->survey = NULL;
     member->force = false;
@@ -188,9 +202,7 @@ static void on_done(Survey *survey, void *userdata)
             trust_touch(member->manager->trust);
         if (fewer || several)
             turn_judge(member); /* now they can be compared */
-        member->slot.due_usec =
-            schedule_next(endpoint->name, (uint64_t)endpoint->interval_seconds * USEC_PER_SEC,
-                          result_of(member->state), clock_boottime_usec());
+        member->slot.due_usec = next_turn(member);
     }
     manager_turn_over(member->manager, member);
 }

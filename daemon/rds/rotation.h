@@ -22,5 +22,13 @@ RotationClass rotation_class_of_lifetime(int64_t not_before, int64_t not_after);
 Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_before, int64_t not_after,
                      int64_t chain_end, const Window *window);
 
+/*
+ * The next instant after now at which a new certificate may have come, or its absence is worse than before:
+ * when the rotation becomes due, then the end of each maintenance window, and when it is overdue and critical.
+ * INSTANT_NEVER if there is none: the class knows no rotation, or all of that is over and there is no window to
+ * wait for.
+ */
+int64_t rotation_next_look(const Rotation *rotation, const Window *window, int64_t now);
+
 /* For how many months a certificate of the class is issued; 0: nobody says. */
 int rotation_months(RotationClass class);

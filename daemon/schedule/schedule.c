@@ -6,7 +6,8 @@
 #define FIRST_RETRY_USEC (15 * USEC_PER_SEC)
 #define DAY_USEC         (24 * 3600 * USEC_PER_SEC)
 #define QUICK_RETRIES    2 /* with the first failure that makes three: enough for unreachable_after's default */
-#define DOUBLINGS_MAX    24 /* beyond this every interval is reached */
+#define LOOK_SPREAD_USEC (1800 * USEC_PER_SEC) /* a rotation is to be seen within the hour */
+#define DOUBLINGS_MAX    24                    /* beyond this every interval is reached */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -40,6 +41,12 @@ uint64_t schedule_next(const char *name, uint64_t interval_usec, Result result, 
     }
     return now_usec + delay -
            hash % (delay / 8 + 1); /* up to an eighth sooner, so that an outage ends without a burst */
+}
+
+uint64_t schedule_sooner(const char *name, uint64_t due_usec, int64_t wait_seconds, uint64_t now_usec)
+{
+    uint64_t wait_usec = wait_seconds > 0 ? (uint64_t)wait_seconds * USEC_PER_SEC : 0;
+    return least(due_usec, now_usec + wait_usec + text_hash(name) % LOOK_SPREAD_USEC);
 }
 
 Slot *schedule_pick(Slot *const *slots, size_t n, uint64_t now_usec, uint64_t *ret_wake_usec)

@@ -29,6 +29,12 @@ typedef struct Result {
 uint64_t schedule_next(const char *name, uint64_t interval_usec, Result result, uint64_t now_usec);
 
 /*
+ * The same, but no later than wait_seconds from now and up to half an hour more, spread by the names: at an
+ * instant that is worth a look, and not at the same second for all that share it.
+ */
+uint64_t schedule_sooner(const char *name, uint64_t due_usec, int64_t wait_seconds, uint64_t now_usec);
+
+/*
  * The slot whose turn it is: asked ones first, then the longest due; one that is running never. NULL if it is
  * nobody's, and then *ret_wake_usec says when to ask again. The caller minds how many run at once.
  */

@@ -1,5 +1,6 @@
 """The status socket, the command line, reload and stop."""
 
+import calendar
 import json
 import os
 import pty
@@ -12,7 +13,7 @@ import time
 
 import pytest
 
-from lab import (MYSQL_DENIED, Dbcertd, Postgres, ago, config, entry, findings, free_port, host, mysql_greeting,
+from lab import (MYSQL_DENIED, Dbcertd, Openssl, Postgres, ago, config, entry, findings, free_port, host, mysql_greeting,
                  mysql_packet, run, wait_until)
 
 
@@ -374,3 +375,24 @@ def test_files_are_not_leaked_over_many_probes(daemon):
         daemon.probe("orders")
         daemon.probe("refusing")
     assert open_files() <= before + 1
+
+
+def test_a_rotation_that_is_expected_is_looked_for_sooner(scratch, binaries):
+    """Probed once a month, but half-life is in an hour for one; another is past it, and its window ends in two."""
+    now = int(time.time())
+    half, year = int(182.5 * 86400), 365 * 86400
+    week = time.gmtime(now + 3600)
+    day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    end = time.gmtime(now + 7200)
+    window = f"{day[week.tm_wday]}:{week.tm_hour:02}:{week.tm_min:02}-{day[end.tm_wday]}:{end.tm_hour:02}:{end.tm_min:02}"
+    begins = {"coming": now + 3600 - half, "open": now - half - 86400}
+    entries = []
+    for name, begin in begins.items():
+        server = Openssl(scratch, name, scratch.pki.server(name, host(name), begin, begin + year)[0])
+        entries.append(entry(name, "tls", server.port, interval="30d", maintenance_window=window))
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), entries))
+    endpoints = daemon.settle()
+    waits = {name: calendar.timegm(time.strptime(endpoints[name]["next_probe_at"], "%Y-%m-%dT%H:%M:%SZ")) - now for name in begins}
+    assert 3600 - 60 <= waits["coming"] <= 3600 + 1800 + 60
+    assert 7200 - 120 <= waits["open"] <= 7200 + 1800 + 60
+    assert findings(endpoints["open"]) == [("rotation-due", "notice")] and findings(endpoints["coming"]) == []

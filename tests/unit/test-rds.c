@@ -387,6 +387,31 @@ TEST(where_the_chain_ends_first_whoever_waits_for_a_restart_waits_for_that)
     assert_int_equal(rotation_months(CLASS_ACM), 0);
 }
 
+TEST(a_look_is_worth_it_when_a_rotation_may_have_come)
+{
+    static const struct {
+        const char *now, *next;
+    } cases[] = {
+        { "2026-01-01T00:00:00Z", "2026-07-02T12:00:00Z" }, /* half-life, a Thursday */
+        { "2026-07-02T12:00:00Z", "2026-07-05T06:00:00Z" }, /* then the end of each window */
+        { "2026-07-05T05:59:59Z", "2026-07-05T06:00:00Z" },
+        { "2026-07-05T06:00:00Z", "2026-07-12T06:00:00Z" },
+        { "2026-07-12T06:00:00Z", "2026-07-13T06:00:00Z" }, /* overdue */
+        { "2026-07-13T06:00:00Z", "2026-07-19T06:00:00Z" },
+        { "2026-09-27T06:00:00Z", "2026-10-01T18:00:00Z" }, /* critical */
+        { "2028-01-01T00:00:00Z", "2028-01-02T06:00:00Z" },
+    };
+    Window window;
+    assert_int_equal(window_parse("sun:05:00-sun:06:00", &window), 0);
+    Rotation r = rotation_of(CLASS_ONLINE, SOURCE_API, at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"),
+                             INSTANT_NEVER, &window);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        ASSERT_INSTANT(rotation_next_look(&r, &window, at(cases[i].now)), cases[i].next);
+    assert_int_equal(rotation_next_look(&r, &(Window) { 0 }, at("2028-01-01T00:00:00Z")), INSTANT_NEVER);
+    r = rotation_of(CLASS_EXTERNAL, SOURCE_LIFETIME, 0, DAY, INSTANT_NEVER, &window);
+    assert_int_equal(rotation_next_look(&r, &window, 10), INSTANT_NEVER);
+}
+
 TEST(a_short_life_keeps_the_law_s_order)
 {
     for (int64_t life = 0; life < 400 * DAY; life += DAY / 3)
@@ -408,6 +433,7 @@ RUN_TESTS(cmocka_unit_test(an_authority_is_told_by_its_names),
           cmocka_unit_test(a_newer_catalogue_takes_the_place_of_what_is_built_in_and_an_older_one_does_not),
           cmocka_unit_test(who_signs_is_told_by_fingerprint_by_issuer_or_by_a_name_that_one_alone_has),
           cmocka_unit_test(where_the_chain_ends_first_whoever_waits_for_a_restart_waits_for_that),
+          cmocka_unit_test(a_look_is_worth_it_when_a_rotation_may_have_come),
           cmocka_unit_test(old_authorities_do_not_rotate),
           cmocka_unit_test(an_endpoint_s_name_tells_identifier_and_region),
           cmocka_unit_test(a_proxy_is_known_by_its_name_and_has_no_ca_of_rds),

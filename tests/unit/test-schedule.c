@@ -76,7 +76,23 @@ TEST(nobody_is_due_and_the_alarm_is_set_for_the_first)
     assert_int_equal(wake, SCHEDULE_NEVER);
 }
 
-RUN_TESTS(cmocka_unit_test(the_next_turn_is_at_the_name_s_own_place_in_the_interval),
+TEST(a_look_is_sooner_and_spread_over_half_an_hour)
+{
+    const uint64_t now = UINT64_C(1000000) * USEC_PER_SEC, hour = 3600 * USEC_PER_SEC;
+    unsigned n_early = 0;
+    for (int i = 0; i < 1000; i++) {
+        _cleanup_free_ char *name = xasprintf("db-%d", i);
+        uint64_t due = schedule_sooner(name, now + 24 * hour, 7200, now);
+        assert_true(due >= now + 2 * hour && due < now + 2 * hour + hour / 2);
+        n_early += due < now + 2 * hour + hour / 4;
+        assert_true(schedule_sooner(name, now + hour, 7200, now) == now + hour); /* it is due before */
+        assert_true(schedule_sooner(name, now + 24 * hour, -5, now) < now + hour / 2);
+    }
+    assert_true(n_early > 400 && n_early < 600);
+}
+
+RUN_TESTS(cmocka_unit_test(a_look_is_sooner_and_spread_over_half_an_hour),
+          cmocka_unit_test(the_next_turn_is_at_the_name_s_own_place_in_the_interval),
           cmocka_unit_test(a_fleet_is_spread_evenly_over_the_interval),
           cmocka_unit_test(a_failure_is_tried_again_soon_and_then_less_soon),
           cmocka_unit_test(failures_that_are_counted_take_more_than_two_months_to_block_this_host),
