@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "ctl/check.h"
 #include "ctl/client.h"
 #include "ctl/render.h"
 #include "ctl/scan.h"
@@ -30,6 +31,8 @@ static const char usage[] =
     "  show NAME           everything about one: dates, addresses, chains, findings\n"
     "  findings            what is wrong, with what to type\n"
     "  probe NAME          probe it now, and show it\n"
+    "  check [NAME]        one line and a status for Nagios and its kind: 0 ok, 1 warning, 2 critical, 3 "
+    "unknown\n"
     "  authorities         Amazon's CAs: where, until when, and who uses them\n"
     "  plan CA             the steps to move to a CA such as rds-ca-rsa2048-g1, in order\n"
     "  trust [FILE]        whether clients' trust stores (or FILE) accept what is served, and what will be\n"
@@ -202,6 +205,11 @@ static int run_trust(const Options *options, const char *file)
     return r;
 }
 
+static int run_check(const Options *options, const char *name)
+{
+    return check(options->socket, name);
+}
+
 static const struct {
     const char *name;
     int min, max;     /* words after it */
@@ -212,6 +220,7 @@ static const struct {
     { "show", 1, 1, "the name of one endpoint", run_show },
     { "findings", 0, 0, "no arguments", run_findings },
     { "probe", 1, 1, "the name of one endpoint", run_probe },
+    { "check", 0, 1, "the name of one endpoint, or none", run_check },
     { "authorities", 0, 0, "no arguments", run_authorities },
     { "plan", 1, 1, "one CA identifier such as rds-ca-rsa2048-g1", run_plan },
     { "trust", 0, 1, "one file, or none", run_trust },
@@ -229,7 +238,7 @@ static int run_command(Options *options, int argc, char **argv)
 {
     if (argc == 0)
         return usage_error(
-            "expected a command: status, show, findings, probe, authorities, plan, trust or scan%s", "");
+            "expected a command: status, show, findings, probe, check, authorities, plan, trust or scan%s", "");
     if (strcmp(argv[0], "scan") == 0) {
         options->scan.targets = argv + 1;
         options->scan.json = options->json;
@@ -242,6 +251,8 @@ static int run_command(Options *options, int argc, char **argv)
                            "and --pem are for "
                            "scan, not for %s",
                            argv[0]);
+    if (options->json && strcmp(argv[0], "check") == 0)
+        return usage_error("--json is not for check%s", "");
     if (options->all && strcmp(argv[0], "authorities") != 0)
         return usage_error("--all is for authorities, not for %s", argv[0]);
     if (options->trust.password_file && (strcmp(argv[0], "trust") != 0 || argc < 2))

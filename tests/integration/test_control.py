@@ -4,6 +4,7 @@ import calendar
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import ssl
@@ -396,3 +397,38 @@ def test_a_rotation_that_is_expected_is_looked_for_sooner(scratch, binaries):
     assert 3600 - 60 <= waits["coming"] <= 3600 + 1800 + 60
     assert 7200 - 120 <= waits["open"] <= 7200 + 1800 + 60
     assert findings(endpoints["open"]) == [("rotation-due", "notice")] and findings(endpoints["coming"]) == []
+
+
+def test_a_monitoring_plugin_gets_one_line_and_a_status(scratch, binaries):
+    pki = scratch.pki
+    fresh = Openssl(scratch, "fresh", pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0])
+    stalled = Openssl(scratch, "stalled", pki.server("billing", host("billing"), ago(230), ago(230 - 365))[0])
+    over = Openssl(scratch, "over", pki.server("ledger", host("ledger"), ago(400), ago(35))[0])
+    window = {"maintenance_window": "sun:05:00-sun:06:00"}
+    entries = [entry("orders", "tls", fresh.port, **window), entry("billing", "tls", stalled.port, **window),
+               entry("ledger", "tls", over.port, **window), entry("legacy", "mysql", free_port())]
+    daemon = Dbcertd(scratch, binaries, config(pki.bundle("rsa2048"), entries))
+    daemon.settle()
+
+    def check(*words):
+        done = daemon.ctl("check", *words)
+        return done.returncode, done.stdout
+    status, line = check("orders")
+    assert status == 0 and re.fullmatch(r"DBCERTD OK - orders: ok; the certificate ends at 20\S+Z \| days_left=33[45]\n", line), line
+    assert check("billing") == (1, check("billing")[1]) and "DBCERTD WARNING - billing: rotation-overdue; " in check("billing")[1]
+    assert check("ledger")[0] == 2 and "DBCERTD CRITICAL - ledger: rotation-overdue, certificate-expired; " in check("ledger")[1]
+    assert check("legacy") == (3, "DBCERTD UNKNOWN - legacy: unreachable\n")
+    assert check("nobody") == (3, 'DBCERTD UNKNOWN - no endpoint is named "nobody"\n')
+    status, line = check()
+    assert status == 2 and line.startswith("DBCERTD CRITICAL - 3 of 4 endpoints: ledger rotation-overdue, certificate-expired; billing "
+                                           "rotation-overdue; legacy unreachable | endpoints=4 critical=1 warning=1 unknown=1 notice=0 ok=1 days_left=-3")
+    daemon.write(config(pki.bundle("rsa2048"), entries[:1]))
+    daemon.reload()
+    status, line = check()
+    assert status == 0 and line.startswith("DBCERTD OK - 1 endpoint, none with a problem | endpoints=1 critical=0")
+    daemon.write(config(pki.bundle("rsa2048"), entries[:1], 'trust_stores = ( { name = "a"; path = "/nowhere/x"; } );'))
+    daemon.reload()
+    status, line = check()
+    assert status == 1 and "DBCERTD WARNING - 1 endpoint, none with a problem; trust stores and bundles: warning | " in line
+    daemon.stop()
+    assert check()[0] == 3 and check()[1].startswith("DBCERTD UNKNOWN - the daemon does not answer")
