@@ -7,7 +7,7 @@ _dbcertctl()
         neptune redshift tls"
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        status | show | findings | probe | check | authorities | plan | trust | scan) command=${COMP_WORDS[i]} ;;
+        status | show | findings | probe | check | forecast | authorities | plan | trust | scan) command=${COMP_WORDS[i]} ;;
         esac
     done
     case $before in
@@ -20,17 +20,17 @@ _dbcertctl()
     --engine)
         mapfile -t COMPREPLY < <(compgen -W "$engines" -- "$word")
         return ;;
-    --timeout | --concurrency)
+    --timeout | --concurrency | --until)
         return ;;
     esac
     case $word in
     -*)
-        mapfile -t COMPREPLY < <(compgen -W "--socket --json --all --password-file --file --ca-file --expect-ca --timeout --concurrency --engine --show-chain --pem --version --help" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "--socket --json --until --ics --all --password-file --file --ca-file --expect-ca --timeout --concurrency --engine --show-chain --pem --version --help" -- "$word")
         return ;;
     esac
     case $command in
     "")
-        mapfile -t COMPREPLY < <(compgen -W "status show findings probe check authorities plan trust scan" -- "$word") ;;
+        mapfile -t COMPREPLY < <(compgen -W "status show findings probe check forecast authorities plan trust scan" -- "$word") ;;
     show | probe | check)
         mapfile -t COMPREPLY < <(compgen -W "$(dbcertctl status 2>/dev/null | sed -n '1!{/^$/q;s/ .*//p}')" -- "$word") ;;
     plan)

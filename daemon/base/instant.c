@@ -37,6 +37,15 @@ int instant_parse(const char *text, int64_t *ret)
     return 0;
 }
 
+int instant_parse_day(const char *text, int64_t *ret)
+{
+    char last_second[sizeof "2026-11-20T23:59:59Z"];
+    if (strlen(text) != strlen("2026-11-20"))
+        return instant_parse(text, ret);
+    snprintf(last_second, sizeof last_second, "%sT23:59:59Z", text);
+    return instant_parse(last_second, ret);
+}
+
 static int days_in_month(int year, int month)
 {
     static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };

@@ -33,6 +33,9 @@ const char *instant_text(int64_t instant, char *text);
 /* Reads that form ("2026-11-20T21:59:00Z", years of four digits). -EINVAL if it is anything else. */
 int instant_parse(const char *text, int64_t *ret);
 
+/* The same, or a day ("2026-11-20"): its last second. */
+int instant_parse_day(const char *text, int64_t *ret);
+
 /* Calendar months later (or earlier); a day that the month lacks becomes its last one: 31 August - 6 = 28
  * February. */
 int64_t instant_add_months(int64_t instant, int months);

@@ -161,6 +161,7 @@ static enum MHD_Result answer_request(Exchange *exchange, const char *method, co
         .severity = filter(connection, "severity"),
         .engine = filter(connection, "engine"),
         .region = filter(connection, "region"),
+        .until = filter(connection, "until"),
         .der = filter(connection, "der") != NULL,
     };
     Answer answer = route_request(&request, &snapshot);

@@ -351,6 +351,29 @@ json_t *json_of_plan(const Plan *plan)
     return object;
 }
 
+json_t *json_of_forecast(const Forecast *forecast)
+{
+    json_t *events = json_array(), *object = json_object();
+    for (size_t i = 0; i < forecast->n; i++) {
+        const ForecastEvent *e = &forecast->items[i];
+        bool of_store = e->kind == FORECAST_TRUST_STORE;
+        json_t *event = json_object();
+        put(event, "at", instant(e->at));
+        put(event, "ends_at", instant(e->ends_at));
+        put(event, "kind", text(forecast_kind_to_string(e->kind)));
+        put(event, "endpoint", of_store ? json_null() : text(e->subject));
+        if (of_store)
+            put(event, "trust_store", text(e->subject));
+        put(event, "address", text(e->address));
+        put(event, "id", text(e->id));
+        put(event, "text", text(e->text));
+        json_array_append_new(events, event);
+    }
+    put(object, "until", instant(forecast->until));
+    put(object, "events", events);
+    return object;
+}
+
 json_t *json_of_error(const char *code, const char *message)
 {
     json_t *error = json_object(), *object = json_object();

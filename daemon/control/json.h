@@ -20,6 +20,7 @@ json_t *json_of_trust_finding(const char *member, const char *subject, const Fin
 json_t *json_of_authorities(const AuthorityUses *uses);
 json_t *json_of_trust(const Snapshot *snapshot);
 json_t *json_of_plan(const Plan *plan);
+json_t *json_of_forecast(const Forecast *forecast);
 
 /* { "error": { "code", "message" } } */
 json_t *json_of_error(const char *code, const char *message);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/instant.h"
 #include "control/json.h"
 
 Answer route_error(unsigned status, const char *code, const char *message)
@@ -84,7 +85,7 @@ static Answer get_findings(const Request *request _unused_, const Snapshot *snap
 static Answer get_authorities(const Request *request _unused_, const Snapshot *snapshot,
                               const char *name _unused_)
 {
-    _cleanup_(authority_uses_deinit) AuthorityUses uses;
+    _cleanup_(authority_uses_deinit) AuthorityUses uses = { 0 };
     snapshot->authorities(snapshot, &uses);
     return ok(json_of_authorities(&uses));
 }
@@ -104,6 +105,18 @@ static Answer get_plan(const Request *request _unused_, const Snapshot *snapshot
                   "rds-ca-rsa4096-g1 or rds-ca-ecc384-g1 (dbcertctl authorities)",
                   name);
     return route_error(404, "not-found", message);
+}
+
+static Answer get_forecast(const Request *request, const Snapshot *snapshot, const char *name _unused_)
+{
+    _cleanup_(forecast_deinit) Forecast forecast = { 0 };
+    int64_t until = INSTANT_NONE;
+    if (request->until && instant_parse_day(request->until, &until) < 0)
+        return route_error(
+            400, "bad-request",
+            "until: expected a day such as 2027-06-30, or an instant such as 2027-06-30T12:00:00Z");
+    snapshot->forecast(snapshot, until, &forecast);
+    return ok(json_of_forecast(&forecast));
 }
 
 static Answer get_health(const Request *request _unused_, const Snapshot *snapshot _unused_,
@@ -133,6 +146,7 @@ static const struct {
     { "GET", "/v1/authorities", get_authorities },   //
     { "GET", "/v1/trust", get_trust },               //
     { "GET", "/v1/plan/*", get_plan },               //
+    { "GET", "/v1/forecast", get_forecast },         //
     { "GET", "/healthz", get_health },               //
     { "POST", "/v1/endpoints/*/probe", post_probe }, //
 };

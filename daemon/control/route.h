@@ -11,6 +11,7 @@ typedef struct Request {
     const char *path;                       /* unescaped, without the query */
     bool local;                             /* came over a Unix socket: only those may change anything */
     const char *severity, *engine, *region; /* filters; NULL: none */
+    const char *until;                      /* of a forecast: a day, or an instant; NULL: a year */
     bool der;                               /* ?der=hex: certificates also as they are */
 } Request;
 

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "ctl/calendar.h"
 #include "ctl/check.h"
 #include "ctl/client.h"
 #include "ctl/render.h"
@@ -33,6 +35,7 @@ static const char usage[] =
     "  probe NAME          probe it now, and show it\n"
     "  check [NAME]        one line and a status for Nagios and its kind: 0 ok, 1 warning, 2 critical, 3 "
     "unknown\n"
+    "  forecast            what is to come: half-lives, windows, notices, ends\n"
     "  authorities         Amazon's CAs: where, until when, and who uses them\n"
     "  plan CA             the steps to move to a CA such as rds-ca-rsa2048-g1, in order\n"
     "  trust [FILE]        whether clients' trust stores (or FILE) accept what is served, and what will be\n"
@@ -40,6 +43,8 @@ static const char usage[] =
     "\n"
     "      --socket PATH   the daemon's status socket (default: $DBCERTD_SOCKET, else " DEFAULT_SOCKET ")\n"
     "      --json          print JSON, for scan one object a line\n"
+    "      --until DATE    for forecast: until then (default: for a year)\n"
+    "      --ics           for forecast: an iCalendar\n"
     "      --all           for authorities: also in regions without endpoints\n"
     "      --password-file FILE  for trust FILE: its first line opens a PKCS#12 file or a Java key store\n"
     "      --version       print the version, and exit\n"
@@ -69,6 +74,8 @@ typedef struct Options {
     ScanOptions scan;
     bool scan_only_given; /* an option that is for scan alone */
     bool all;
+    bool ics;
+    const char *until; /* NULL: not given */
     TrustOptions trust;
 } Options;
 
@@ -210,6 +217,18 @@ static int run_check(const Options *options, const char *name)
     return check(options->socket, name);
 }
 
+static void render_calendar(const json_t *forecast)
+{
+    calendar_print(forecast, clock_now());
+}
+
+static int run_forecast(const Options *options, const char *word _unused_)
+{
+    _cleanup_free_ char *path =
+        options->until ? xasprintf("/v1/forecast?until=%s", options->until) : xstrdup("/v1/forecast");
+    return ask(options, "GET", path, NULL, options->ics ? render_calendar : render_forecast, NULL);
+}
+
 static const struct {
     const char *name;
     int min, max;     /* words after it */
@@ -221,6 +240,7 @@ static const struct {
     { "findings", 0, 0, "no arguments", run_findings },
     { "probe", 1, 1, "the name of one endpoint", run_probe },
     { "check", 0, 1, "the name of one endpoint, or none", run_check },
+    { "forecast", 0, 0, "no arguments", run_forecast },
     { "authorities", 0, 0, "no arguments", run_authorities },
     { "plan", 1, 1, "one CA identifier such as rds-ca-rsa2048-g1", run_plan },
     { "trust", 0, 1, "one file, or none", run_trust },
@@ -237,8 +257,9 @@ static int usage_error(const char *format, const char *word)
 static int run_command(Options *options, int argc, char **argv)
 {
     if (argc == 0)
-        return usage_error(
-            "expected a command: status, show, findings, probe, check, authorities, plan, trust or scan%s", "");
+        return usage_error("expected a command: status, show, findings, probe, check, forecast, authorities, "
+                           "plan, trust or scan%s",
+                           "");
     if (strcmp(argv[0], "scan") == 0) {
         options->scan.targets = argv + 1;
         options->scan.json = options->json;
@@ -253,6 +274,10 @@ static int run_command(Options *options, int argc, char **argv)
                            argv[0]);
     if (options->json && strcmp(argv[0], "check") == 0)
         return usage_error("--json is not for check%s", "");
+    if ((options->ics || options->until) && strcmp(argv[0], "forecast") != 0)
+        return usage_error("--until and --ics are for forecast, not for %s", argv[0]);
+    if (options->ics && options->json)
+        return usage_error("--ics prints nothing else%s", ": leave --json out");
     if (options->all && strcmp(argv[0], "authorities") != 0)
         return usage_error("--all is for authorities, not for %s", argv[0]);
     if (options->trust.password_file && (strcmp(argv[0], "trust") != 0 || argc < 2))
@@ -298,6 +323,8 @@ static int parse_arguments(int argc, char **argv, Options *options)
         VERSION,
         HELP,
         ALL,
+        UNTIL,
+        ICS,
         PASSWORD_FILE,
         FILE_,
         CA_FILE,
@@ -314,6 +341,8 @@ static int parse_arguments(int argc, char **argv, Options *options)
         { "version", no_argument, NULL, VERSION },
         { "help", no_argument, NULL, HELP },
         { "all", no_argument, NULL, ALL },
+        { "until", required_argument, NULL, UNTIL },
+        { "ics", no_argument, NULL, ICS },
         { "password-file", required_argument, NULL, PASSWORD_FILE },
         { "file", required_argument, NULL, FILE_ },
         { "ca-file", required_argument, NULL, CA_FILE },
@@ -346,6 +375,14 @@ static int parse_arguments(int argc, char **argv, Options *options)
         case 'h':
             fputs(usage, stdout);
             return EXIT_SUCCESS;
+        case UNTIL:
+            if (instant_parse_day(optarg, &(int64_t) { 0 }) < 0)
+                return usage_error("--until %s: expected a day such as 2027-06-30", optarg);
+            options->until = optarg;
+            break;
+        case ICS:
+            options->ics = true;
+            break;
         case ALL:
             options->all = true;
             break;

@@ -469,3 +469,25 @@ void render_plan(const json_t *plan)
     else
         printf("\n%zu steps, %zu with something in the way\n", number, n_blocked);
 }
+
+void render_forecast(const json_t *forecast)
+{
+    _cleanup_(table_deinit) Table table = { 0 };
+    const json_t *events = json_object_get(forecast, "events");
+    size_t i;
+    json_t *e;
+    char *head[] = { xstrdup("WHEN"), xstrdup("WHO"), xstrdup("WHAT"), xstrdup("WHY") };
+    add_row(&table, ARRAY_SIZE(head), head);
+    json_array_foreach(events, i, e)
+    {
+        char *who = has(e, "trust_store") ? xasprintf("trust store %s", get(e, "trust_store"))
+                    : has(e, "address")   ? xasprintf("%s (%s)", get(e, "endpoint"), get(e, "address"))
+                                          : xstrdup(get(e, "endpoint"));
+        char *cells[] = { xstrdup(get(e, "at")), who, xstrdup(get(e, "kind")), xstrdup(get(e, "text")) };
+        add_row(&table, ARRAY_SIZE(cells), cells);
+    }
+    if (json_array_size(events) > 0)
+        print_table(&table);
+    else
+        printf("Nothing is to come until %s.\n", get(forecast, "until"));
+}

@@ -25,5 +25,8 @@ void render_all_authorities(const json_t *body);
 void render_trust(const json_t *body);
 void render_verdicts(const json_t *verdicts);
 
+/* What is to come, a line each. */
+void render_forecast(const json_t *forecast);
+
 /* The steps, under a heading for each kind. */
 void render_plan(const json_t *plan);

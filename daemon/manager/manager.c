@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "manager/manager-internal.h"
 #include "manager/turn.h"
+#include "rules/forecast.h"
 #include "rules/plan.h"
 #include "sink/journal.h"
 
@@ -90,6 +91,12 @@ static int show_plan(const Snapshot *snapshot, const char *ca, Plan *ret)
     return plan_make(snapshot, snapshot->userdata, ca, ret);
 }
 
+static void show_forecast(const Snapshot *snapshot, int64_t until, Forecast *ret)
+{
+    const Policy policy = { .catalogue = snapshot->userdata };
+    forecast_make(snapshot, &policy, clock_now(), until, ret);
+}
+
 static void take_snapshot(Snapshot *ret, void *userdata)
 {
     Manager *manager = userdata;
@@ -113,6 +120,7 @@ static void take_snapshot(Snapshot *ret, void *userdata)
     ret->catalogue_version = manager->loaded->catalogue->version;
     ret->authorities = show_authorities;
     ret->plan = show_plan;
+    ret->forecast = show_forecast;
     ret->userdata = manager->loaded->catalogue;
     trust_show(manager->trust, ret);
 }

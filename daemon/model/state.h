@@ -3,6 +3,7 @@
 /* All that is known of one endpoint: what was seen, and what follows from it. */
 
 #include "model/finding.h"
+#include "model/forecast.h"
 #include "model/observation.h"
 #include "model/plan.h"
 #include "model/trust.h"
@@ -127,7 +128,8 @@ struct Snapshot {
      */
     void (*authorities)(const Snapshot *snapshot, AuthorityUses *ret);
     int (*plan)(const Snapshot *snapshot, const char *ca, Plan *ret);
-    const void *userdata; /* of these two */
+    void (*forecast)(const Snapshot *snapshot, int64_t until, Forecast *ret); /* until: may be INSTANT_NONE */
+    const void *userdata;                                                     /* of these three */
 };
 
 const EndpointState *snapshot_find(const Snapshot *snapshot, const char *name);

@@ -33,6 +33,10 @@ typedef struct Case {
     Difference difference; /* among them */
 } Case;
 
+/* Looks at the certificate that was last seen at the case's address: fills in server, path, authority,
+ * rotation. */
+void case_look(Case *c);
+
 /* Whether the instant has come. If not, the verdict changes there at the latest. */
 bool case_reached(Case *c, int64_t instant);
 

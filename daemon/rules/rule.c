@@ -263,18 +263,24 @@ static const Certificate *first_to_end(const Chain *path)
     return first;
 }
 
-static void judge_address(Case *c)
+void case_look(Case *c)
 {
     c->server = address_certificate(c->address);
-    rule_failures(c);
-    rule_plaintext(c);
-    if (!c->server)
-        return;
     c->path = &c->address->verification.path;
     const Certificate *first = first_to_end(c->path);
     c->first = first && first->not_after < c->server->not_after ? first : NULL;
     (void)authority_of_server(c->server, c->path, c->policy->catalogue, &c->authority);
     c->rotation = rotation_of_case(c);
+}
+
+static void judge_address(Case *c)
+{
+    if (c->address->seen)
+        case_look(c);
+    rule_failures(c);
+    rule_plaintext(c);
+    if (!c->server)
+        return;
     for (size_t i = 0; i < ARRAY_SIZE(certificate_rules); i++)
         certificate_rules[i](c);
 
@@ -285,6 +291,7 @@ static void judge_address(Case *c)
     state->rotation = c->rotation;
     free(state->served_ca);
     state->served_ca = c->authority.id[0] ? xstrdup(c->authority.id) : NULL;
+    const Certificate *first = first_to_end(c->path);
     state->ca_not_after = first ? first->not_after : INSTANT_NONE;
 }
 

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 
+import icalendar
 import pytest
 
 from lab import (MYSQL_DENIED, Dbcertd, Openssl, Postgres, ago, config, entry, findings, free_port, host, mysql_greeting,
@@ -432,3 +433,43 @@ def test_a_monitoring_plugin_gets_one_line_and_a_status(scratch, binaries):
     assert status == 1 and "DBCERTD WARNING - 1 endpoint, none with a problem; trust stores and bundles: warning | " in line
     daemon.stop()
     assert check()[0] == 3 and check()[1].startswith("DBCERTD UNKNOWN - the daemon does not answer")
+
+
+def test_what_is_to_come_is_foretold_and_real_calendars_take_it(scratch, binaries):
+    pki = scratch.pki
+    window = {"maintenance_window": "sun:05:00-sun:06:00"}
+    orders = Openssl(scratch, "orders", pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0])
+    ledger = Openssl(scratch, "ledger", pki.server("ledger", host("ledger"), ago(800), ago(800 - 1096))[0])
+    store = f'trust_stores = ( {{ name = "app"; path = "{pki.authority("rsa2048")[0]}"; }} );'
+    daemon = Dbcertd(scratch, binaries, config(pki.bundle("rsa2048"), [entry("orders", "tls", orders.port, **window), entry("ledger", "tls", ledger.port)], store))
+    daemon.settle()
+    events = daemon.get("/v1/forecast")["events"]
+    assert [e["at"] for e in events] == sorted(e["at"] for e in events)
+    assert [(e["endpoint"], e["kind"]) for e in events if e["endpoint"] == "orders"] == [
+        ("orders", "half-life"), ("orders", "maintenance-window"), ("orders", "overdue"), ("orders", "critical"), ("orders", "certificate-ends")]
+    assert [e["kind"] for e in events if e["endpoint"] == "ledger"] == ["notice", "overdue", "critical", "certificate-ends"]
+    opens = next(e for e in events if e["kind"] == "maintenance-window")
+    assert opens["at"].endswith("T05:00:00Z") and opens["ends_at"].endswith("T06:00:00Z")
+    far = daemon.get("/v1/forecast?until=2099-12-31")["events"]
+    assert {"intermediate-ends", "root-ends", "trust-store-ends"} <= {e["kind"] for e in far}
+    assert next(e["trust_store"] for e in far if e["kind"] == "trust-store-ends") == "app"
+    assert daemon.get("/v1/forecast?until=soon")["error"]["code"] == "bad-request"
+    text = daemon.ctl("forecast").stdout.splitlines()
+    assert len(text) == len(events) + 1 and text[1].split()[:3] == [events[0]["at"], events[0]["endpoint"], events[0]["kind"]]
+    assert daemon.ctl("forecast", "--until", "2020-01-01").stdout == "Nothing is to come until 2020-01-01T23:59:59Z.\n"
+    wrong = daemon.ctl("forecast", "--until", "tomorrow")
+    assert (wrong.returncode, wrong.stderr) == (2, "dbcertctl: --until tomorrow: expected a day such as 2027-06-30. See dbcertctl --help.\n")
+
+    raw = subprocess.run([os.path.join(binaries, "dbcertctl"), "--socket", daemon.socket, "forecast", "--ics", "--until", "2099-12-31"],
+                         capture_output=True, check=True).stdout
+    assert all(len(line) <= 75 for line in raw.split(b"\r\n")) and b"\n" not in raw.replace(b"\r\n", b"")
+    calendar_read = icalendar.Calendar.from_ical(raw)
+    entries = calendar_read.walk("VEVENT")
+    assert calendar_read["VERSION"] == "2.0" and not calendar_read.errors and len(entries) == len(far)
+    assert len({str(e["UID"]) for e in entries}) == len(far)  # each has an identity of its own
+    for told, e in zip(entries, far):
+        assert told["DTSTART"].dt.strftime("%Y-%m-%dT%H:%M:%SZ") == e["at"] and str(told["DESCRIPTION"]) == e["text"]
+        assert str(told["SUMMARY"]) == f"{e['endpoint'] or e['trust_store']}: {e['kind']}"
+        assert not told.errors and told["DTSTAMP"]
+    again = icalendar.Calendar.from_ical(daemon.ctl("forecast", "--ics", "--until", "2099-12-31").stdout)
+    assert [str(e["UID"]) for e in again.walk("VEVENT")] == [str(e["UID"]) for e in entries]
