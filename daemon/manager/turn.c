@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "alert/alert.h"
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/log.h"
 #include "manager/manager-internal.h"
 #include "pki/verify.h"
 #include "rds/rotation.h"
+#include "rules/event.h"
 #include "rules/rule.h"
 #include "sink/journal.h"
 
@@ -103,32 +105,62 @@ static void mind_count(const Member *member, const AddressState *address)
         MAX_CONNECT_ERRORS - address->counted);
 }
 
-/* What is served there for the first time, or is another certificate than before, is for the trust stores, too.
- */
-static bool is_news(const Member *member, const Observation *observation)
+/* Another certificate than before, or another chain under it: that is for the trust stores, too. */
+static bool is_news(const AddressState *address, const Observation *observation)
 {
-    const AddressState *address = endpoint_state_find(member->state, observation->address.text);
-    const Certificate *before = address ? address_certificate(address) : NULL;
-    return observation->chain.n > 0 &&
-           (!before || strcmp(before->sha256, observation->chain.certificates[0]->sha256) != 0);
+    const Chain *before = address && address->seen ? &address->seen->chain : NULL, *now = &observation->chain;
+    bool same = before && before->n == now->n;
+    for (size_t i = 0; same && i < now->n; i++)
+        same = strcmp(before->certificates[i]->sha256, now->certificates[i]->sha256) == 0;
+    return now->n > 0 && !same;
+}
+
+/* An event is said once, when it happens; it does not stand. */
+static void tell_event(Member *member, AddressState *address, const Served *before)
+{
+    Manager *manager = member->manager;
+    const Policy policy = { .catalogue = manager->loaded->catalogue };
+    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
+    int64_t now = clock_now();
+    Finding event;
+    if (!event_of(member->state, address, before, &policy, now, &event))
+        return;
+    if (address_state_replaces(address, before->server->sha256, now)) {
+        transition_list_append(
+            &transitions,
+            (Transition) { .kind = TRANSITION_RAISED, .at = now, .finding = finding_copy(&event) });
+        alert_of_endpoint(&transitions, member->state);
+        free(transitions.items[0].ca); /* the last verdict's: the next one comes after the event */
+        transitions.items[0].ca = xstrdup(event.ca);
+        manager_commit(manager, member->state->endpoint->name, &transitions);
+    }
+    finding_deinit(&event);
 }
 
 static void on_observed(Survey *survey _unused_, Observation *observation, void *userdata)
 {
     Member *member = userdata;
-    log_debug("%s (%s): %s at %s%s%s", member->state->endpoint->name, observation->address.text,
+    EndpointState *state = member->state;
+    _cleanup_(served_deinit) Served before = { 0 };
+    log_debug("%s (%s): %s at %s%s%s", state->endpoint->name, observation->address.text,
               outcome_to_string(observation->outcome), stage_to_string(observation->stage),
               observation->detail ? ": " : "", observation->detail ? observation->detail : "");
     mind_farewell(member, observation);
-    if (is_news(member, observation))
-        trust_touch(member->manager->trust);
-    bool has_chain = endpoint_state_note(member->state, observation);
-    AddressState *address = endpoint_state_find(member->state, observation->address.text);
+    AddressState *address = endpoint_state_find(state, observation->address.text);
+    bool news = is_news(address, observation);
+    served_note(&before, news ? address : NULL);
+    bool has_chain = endpoint_state_note(state, observation);
+    address = endpoint_state_find(state, observation->address.text);
     if (has_chain)
         verify(member, address);
     mind_count(member, address);
-    if (!member->retired)
-        turn_judge(member);
+    if (member->retired)
+        return;
+    if (news) {
+        trust_touch(member->manager->trust);
+        tell_event(member, address, &before);
+    }
+    turn_judge(member);
 }
 
 static bool on_checks(Survey *survey _unused_, const Address *address, void *userdata)

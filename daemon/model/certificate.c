@@ -33,6 +33,7 @@ void certificate_unref(Certificate *certificate)
     free(certificate->serial);
     free(certificate->sha256);
     free(certificate->key);
+    free(certificate->key_sha256);
     free(certificate->signature);
     strv_free(certificate->names);
     free(certificate->der);

@@ -31,6 +31,7 @@ typedef struct Certificate {
     int64_t not_before;
     int64_t not_after; /* the last second that is valid (RFC 5280, 4.1.2.5) */
     char *key;         /* "RSA 2048", "ECDSA SECP384R1" */
+    char *key_sha256;  /* of its SubjectPublicKeyInfo, lower-case hex; NULL if it is of no known kind */
     char *signature;   /* "RSA-SHA256" */
     char **names;      /* SAN dNSName and iPAddress entries, in order; NULL if none */
     bool self_issued;  /* issuer is subject, byte for byte */

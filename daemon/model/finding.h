@@ -50,6 +50,10 @@ typedef enum FindingId {
     FINDING_SELF_SIGNED,
     FINDING_LEGACY_TLS,
     FINDING_ADDRESSES_DISAGREE,
+    FINDING_ROTATED,
+    FINDING_ROTATED_EARLY,
+    FINDING_ROTATED_BACK,
+    FINDING_CA_CHANGED,
     FINDING_PLAINTEXT_ACCEPTED,
     FINDING_UNREACHABLE,
     FINDING_TLS_REFUSED,
@@ -72,7 +76,8 @@ typedef struct Finding {
     FindingId id;
     Severity severity;
     char *address; /* NULL: of its subject as a whole */
-    char *ca;      /* "rds-ca-ecc384-g1 in us-east-1": what of a trust store it is about; NULL: all of it */
+    char *ca;      /* "rds-ca-ecc384-g1 in us-east-1": what of a trust store it is about, NULL: all of it; of an
+                      event:      the CA that signs now */
     int64_t since; /* when it was first raised */
     int64_t due;   /* by when something has to be done, or when it gets worse; INSTANT_NONE if never */
     char *message;

@@ -1,5 +1,6 @@
 #include "model/state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -70,6 +71,23 @@ AddressState *endpoint_state_find(EndpointState *state, const char *address)
 const Certificate *address_certificate(const AddressState *address)
 {
     return address->seen ? address->seen->chain.certificates[0] : NULL;
+}
+
+bool address_state_replaces(AddressState *address, const char *before_sha256, int64_t now)
+{
+    const char *sha256 = address_certificate(address)->sha256;
+    Replacement *oldest = &address->replacements[0];
+    for (size_t i = 0; i < REPLACEMENTS_KEPT; i++) {
+        Replacement *r = &address->replacements[i];
+        if (strcmp(r->now, sha256) == 0 && strcmp(r->before, before_sha256) == 0 && now - r->at < DAY)
+            return false;
+        if (r->at < oldest->at)
+            oldest = r;
+    }
+    oldest->at = now;
+    snprintf(oldest->before, sizeof oldest->before, "%s", before_sha256);
+    snprintf(oldest->now, sizeof oldest->now, "%s", sha256);
+    return true;
 }
 
 static void streak_add(Streak *streak, int64_t now)

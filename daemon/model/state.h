@@ -14,6 +14,13 @@ typedef struct Streak {
     int64_t first_at;
 } Streak;
 
+/* One certificate came in place of another, and that was said. */
+typedef struct Replacement {
+    char before[65], now[65]; /* SHA-256 */
+    int64_t at;
+} Replacement;
+#define REPLACEMENTS_KEPT 4
+
 typedef struct AddressState {
     Address address;
     bool gone; /* the name does not have it any more; what was seen there stands in until another has been seen
@@ -22,8 +29,9 @@ typedef struct AddressState {
     Observation *seen;   /* the latest one with a chain; goes on ageing while probes fail; NULL if none yet */
     Verification verification; /* of seen's chain */
     Streak failures;
-    Plaintext plaintext;  /* whether it does without TLS, as far as it was asked */
-    int64_t plaintext_at; /* when it was; INSTANT_NONE: never */
+    Plaintext plaintext;                         /* whether it does without TLS, as far as it was asked */
+    int64_t plaintext_at;                        /* when it was; INSTANT_NONE: never */
+    Replacement replacements[REPLACEMENTS_KEPT]; /* the latest ones, in no order */
     unsigned counted; /* connections that the server may have counted against this host since the last login */
 } AddressState;
 
@@ -77,6 +85,12 @@ void endpoint_state_clear_verdict(EndpointState *state);
 
 /* Borrowed, NULL if the address is not known yet. */
 AddressState *endpoint_state_find(EndpointState *state, const char *address);
+
+/*
+ * Whether it is to be said that the certificate which is served now came in place of that one: not again within
+ * a day, since behind one address there may be nodes that serve different ones. Then it counts as said.
+ */
+bool address_state_replaces(AddressState *address, const char *before_sha256, int64_t now);
 
 /* The server certificate that was last seen there; NULL if none. */
 const Certificate *address_certificate(const AddressState *address);

@@ -76,6 +76,16 @@ static char *key_text(gnutls_x509_crt_t crt)
     return xasprintf("%s %u", name ? name : "unknown", bits);
 }
 
+/* RFC 7469's way to name a key. */
+static char *key_fingerprint(gnutls_x509_crt_t crt)
+{
+    uint8_t digest[32];
+    size_t size = sizeof digest;
+    if (gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, digest, &size) < 0)
+        return NULL;
+    return hex(digest, size, "0123456789abcdef");
+}
+
 static char *signature_text(gnutls_x509_crt_t crt)
 {
     int algorithm = gnutls_x509_crt_get_signature_algorithm(crt);
@@ -135,6 +145,7 @@ int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
     c->not_before = gnutls_x509_crt_get_activation_time(crt);
     c->not_after = gnutls_x509_crt_get_expiration_time(crt);
     c->key = key_text(crt);
+    c->key_sha256 = key_fingerprint(crt);
     c->signature = signature_text(crt);
     c->names = names(crt);
     c->self_issued = is_self_issued(crt);

@@ -37,6 +37,12 @@ typedef struct Case {
  * rotation. */
 void case_look(Case *c);
 
+/* The same for another certificate, with what stands above it. */
+void case_look_at(Case *c, const Certificate *server, const Chain *path);
+
+/* "certificate 0A1B (rds-ca-rsa2048-g1, valid 2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z)" */
+void text_certificate(const Certificate *certificate, const Authority *authority, Buffer *text);
+
 /* Whether the instant has come. If not, the verdict changes there at the latest. */
 bool case_reached(Case *c, int64_t instant);
 

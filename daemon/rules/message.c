@@ -10,16 +10,20 @@
 
 #define ADDRESSES_SAID_MAX 8 /* of a name's 64: a message is a line */
 
-/* "certificate 0A1B (rds-ca-rsa2048-g1, 2026-01-01 to 2027-01-01)" */
+void text_certificate(const Certificate *certificate, const Authority *authority, Buffer *text)
+{
+    buffer_printf(text, "certificate %s (", certificate->serial);
+    if (authority->id[0])
+        buffer_printf(text, "%s", authority->id);
+    else
+        buffer_printf(text, "issuer \"%s\"", certificate_issuer_label(certificate));
+    buffer_printf(text, ", valid %s to %s)", INSTANT_TEXT(certificate->not_before),
+                  INSTANT_TEXT(certificate->not_after));
+}
+
 static void write_certificate(const Case *c, Buffer *text)
 {
-    const Certificate *s = c->server;
-    buffer_printf(text, "certificate %s (", s->serial);
-    if (c->authority.id[0])
-        buffer_printf(text, "%s", c->authority.id);
-    else
-        buffer_printf(text, "issuer \"%s\"", certificate_issuer_label(s));
-    buffer_printf(text, ", valid %s to %s)", INSTANT_TEXT(s->not_before), INSTANT_TEXT(s->not_after));
+    text_certificate(c->server, &c->authority, text);
 }
 
 static const char *class_words(const Case *c)

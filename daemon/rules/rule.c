@@ -263,14 +263,19 @@ static const Certificate *first_to_end(const Chain *path)
     return first;
 }
 
-void case_look(Case *c)
+void case_look_at(Case *c, const Certificate *server, const Chain *path)
 {
-    c->server = address_certificate(c->address);
-    c->path = &c->address->verification.path;
+    c->server = server;
+    c->path = path;
     const Certificate *first = first_to_end(c->path);
     c->first = first && first->not_after < c->server->not_after ? first : NULL;
     (void)authority_of_server(c->server, c->path, c->policy->catalogue, &c->authority);
     c->rotation = rotation_of_case(c);
+}
+
+void case_look(Case *c)
+{
+    case_look_at(c, address_certificate(c->address), &c->address->verification.path);
 }
 
 static void judge_address(Case *c)

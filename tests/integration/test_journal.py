@@ -46,7 +46,44 @@ def test_each_transition_is_one_entry_in_order(story, journald):
             for e in entries(journald, "DBCERTD_ENDPOINT=orders")]
     assert said[:2] == [("rotation-overdue", "raised", "critical", "2"), ("certificate-expiring", "raised", "warning", "4")]
     assert said[2] == ("certificate-expiring", "escalated", "critical", "2")
-    assert sorted(said[3:]) == [("certificate-expiring", "resolved", "critical", "5"), ("rotation-overdue", "resolved", "critical", "5")]
+    assert said[3] == ("rotated", "raised", "notice", "5")
+    assert sorted(said[4:]) == [("certificate-expiring", "resolved", "critical", "5"), ("rotation-overdue", "resolved", "critical", "5")]
+
+
+def test_a_rotation_is_an_event_with_both_certificates(story, journald):
+    ending, fresh = openssl_facts(story[0]), openssl_facts(story[1])
+    event = entries(journald, "DBCERTD_FINDING=rotated")[0]
+    assert event["MESSAGE"].startswith(f"orders (127.0.0.1): rotated, notice: certificate {ending['serial']} (rds-ca-rsa2048-g1, valid ")
+    assert f" was replaced by certificate {fresh['serial']} (" in event["MESSAGE"] and ", late; the key is the same; " in event["MESSAGE"]
+    assert (event["DBCERTD_FINGERPRINT"], event["DBCERTD_NOT_AFTER"]) == (fresh["sha256"], fresh["not_after"])
+    assert "Subject: orders: the certificate was rotated" in run(*journald, "journalctl", "-q", "-x", "DBCERTD_FINDING=rotated")
+
+
+def test_a_change_of_ca_and_an_older_certificate_are_events_and_a_server_that_makes_its_own_is_none(scratch, binaries):
+    pki = scratch.pki
+    first = pki.server("first", host("db"), ago(40), ago(40 - 365))[0]
+    second = pki.server("second", host("db"), ago(1), ago(1 - 365), kind="ecc384")[0]
+    server = Postgres(scratch, "db", first)
+    daemon = Dbcertd(scratch, binaries, config(pki.bundle("rsa2048", "ecc384"), [entry("db", "postgres", server.port, ca=None)]))
+    daemon.settle()
+
+    def serve(chain):
+        before = daemon.output()
+        server.serve(chain)
+        server.reload()
+        daemon.probe("db")
+        return daemon.output()[len(before):]
+    said = serve(second)
+    assert "db (127.0.0.1): ca-changed, notice: certificate " in said and "(rds-ca-ecc384-g1, valid " in said
+    assert 'set ca = "rds-ca-ecc384-g1" for db' in said
+    third = pki.server("third", host("db"), ago(0.5), ago(0.5 - 365), kind="ecc384")[0]
+    assert "db (127.0.0.1): rotated-early, notice: " in serve(third)
+    assert "db (127.0.0.1): rotated-back, warning: " in serve(second)
+    assert serve(third) == ""  # a second time within a day is not said
+    own = [pki.self_signed(f"own-{days}", host("db"), ago(days), ago(days - 365))[0] for days in (20, 10)]
+    serve(own[0])
+    assert not [word for word in ("rotated", "ca-changed") if word in serve(own[1])]
+    assert serve(own[1]) == ""
 
 
 def test_an_entry_has_the_fields_of_the_contract(story, journald):
