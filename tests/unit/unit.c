@@ -11,6 +11,14 @@ int64_t at(const char *text)
     return timegm(&tm);
 }
 
+const char *shared_data(void)
+{
+    const char *directory = getenv("DBCERTD_SHARED_DATA");
+    if (!directory)
+        skip();
+    return directory;
+}
+
 char *data_path(const char *name)
 {
     return xasprintf("%s/%s", TEST_DATA, name);

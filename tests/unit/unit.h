@@ -27,5 +27,11 @@
 /* "2026-11-20T21:59:00Z" to an instant. */
 int64_t at(const char *text);
 
+/*
+ * The folder of real certificates; skips the test where there is none. Comes first in a test: to skip is a jump
+ * past every cleanup.
+ */
+const char *shared_data(void);
+
 /* A file of tests/data; the caller's. */
 char *data_path(const char *name);
