@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/instant.h"
+#include "config/complete.h"
 #include "config/key.h"
 
 typedef struct Parser {
@@ -325,25 +326,18 @@ static void check_endpoint(Parser *parser, config_setting_t *group, const char *
     }
 }
 
-static const Endpoint *find_endpoint(const Config *config, const char *name)
-{
-    for (size_t i = 0; i < config->n_endpoints; i++)
-        if (config->endpoints[i]->name && strcmp(config->endpoints[i]->name, name) == 0)
-            return config->endpoints[i];
-    return NULL;
-}
-
 static void read_endpoint(Parser *parser, const Key *keys, config_setting_t *group, const char *name)
 {
     Config *config = parser->config;
     _cleanup_(endpoint_unrefp) Endpoint *endpoint = endpoint_new();
     endpoint->origin = xasprintf("%s:%u", parser->path, config_setting_source_line(group));
     _cleanup_free_ char *prefix = xasprintf("%s.", name);
+    endpoint->thresholds = (Thresholds) { 0 }; /* not given: inherited */
     set_defaults(keys, endpoint);
     read_group(parser, keys, group, prefix, endpoint);
     check_endpoint(parser, group, name, endpoint);
 
-    const Endpoint *twin = endpoint->name ? find_endpoint(config, endpoint->name) : NULL;
+    const Endpoint *twin = endpoint->name ? config_find_endpoint(config, endpoint->name) : NULL;
     if (twin)
         complain(parser, group, name, "name \"%s\" is taken by the endpoint at %s", endpoint->name,
                  twin->origin);
@@ -418,54 +412,6 @@ static void read_source(Parser *parser, const char *text)
         read_group(parser, config_keys, config_root_setting(destroyed), "", parser->config);
 }
 
-/* Keys that were not given take what the whole configuration says. */
-static void inherit(Config *config)
-{
-    for (size_t i = 0; i < config->n_endpoints; i++)
-        if (config->endpoints[i]->interval_seconds == 0)
-            config->endpoints[i]->interval_seconds = config->interval_seconds;
-}
-
-/* Whether http:// is allowed is known at the end only. */
-static void check_fetch(Parser *parser)
-{
-    const Config *config = parser->config;
-    for (char **url = config->fetch; url && *url; url++) {
-        bool https = strncmp(*url, "https://", 8) == 0, http = strncmp(*url, "http://", 7) == 0;
-        if (http && !config->fetch_http)
-            strv_append(parser->errors,
-                        xasprintf("%s: trust.fetch: \"%s\": expected https://, or fetch_http = true with it",
-                                  parser->path, *url));
-        else if ((!https && !http) || strpbrk(*url, " '\"\\\n\t") || strchr(*url + 8, '/') == NULL)
-            strv_append(parser->errors,
-                        xasprintf("%s: trust.fetch: \"%s\": expected a URL such as "
-                                  "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem",
-                                  parser->path, *url));
-    }
-}
-
-/* A name that nobody has would silently leave a trust store unwatched. */
-static void check_store_endpoints(Parser *parser)
-{
-    const Config *config = parser->config;
-    for (size_t i = 0; i < config->n_trust_stores; i++) {
-        const TrustStore *store = config->trust_stores[i];
-        for (char **name = store->endpoints; name && *name; name++) {
-            Nearest nearest = { .misspelt = *name };
-            if (find_endpoint(config, *name))
-                continue;
-            for (size_t j = 0; j < config->n_endpoints; j++)
-                if (config->endpoints[j]->name)
-                    nearest_offer(&nearest, config->endpoints[j]->name);
-            strv_append(parser->errors,
-                        xasprintf("%s: trust store %s: endpoints: no endpoint is named \"%s\"%s%s%s",
-                                  store->origin, store->name ? store->name : "", *name,
-                                  nearest.word ? "; did you mean \"" : "", nearest.word ? nearest.word : "",
-                                  nearest.word ? "\"?" : ""));
-        }
-    }
-}
-
 int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, char ***errors, char ***warnings)
 {
     _cleanup_(config_freep) Config *config = xcalloc(1, sizeof *config);
@@ -477,9 +423,7 @@ int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, ch
         parser.path = sources[i].path;
         read_source(&parser, sources[i].text);
     }
-    inherit(config);
-    check_fetch(&parser);
-    check_store_endpoints(&parser);
+    config_complete(config, parser.path, errors);
 
     if (strv_length(*errors) > errors_before)
         return -EINVAL;

@@ -24,6 +24,7 @@ typedef struct Config {
     bool fetch_http; /* also http:// */
     TrustStore **trust_stores;
     size_t n_trust_stores;
+    Thresholds thresholds;
     int64_t remind_seconds;
     int64_t unreachable_after;
     Endpoint **endpoints;
@@ -32,6 +33,9 @@ typedef struct Config {
 
 void config_free(Config *config);
 CLEANUP_OF(Config, config_free);
+
+/* Borrowed, NULL if there is none of that name. */
+const Endpoint *config_find_endpoint(const Config *config, const char *name);
 
 typedef struct ConfigSource {
     char *path; /* for messages */

@@ -47,6 +47,34 @@ static const Key alerts_keys[] = {
     { 0 },
 };
 
+static const Key threshold_keys[] = {
+    { "expiring_warning", KEY_DURATION, IN_CONFIG(thresholds.expiring_warning), HOUR, 366 * DAY, "30d", "a duration from 1h to 366d, such as \"30d\"" },
+    { "expiring_critical", KEY_DURATION, IN_CONFIG(thresholds.expiring_critical), HOUR, 366 * DAY, "7d", "a duration from 1h to 366d, such as \"7d\"" },
+    { "ca_notice", KEY_DURATION, IN_CONFIG(thresholds.ca_notice), DAY, 3650 * DAY, "730d", "a duration from 1d to 3650d, such as \"730d\"" },
+    { "ca_warning", KEY_DURATION, IN_CONFIG(thresholds.ca_warning), DAY, 3650 * DAY, "365d", "a duration from 1d to 3650d, such as \"365d\"" },
+    { "ca_critical", KEY_DURATION, IN_CONFIG(thresholds.ca_critical), DAY, 3650 * DAY, "90d", "a duration from 1d to 3650d, such as \"90d\"" },
+    { "online_grace", KEY_DURATION, IN_CONFIG(thresholds.online_grace), DAY, 90 * DAY, "8d", "a duration from 1d to 90d, such as \"8d\"" },
+    { "restart_warning", KEY_DURATION, IN_CONFIG(thresholds.restart_warning), DAY, 366 * DAY, "90d", "a duration from 1d to 366d, such as \"90d\"" },
+    { "restart_critical", KEY_DURATION, IN_CONFIG(thresholds.restart_critical), DAY, 366 * DAY, "30d", "a duration from 1d to 366d, such as \"30d\"" },
+    { "acm_warning", KEY_DURATION, IN_CONFIG(thresholds.acm_warning), DAY, 180 * DAY, "30d", "a duration from 1d to 180d, such as \"30d\"" },
+    { "acm_critical", KEY_DURATION, IN_CONFIG(thresholds.acm_critical), DAY, 180 * DAY, "14d", "a duration from 1d to 180d, such as \"14d\"" },
+    { 0 },
+};
+
+static const Key endpoint_threshold_keys[] = {
+    { "expiring_warning", KEY_DURATION, IN_ENDPOINT(thresholds.expiring_warning), HOUR, 366 * DAY, NULL, "a duration from 1h to 366d, such as \"30d\"" },
+    { "expiring_critical", KEY_DURATION, IN_ENDPOINT(thresholds.expiring_critical), HOUR, 366 * DAY, NULL, "a duration from 1h to 366d, such as \"7d\"" },
+    { "ca_notice", KEY_DURATION, IN_ENDPOINT(thresholds.ca_notice), DAY, 3650 * DAY, NULL, "a duration from 1d to 3650d, such as \"730d\"" },
+    { "ca_warning", KEY_DURATION, IN_ENDPOINT(thresholds.ca_warning), DAY, 3650 * DAY, NULL, "a duration from 1d to 3650d, such as \"365d\"" },
+    { "ca_critical", KEY_DURATION, IN_ENDPOINT(thresholds.ca_critical), DAY, 3650 * DAY, NULL, "a duration from 1d to 3650d, such as \"90d\"" },
+    { "online_grace", KEY_DURATION, IN_ENDPOINT(thresholds.online_grace), DAY, 90 * DAY, NULL, "a duration from 1d to 90d, such as \"8d\"" },
+    { "restart_warning", KEY_DURATION, IN_ENDPOINT(thresholds.restart_warning), DAY, 366 * DAY, NULL, "a duration from 1d to 366d, such as \"90d\"" },
+    { "restart_critical", KEY_DURATION, IN_ENDPOINT(thresholds.restart_critical), DAY, 366 * DAY, NULL, "a duration from 1d to 366d, such as \"30d\"" },
+    { "acm_warning", KEY_DURATION, IN_ENDPOINT(thresholds.acm_warning), DAY, 180 * DAY, NULL, "a duration from 1d to 180d, such as \"30d\"" },
+    { "acm_critical", KEY_DURATION, IN_ENDPOINT(thresholds.acm_critical), DAY, 180 * DAY, NULL, "a duration from 1d to 180d, such as \"14d\"" },
+    { 0 },
+};
+
 static const Key endpoint_keys[] = {
     { "name", KEY_TEXT, IN_ENDPOINT(name), 1, 128, NULL, "a name of at most 128 letters, digits and . _ -" },
     { "host", KEY_TEXT, IN_ENDPOINT(host), 1, 253, NULL, "a host name or an address, such as \"orders.c9akciq32rgq.us-east-1.rds.amazonaws.com\"" },
@@ -62,6 +90,7 @@ static const Key endpoint_keys[] = {
     { "addresses", KEY_TEXT_LIST, IN_ENDPOINT(addresses), 1, 64, NULL, "a list of addresses to probe instead of resolving host, such as [ \"10.0.1.7\" ]" },
     { "rotation", KEY_WORD, IN_ENDPOINT(rotation), 0, 0, "auto", "one of auto, online, restart, acm, external", rotation_class_from_string, rotation_word },
     { "maintenance_window", KEY_WINDOW, IN_ENDPOINT(maintenance_window), 0, 0, NULL, "a weekly window in UTC of at least 30 minutes, such as \"sun:05:00-sun:06:00\"" },
+    { "thresholds", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = endpoint_threshold_keys },
     { "farewell", KEY_WORD, IN_ENDPOINT(farewell), 0, 0, NULL, "one of refused, login, drop, close (default: refused for MySQL and MariaDB, else close)", farewell_from_string, farewell_word },
     { "user", KEY_TEXT, IN_ENDPOINT(user), 1, 80, NULL, "the user without privileges that farewell = \"login\" logs in as" },
     { "password_credential", KEY_TEXT, IN_ENDPOINT(password_credential), 1, 255, NULL, "the name of a systemd credential that holds the user's password" },
@@ -77,6 +106,7 @@ const Key config_keys[] = {
     { "state", KEY_TEXT, IN_CONFIG(state), 1, 4000, NULL, "a directory (default: $STATE_DIRECTORY, else /var/lib/dbcertd)" },
     { "trust", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = trust_keys },
     { "alerts", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = alerts_keys },
+    { "thresholds", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = threshold_keys },
     { "trust_stores", KEY_GROUP_LIST, IN_CONFIG(n_trust_stores), 0, CONFIG_STORES_MAX, NULL, "a list of groups ( { name = ...; path = ...; }, ... )", .keys = store_keys },
     { "endpoints", KEY_GROUP_LIST, IN_CONFIG(n_endpoints), 0, CONFIG_ENDPOINTS_MAX, NULL, "a list of groups ( { name = ...; host = ...; engine = ...; }, ... )", .keys = endpoint_keys },
     { 0 },
@@ -86,14 +116,15 @@ const Key config_keys[] = {
 static void for_each(const Key *keys, const char *prefix, void (*fn)(const char *, const Key *, void *),
                      void *userdata)
 {
-    char name[128];
+    char name[160];
     for (const Key *key = keys; key->name; key++) {
         snprintf(name, sizeof name, "%s%s", prefix, key->name);
         fn(name, key, userdata);
         if (!key->keys)
             continue;
-        snprintf(name, sizeof name, "%s%s.", key->name, key->type == KEY_GROUP_LIST ? "[]" : "");
-        for_each(key->keys, name, fn, userdata);
+        char inner[168];
+        snprintf(inner, sizeof inner, "%s%s.", name, key->type == KEY_GROUP_LIST ? "[]" : "");
+        for_each(key->keys, inner, fn, userdata);
     }
 }
 

@@ -87,6 +87,7 @@ Endpoint *endpoint_new(void)
 {
     Endpoint *endpoint = xcalloc(1, sizeof *endpoint);
     endpoint->n_refs = 1;
+    endpoint->thresholds = thresholds_default;
     return endpoint;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "model/engine.h"
+#include "model/thresholds.h"
 #include "model/window.h"
 
 typedef enum Farewell {
@@ -68,6 +69,7 @@ typedef struct Endpoint {
     char **addresses;  /* instead of resolving; NULL: resolve */
     int rotation;      /* RotationClass */
     Window maintenance_window;
+    Thresholds thresholds;
     int farewell; /* Farewell */
     char *user;
     char *password_credential;

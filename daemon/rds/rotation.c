@@ -10,20 +10,12 @@
 #define RESTART_LIFE_MIN (1090 * DAY)
 #define RESTART_LIFE_MAX (1100 * DAY)
 
-/* A week's window that was missed may be made up for in the next one; the day on top is for the window's own
- * length. */
-#define GRACE (8 * DAY)
-
-#define ONLINE_MONTHS    12
-#define RESTART_MONTHS   36
-#define NOTICE_MONTHS    6
-#define RESTART_OVERDUE  (90 * DAY)
-#define RESTART_CRITICAL (30 * DAY)
+#define ONLINE_MONTHS  12
+#define RESTART_MONTHS 36
+#define NOTICE_MONTHS  6
 
 /* AWS Certificate Manager renews 60 days before the end. */
-#define ACM_RENEWAL  (60 * DAY)
-#define ACM_OVERDUE  (30 * DAY)
-#define ACM_CRITICAL (14 * DAY)
+#define ACM_RENEWAL (60 * DAY)
 
 RotationClass rotation_class_of_lifetime(int64_t not_before, int64_t not_after)
 {
@@ -59,7 +51,7 @@ int rotation_months(RotationClass class)
 }
 
 Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_before, int64_t not_after,
-                     int64_t chain_end, const Window *window)
+                     int64_t chain_end, const Window *window, const Thresholds *t)
 {
     int64_t life = not_after - not_before, end = not_after < chain_end ? not_after : chain_end;
     Rotation r = {
@@ -79,8 +71,8 @@ Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_bef
          * in your preferred maintenance window at the DB server certificate half life."
          */
         r.due_at = r.half_life;
-        r.expected_by = window->known ? window_end_after(window, r.half_life) : r.half_life + GRACE;
-        r.overdue_after = r.expected_by + GRACE;
+        r.expected_by = window->known ? window_end_after(window, r.half_life) : r.half_life + t->online_grace;
+        r.overdue_after = r.expected_by + t->online_grace;
         r.critical_from = not_before + life / 4 * 3 + life % 4 * 3 / 4;
         break;
     case CLASS_RESTART:
@@ -89,14 +81,14 @@ Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_bef
          * event at least 6 months before the DB server certificate expires."
          */
         r.due_at = instant_add_months(end, -NOTICE_MONTHS);
-        r.overdue_after = end - RESTART_OVERDUE;
-        r.critical_from = end - RESTART_CRITICAL;
+        r.overdue_after = end - t->restart_warning;
+        r.critical_from = end - t->restart_critical;
         r.expected_by = r.overdue_after;
         break;
     case CLASS_ACM:
         r.due_at = end - (life / 3 < ACM_RENEWAL ? life / 3 : ACM_RENEWAL);
-        r.overdue_after = end - ACM_OVERDUE;
-        r.critical_from = end - ACM_CRITICAL;
+        r.overdue_after = end - t->acm_warning;
+        r.critical_from = end - t->acm_critical;
         r.expected_by = r.overdue_after;
         break;
     case CLASS_AUTO:

@@ -20,7 +20,7 @@ RotationClass rotation_class_of_lifetime(int64_t not_before, int64_t not_after);
  * `online`, whose half-life is the certificate's. Classes `auto` and `external` have none.
  */
 Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_before, int64_t not_after,
-                     int64_t chain_end, const Window *window);
+                     int64_t chain_end, const Window *window, const Thresholds *thresholds);
 
 /*
  * The next instant after now at which a new certificate may have come, or its absence is worse than before:

@@ -7,31 +7,38 @@
 #include "rds/rotation.h"
 #include "rules/case.h"
 
-/* When the end of a CA is to be spoken of. Shorter lives than the full one scale all of it down. */
+/* When the end of a CA is to be spoken of: seconds before it, for a CA that lives at least so long; shorter
+ * lives scale all of it down. */
 typedef struct Clock {
     FindingId expiring, expired;
-    int64_t notice, warning, critical; /* before the end */
+    int64_t notice, warning, critical;
     int64_t full_life;
 } Clock;
 
 /* The CA that signs: as for a server's certificate. */
-static const Clock signer = {
-    .expiring = FINDING_INTERMEDIATE_EXPIRING,
-    .expired = FINDING_INTERMEDIATE_EXPIRED,
-    .warning = 30 * DAY,
-    .critical = 7 * DAY,
-    .full_life = 90 * DAY,
-};
+static Clock signer_clock(const Thresholds *t)
+{
+    return (Clock) {
+        .expiring = FINDING_INTERMEDIATE_EXPIRING,
+        .expired = FINDING_INTERMEDIATE_EXPIRED,
+        .warning = t->expiring_warning,
+        .critical = t->expiring_critical,
+        .full_life = 90 * DAY,
+    };
+}
 
 /* A root: to replace it in every client takes a year. RDS's oldest ones had five. */
-static const Clock root_clock = {
-    .expiring = FINDING_CA_EXPIRING,
-    .expired = FINDING_CA_EXPIRED,
-    .notice = 2 * 365 * DAY,
-    .warning = 365 * DAY,
-    .critical = 90 * DAY,
-    .full_life = 5 * 365 * DAY,
-};
+static Clock root_clock(const Thresholds *t)
+{
+    return (Clock) {
+        .expiring = FINDING_CA_EXPIRING,
+        .expired = FINDING_CA_EXPIRED,
+        .notice = t->ca_notice,
+        .warning = t->ca_warning,
+        .critical = t->ca_critical,
+        .full_life = 5 * 365 * DAY,
+    };
+}
 
 /* Whether that time before the CA's end has come. */
 static bool is_near(Case *c, const Clock *clock, int64_t before)
@@ -88,9 +95,10 @@ void rule_intermediates(Case *c)
     const Certificate *ca = first_intermediate(c->path), *root = case_root(c);
     if (!ca || (root && root->not_after <= ca->not_after))
         return;
+    const Clock clock = signer_clock(&c->state->endpoint->thresholds);
     c->above = ca;
-    if (!tell(c, &signer) && is_outlived(c, ca->not_after))
-        case_find(c, signer.expiring, SEVERITY_NOTICE, ca->not_after);
+    if (!tell(c, &clock) && is_outlived(c, ca->not_after))
+        case_find(c, clock.expiring, SEVERITY_NOTICE, ca->not_after);
     c->above = NULL;
 }
 
@@ -99,8 +107,9 @@ void rule_root(Case *c)
     const Certificate *root = case_root(c);
     if (!root)
         return;
+    const Clock clock = root_clock(&c->state->endpoint->thresholds);
     c->above = root;
-    (void)tell(c, &root_clock);
+    (void)tell(c, &clock);
     if (c->now <= root->not_after && is_outlived(c, root->not_after)) {
         /* It becomes urgent when the next certificate is to be made. */
         bool due = case_reached(c, c->rotation.due_at);

@@ -8,10 +8,8 @@
 #include "rds/rotation.h"
 #include "rules/case.h"
 
-/* The last line, for a certificate that nothing else has replaced. Shorter lives scale both down. */
-#define EXPIRING_WARNING  (30 * DAY)
-#define EXPIRING_CRITICAL (7 * DAY)
-#define FULL_LIFE         (90 * DAY)
+/* The thresholds of the last line are meant for lives of that length; shorter ones scale them down. */
+#define FULL_LIFE (90 * DAY)
 
 bool case_reached(Case *c, int64_t instant)
 {
@@ -58,16 +56,17 @@ int64_t case_scaled(int64_t period, int64_t life, int64_t full_life)
 
 static void rule_validity(Case *c)
 {
+    const Thresholds *t = &c->state->endpoint->thresholds;
     int64_t end = c->server->not_after, life = end - c->server->not_before;
     if (!case_reached(c, c->server->not_before)) {
         case_find(c, FINDING_CERTIFICATE_NOT_YET_VALID, SEVERITY_CRITICAL, c->server->not_before);
         return;
     }
-    if (!case_reached(c, end - case_scaled(EXPIRING_WARNING, life, FULL_LIFE)))
+    if (!case_reached(c, end - case_scaled(t->expiring_warning, life, FULL_LIFE)))
         return;
     if (case_reached(c, end + 1)) /* not_after itself is still valid: RFC 5280, 4.1.2.5 */
         case_find(c, FINDING_CERTIFICATE_EXPIRED, SEVERITY_CRITICAL, end);
-    else if (case_reached(c, end - case_scaled(EXPIRING_CRITICAL, life, FULL_LIFE)))
+    else if (case_reached(c, end - case_scaled(t->expiring_critical, life, FULL_LIFE)))
         case_find(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_CRITICAL, end);
     else
         case_find(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_WARNING, end);
@@ -244,7 +243,8 @@ static Rotation rotation_of_case(const Case *c)
         source = SOURCE_LIFETIME;
     }
     return rotation_of(class, source, s->not_before, s->not_after,
-                       c->first ? c->first->not_after : INSTANT_NEVER, &endpoint->maintenance_window);
+                       c->first ? c->first->not_after : INSTANT_NEVER, &endpoint->maintenance_window,
+                       &endpoint->thresholds);
 }
 
 const Certificate *case_root(const Case *c)

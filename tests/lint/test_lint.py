@@ -138,7 +138,7 @@ def keys(binaries):
 
 def test_every_key_is_in_the_manual_with_its_default_and_no_other(binaries):
     manual = read("docs/dbcertd.conf.5.scd").replace("\\", "")
-    documented = re.findall(r"^\*([a-z_.]+(?:\[\])?[a-z_.]*)\*(?!\()", manual, re.M) + re.findall(r", \*(endpoints\[\]\.[a-z_]+)\*", manual)
+    documented = re.findall(r"^\*([a-z_.]+(?:\[\])?[a-z_.]*)\*(?!\()", manual, re.M) + re.findall(r", \*(endpoints\[\]\.[a-z_.]+)\*", manual)
     assert sorted(name for name, *_ in keys(binaries)) == sorted(documented)
     for name, default, _ in keys(binaries):
         if default != "-":

@@ -255,11 +255,62 @@ static void count_key(const char *name, const Key *key, void *userdata)
     ++*(unsigned *)userdata;
 }
 
+TEST(thresholds_are_the_endpoint_s_own_else_everybody_s_else_the_documented_ones)
+{
+    Read read = read_config("thresholds = { expiring_warning = \"60d\"; ca_notice = \"3650d\"; };\n"
+                            "endpoints = (\n"
+                            "  { name = \"a\"; host = \"a\"; engine = \"postgres\"; },\n"
+                            "  { name = \"b\"; host = \"b\"; engine = \"postgres\";\n"
+                            "    thresholds = { expiring_warning = \"20d\"; online_grace = \"15d\"; }; }\n"
+                            ");\n",
+                            NULL);
+    assert_int_equal(read.r, 0);
+    const Thresholds *a = &read.config->endpoints[0]->thresholds, *b = &read.config->endpoints[1]->thresholds;
+    assert_int_equal(a->expiring_warning, 60 * DAY);
+    assert_int_equal(b->expiring_warning, 20 * DAY);
+    assert_int_equal(a->online_grace, 8 * DAY);
+    assert_int_equal(b->online_grace, 15 * DAY);
+    assert_int_equal(a->ca_notice, 3650 * (int64_t)DAY);
+    assert_int_equal(b->ca_notice, 3650 * (int64_t)DAY);
+    done(&read);
+
+    read = read_config("", NULL); /* the table's defaults are the code's */
+    assert_memory_equal(&read.config->thresholds, &thresholds_default, sizeof thresholds_default);
+    done(&read);
+}
+
+TEST(thresholds_that_contradict_one_another_or_the_bounds_are_errors)
+{
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        { "thresholds = { expiring_critical = \"40d\"; };",
+          "a.conf: thresholds: expiring_critical is more than" },
+        { "thresholds = { ca_warning = \"800d\"; };", "ca_warning is more than ca_notice" },
+        { "thresholds = { online_grace = \"1h\"; };",
+          "thresholds.online_grace: \"1h\": expected a duration from 1d to 90d" },
+        { "thresholds = { online_grase = \"9d\"; };", "did you mean \"online_grace\"?" },
+        { "endpoints = ( { name = \"a\"; host = \"a\"; engine = \"postgres\"; thresholds = { acm_warning = "
+          "\"7d\"; }; } );",
+          "a.conf:1: a: thresholds: acm_critical is more than acm_warning, with those of all endpoints" },
+        { "endpoints = ( { name = \"a\"; host = \"a\"; engine = \"postgres\"; thresholds = { acm_warning = 7; "
+          "}; } );",
+          "endpoints[0].thresholds.acm_warning: is a number; expected a duration" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Read read = read_config(cases[i].text, NULL);
+        assert_int_equal(read.r, -EINVAL);
+        assert_int_equal(strv_length(read.errors), 1);
+        assert_non_null(strstr(read.errors[0], cases[i].error));
+        done(&read);
+    }
+}
+
 TEST(the_table_names_every_key_once)
 {
     unsigned n = 0;
     key_for_each(count_key, &n);
-    assert_int_equal(n, 37);
+    assert_int_equal(n, 59);
 }
 
 RUN_TESTS(cmocka_unit_test(defaults_are_the_documented_ones),
@@ -269,4 +320,6 @@ RUN_TESTS(cmocka_unit_test(defaults_are_the_documented_ones),
           cmocka_unit_test(a_drop_in_replaces_values_and_adds_endpoints),
           cmocka_unit_test(every_mistake_is_told_with_its_place_and_what_would_be_right),
           cmocka_unit_test(all_mistakes_are_told_at_once_over_all_files),
+          cmocka_unit_test(thresholds_are_the_endpoint_s_own_else_everybody_s_else_the_documented_ones),
+          cmocka_unit_test(thresholds_that_contradict_one_another_or_the_bounds_are_errors),
           cmocka_unit_test(the_table_names_every_key_once));

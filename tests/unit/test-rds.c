@@ -324,7 +324,7 @@ TEST(a_certificate_that_rotates_online_is_due_at_half_life_in_the_next_window)
     Window window;
     assert_int_equal(window_parse("sun:05:00-sun:06:00", &window), 0);
     Rotation r = rotation_of(CLASS_ONLINE, SOURCE_API, at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"),
-                             INSTANT_NEVER, &window);
+                             INSTANT_NEVER, &window, &thresholds_default);
     ASSERT_INSTANT(r.half_life, "2026-07-02T12:00:00Z"); /* a Thursday */
     ASSERT_INSTANT(r.due_at, "2026-07-02T12:00:00Z");
     ASSERT_INSTANT(r.expected_by, "2026-07-05T06:00:00Z");
@@ -336,7 +336,7 @@ TEST(a_certificate_that_rotates_online_is_due_at_half_life_in_the_next_window)
 TEST(without_a_window_the_rotation_is_overdue_after_16_days)
 {
     Rotation r = rotation_of(CLASS_ONLINE, SOURCE_LIFETIME, at("2026-01-01T00:00:00Z"),
-                             at("2027-01-01T00:00:00Z"), INSTANT_NEVER, &(Window) { 0 });
+                             at("2027-01-01T00:00:00Z"), INSTANT_NEVER, &(Window) { 0 }, &thresholds_default);
     ASSERT_INSTANT(r.expected_by, "2026-07-10T12:00:00Z");
     ASSERT_INSTANT(r.overdue_after, "2026-07-18T12:00:00Z");
 }
@@ -344,7 +344,7 @@ TEST(without_a_window_the_rotation_is_overdue_after_16_days)
 TEST(a_certificate_that_needs_a_restart_is_announced_six_calendar_months_ahead)
 {
     Rotation r = rotation_of(CLASS_RESTART, SOURCE_LIFETIME, at("2024-08-31T10:00:00Z"),
-                             at("2027-08-31T10:00:00Z"), INSTANT_NEVER, &(Window) { 0 });
+                             at("2027-08-31T10:00:00Z"), INSTANT_NEVER, &(Window) { 0 }, &thresholds_default);
     ASSERT_INSTANT(r.due_at, "2027-02-28T10:00:00Z");
     ASSERT_INSTANT(r.overdue_after, "2027-06-02T10:00:00Z");
     ASSERT_INSTANT(r.critical_from, "2027-08-01T10:00:00Z");
@@ -353,18 +353,20 @@ TEST(a_certificate_that_needs_a_restart_is_announced_six_calendar_months_ahead)
 TEST(an_acm_certificate_is_renewed_in_its_last_60_days_or_third)
 {
     int64_t begin = at("2026-03-01T00:00:00Z");
-    Rotation r =
-        rotation_of(CLASS_ACM, SOURCE_CONFIGURED, begin, begin + 198 * DAY, INSTANT_NEVER, &(Window) { 0 });
+    Rotation r = rotation_of(CLASS_ACM, SOURCE_CONFIGURED, begin, begin + 198 * DAY, INSTANT_NEVER,
+                             &(Window) { 0 }, &thresholds_default);
     assert_int_equal(r.due_at, begin + (198 - 60) * DAY);
     assert_int_equal(r.overdue_after, begin + (198 - 30) * DAY);
     assert_int_equal(r.critical_from, begin + (198 - 14) * DAY);
-    r = rotation_of(CLASS_ACM, SOURCE_CONFIGURED, begin, begin + 150 * DAY, INSTANT_NEVER, &(Window) { 0 });
+    r = rotation_of(CLASS_ACM, SOURCE_CONFIGURED, begin, begin + 150 * DAY, INSTANT_NEVER, &(Window) { 0 },
+                    &thresholds_default);
     assert_int_equal(r.due_at, begin + 100 * DAY);
 }
 
 TEST(nobody_promises_anything_of_external_certificates)
 {
-    Rotation r = rotation_of(CLASS_EXTERNAL, SOURCE_LIFETIME, 0, 100 * DAY, INSTANT_NEVER, &(Window) { 0 });
+    Rotation r = rotation_of(CLASS_EXTERNAL, SOURCE_LIFETIME, 0, 100 * DAY, INSTANT_NEVER, &(Window) { 0 },
+                             &thresholds_default);
     assert_int_equal(r.due_at, INSTANT_NONE);
     assert_int_equal(r.overdue_after, INSTANT_NONE);
     assert_int_equal(r.half_life, 50 * DAY);
@@ -374,10 +376,11 @@ TEST(where_the_chain_ends_first_whoever_waits_for_a_restart_waits_for_that)
 {
     int64_t begin = at("2025-01-01T00:00:00Z"), end = at("2028-01-01T00:00:00Z"),
             chain = at("2026-09-01T00:00:00Z");
-    Rotation r = rotation_of(CLASS_RESTART, SOURCE_CONFIGURED, begin, end, chain, &(Window) { 0 });
+    Rotation r =
+        rotation_of(CLASS_RESTART, SOURCE_CONFIGURED, begin, end, chain, &(Window) { 0 }, &thresholds_default);
     ASSERT_INSTANT(r.due_at, "2026-03-01T00:00:00Z");
     ASSERT_INSTANT(r.critical_from, "2026-08-02T00:00:00Z");
-    r = rotation_of(CLASS_ONLINE, SOURCE_CONFIGURED, begin, end, chain, &(Window) { 0 });
+    r = rotation_of(CLASS_ONLINE, SOURCE_CONFIGURED, begin, end, chain, &(Window) { 0 }, &thresholds_default);
     assert_int_equal(r.due_at, begin + (end - begin) / 2);
     assert_int_equal(rotation_months(CLASS_ONLINE), 12);
     assert_int_equal(rotation_months(CLASS_RESTART), 36);
@@ -401,11 +404,11 @@ TEST(a_look_is_worth_it_when_a_rotation_may_have_come)
     Window window;
     assert_int_equal(window_parse("sun:05:00-sun:06:00", &window), 0);
     Rotation r = rotation_of(CLASS_ONLINE, SOURCE_API, at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"),
-                             INSTANT_NEVER, &window);
+                             INSTANT_NEVER, &window, &thresholds_default);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         ASSERT_INSTANT(rotation_next_look(&r, &window, at(cases[i].now)), cases[i].next);
     assert_int_equal(rotation_next_look(&r, &(Window) { 0 }, at("2028-01-01T00:00:00Z")), INSTANT_NEVER);
-    r = rotation_of(CLASS_EXTERNAL, SOURCE_LIFETIME, 0, DAY, INSTANT_NEVER, &window);
+    r = rotation_of(CLASS_EXTERNAL, SOURCE_LIFETIME, 0, DAY, INSTANT_NEVER, &window, &thresholds_default);
     assert_int_equal(rotation_next_look(&r, &window, 10), INSTANT_NEVER);
 }
 
@@ -413,8 +416,8 @@ TEST(a_short_life_keeps_the_law_s_order)
 {
     for (int64_t life = 0; life < 400 * DAY; life += DAY / 3)
         for (RotationClass class = CLASS_ONLINE; class <= CLASS_ACM; class ++) {
-            Rotation r =
-                rotation_of(class, SOURCE_CONFIGURED, 1000000, 1000000 + life, INSTANT_NEVER, &(Window) { 0 });
+            Rotation r = rotation_of(class, SOURCE_CONFIGURED, 1000000, 1000000 + life, INSTANT_NEVER,
+                                     &(Window) { 0 }, &thresholds_default);
             assert_true(r.due_at <= r.expected_by);
             assert_true(r.expected_by <= r.overdue_after);
             assert_true(r.overdue_after <= r.critical_from);

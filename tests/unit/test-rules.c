@@ -275,6 +275,24 @@ TEST(a_private_root_of_few_years_is_not_called_out_all_its_life)
     assert_string_equal(scene_findings(state), "");
 }
 
+TEST(thresholds_move_what_is_not_rds_s_own_law)
+{
+    static const Row rows[] = {
+        { "2026-06-01T00:00:00Z", "" },
+        { "2026-07-02T12:00:00Z", "rotation-due=notice" },      /* half-life is RDS's */
+        { "2026-07-20T06:00:00Z", "rotation-overdue=warning" }, /* 15 days after the window */
+        { "2026-10-01T18:00:00Z", "rotation-overdue=critical" },
+        { "2026-10-03T00:00:00Z", "rotation-overdue=critical certificate-expiring=warning" },  /* 90 days */
+        { "2026-12-02T00:00:00Z", "rotation-overdue=critical certificate-expiring=critical" }, /* 30 days */
+    };
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    state->endpoint->thresholds.online_grace = 15 * DAY;
+    state->endpoint->thresholds.expiring_warning = 90 * DAY;
+    state->endpoint->thresholds.expiring_critical = 30 * DAY;
+    scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
+    assert_story(state, rows, ARRAY_SIZE(rows));
+}
+
 /* Where the chain ends before the certificate, whoever waits for a restart is told of that day. */
 TEST(the_earliest_of_the_three_ends_rules_a_restart)
 {
@@ -800,6 +818,7 @@ RUN_TESTS(
     cmocka_unit_test(severity_never_falls_while_nothing_but_time_passes_after_the_beginning),
     cmocka_unit_test(each_flaw_of_a_chain_has_its_finding),
     cmocka_unit_test(the_clocks_of_intermediate_and_root_run_apart),
+    cmocka_unit_test(thresholds_move_what_is_not_rds_s_own_law),
     cmocka_unit_test(a_ca_that_the_next_certificate_would_outlive_is_said_before),
     cmocka_unit_test(a_private_root_of_few_years_is_not_called_out_all_its_life),
     cmocka_unit_test(the_earliest_of_the_three_ends_rules_a_restart),
