@@ -45,8 +45,9 @@ def start(lab):
 
     say("Private servers: PostgreSQL for orders and shop, MariaDB for billing and users, an OpenSSL as old as many an Oracle\n"
         "   for ledger; nobody listens for legacy. Does shop insist on TLS?")
+    billing = Mariadb(lab, "billing", stalled[0])
     entries = [entry("orders", "postgres", Postgres(lab, "orders", fresh[0]).port, maintenance_window=WINDOW),
-               entry("billing", "mariadb", Mariadb(lab, "billing", stalled[0]).port, maintenance_window=WINDOW),
+               entry("billing", "mariadb", billing.port, maintenance_window=WINDOW),
                entry("shop", "postgres", Postgres(lab, "shop", other_ca[0]).port, maintenance_window=WINDOW, check_plaintext=True),
                entry("users", "mariadb", Mariadb(lab, "users", misnamed[0]).port, maintenance_window=WINDOW),
                entry("ledger", "oracle-se2-cdb",
@@ -60,13 +61,25 @@ def start(lab):
     journal = Journald(lab).inside if os.geteuid() == 0 else []
     daemon = Dbcertd(lab, binaries, text, prefix=journal, env=lab.credential("reports-store", "changeit"))
     daemon.settle()
-    return daemon, journal
+    return daemon, journal, billing
+
+
+def rotate(lab, daemon, billing):
+    """What RDS would have done in the window."""
+    say("billing is rotated at last")
+    billing.serve(lab.pki.server("rotated", host("billing"), ago(0.1), ago(0.1 - 365))[0])
+    billing.sql("FLUSH SSL")
+    before = len(daemon.output())
+    daemon.probe("billing")
+    print(daemon.output()[before:].rstrip(), flush=True)
 
 
 def look(daemon, journal):
     show(daemon, "status")
     show(daemon, "show", "billing")
     show(daemon, "findings")
+    show(daemon, "check")
+    show(daemon, "forecast")
     show(daemon, "trust")
     show(daemon, "authorities")
     show(daemon, "plan", "rds-ca-ecc384-g1")
@@ -102,8 +115,9 @@ def leave_running(lab, daemon, journal):
 
 
 with Lab() as lab:
-    daemon, journal = start(lab)
+    daemon, journal, billing = start(lab)
     look(daemon, journal)
+    rotate(lab, daemon, billing)
     if keep:
         leave_running(lab, daemon, journal)
     else:

@@ -62,9 +62,9 @@ static void foresee_rotation(const Outlook *o)
             serial);
     }
     add(o, FORECAST_OVERDUE, r->overdue_after, r->overdue_after,
-        "certificate %s is overdue for rotation from here on", serial);
+        "certificate %s is overdue if it has not been rotated by then", serial);
     add(o, FORECAST_CRITICAL, r->critical_from, r->critical_from,
-        "certificate %s is so overdue that it becomes critical", serial);
+        "certificate %s is critical if it has not been rotated by then", serial);
 }
 
 static void foresee_ends(const Outlook *o)
