@@ -17,6 +17,7 @@
 #include "ctl/render.h"
 #include "ctl/scan.h"
 #include "ctl/trust.h"
+#include "ctl/watch.h"
 #include "model/engine.h"
 
 #define DEFAULT_SOCKET "/run/dbcertd/status.sock"
@@ -30,6 +31,7 @@ static const char usage[] =
     "Asks dbcertd about the TLS certificates of databases.\n"
     "\n"
     "  status              a line per endpoint\n"
+    "  watch               the same, again and again, until q\n"
     "  show NAME           everything about one: dates, addresses, chains, findings\n"
     "  findings            what is wrong, with what to type\n"
     "  probe NAME          probe it now, and show it\n"
@@ -217,6 +219,17 @@ static int run_check(const Options *options, const char *name)
     return check(options->socket, name);
 }
 
+static void draw_status(void *userdata)
+{
+    (void)run_status(userdata, NULL); /* what goes wrong is in the picture */
+}
+
+static int run_watch(const Options *options, const char *word _unused_)
+{
+    Options copy = *options;
+    return watch(draw_status, &copy);
+}
+
 static void render_calendar(const json_t *forecast)
 {
     calendar_print(forecast, clock_now());
@@ -236,6 +249,7 @@ static const struct {
     int (*run)(const Options *options, const char *word);
 } commands[] = {
     { "status", 0, 0, "no arguments", run_status },
+    { "watch", 0, 0, "no arguments", run_watch },
     { "show", 1, 1, "the name of one endpoint", run_show },
     { "findings", 0, 0, "no arguments", run_findings },
     { "probe", 1, 1, "the name of one endpoint", run_probe },
@@ -257,9 +271,10 @@ static int usage_error(const char *format, const char *word)
 static int run_command(Options *options, int argc, char **argv)
 {
     if (argc == 0)
-        return usage_error("expected a command: status, show, findings, probe, check, forecast, authorities, "
-                           "plan, trust or scan%s",
-                           "");
+        return usage_error(
+            "expected a command: status, watch, show, findings, probe, check, forecast, authorities, "
+            "plan, trust or scan%s",
+            "");
     if (strcmp(argv[0], "scan") == 0) {
         options->scan.targets = argv + 1;
         options->scan.json = options->json;
@@ -272,8 +287,8 @@ static int run_command(Options *options, int argc, char **argv)
                            "and --pem are for "
                            "scan, not for %s",
                            argv[0]);
-    if (options->json && strcmp(argv[0], "check") == 0)
-        return usage_error("--json is not for check%s", "");
+    if (options->json && (strcmp(argv[0], "check") == 0 || strcmp(argv[0], "watch") == 0))
+        return usage_error("--json is not for %s", argv[0]);
     if ((options->ics || options->until) && strcmp(argv[0], "forecast") != 0)
         return usage_error("--until and --ics are for forecast, not for %s", argv[0]);
     if (options->ics && options->json)

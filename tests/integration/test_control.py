@@ -1,6 +1,8 @@
 """The status socket, the command line, reload and stop."""
 
 import calendar
+import contextlib
+import fcntl
 import json
 import os
 import pty
@@ -8,7 +10,9 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -473,3 +477,38 @@ def test_what_is_to_come_is_foretold_and_real_calendars_take_it(scratch, binarie
         assert not told.errors and told["DTSTAMP"]
     again = icalendar.Calendar.from_ical(daemon.ctl("forecast", "--ics", "--until", "2099-12-31").stdout)
     assert [str(e["UID"]) for e in again.walk("VEVENT")] == [str(e["UID"]) for e in entries]
+
+
+def test_watch_draws_on_another_screen_and_ends_on_q(scratch, binaries):
+    server = Openssl(scratch, "orders", scratch.pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0])
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("orders", "tls", server.port)]))
+    daemon.settle()
+    command = [os.path.join(binaries, "dbcertctl"), "--socket", daemon.socket, "watch"]
+
+    def watch(keys, size=(24, 80), before=lambda: None):
+        pid, master = pty.fork()
+        if pid == 0:
+            os.execv(command[0], command)
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        out = b""
+        while b"q ends" not in out:
+            out += os.read(master, 65536)
+        before()
+        os.write(master, keys)
+        with contextlib.suppress(OSError):  # the other side is closed
+            while chunk := os.read(master, 65536):
+                out += chunk
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), out.decode()
+    status, out = watch(b"q")
+    assert status == 0 and out.startswith("\x1b[?1049h\x1b[?25l") and out.endswith("\x1b[?25h\x1b[?1049l")
+    assert "orders" in out and "NAME" in out and "\x1b[2J" not in out
+    assert watch(b"\x03")[0] == 0  # Ctrl-C leaves the terminal as it was, too
+    wide = [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rstrip("\r") for line in watch(b"q", (5, 20))[1].split("\r\n")]
+    assert max(len(line) for line in wide) <= 20
+    # A daemon that goes away is said in the picture, which goes on.
+    status, out = watch(b"xq", before=daemon.stop)
+    assert status == 0
+    out = watch(b"q")[1]
+    assert "there is no such socket" in out or "nobody listens there" in out
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "dbcertctl: watch needs a terminal; status prints once\n")
