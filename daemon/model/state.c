@@ -18,6 +18,7 @@ static void address_state_deinit(AddressState *address)
     observation_unref(address->latest);
     observation_unref(address->seen);
     verification_deinit(&address->verification);
+    free(address->replacements);
 }
 
 EndpointState *endpoint_state_new(Endpoint *endpoint)
@@ -76,6 +77,8 @@ const Certificate *address_certificate(const AddressState *address)
 bool address_state_replaces(AddressState *address, const char *before_sha256, int64_t now)
 {
     const char *sha256 = address_certificate(address)->sha256;
+    if (!address->replacements)
+        address->replacements = xcalloc(REPLACEMENTS_KEPT, sizeof *address->replacements);
     Replacement *oldest = &address->replacements[0];
     for (size_t i = 0; i < REPLACEMENTS_KEPT; i++) {
         Replacement *r = &address->replacements[i];

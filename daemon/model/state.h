@@ -29,9 +29,9 @@ typedef struct AddressState {
     Observation *seen;   /* the latest one with a chain; goes on ageing while probes fail; NULL if none yet */
     Verification verification; /* of seen's chain */
     Streak failures;
-    Plaintext plaintext;                         /* whether it does without TLS, as far as it was asked */
-    int64_t plaintext_at;                        /* when it was; INSTANT_NONE: never */
-    Replacement replacements[REPLACEMENTS_KEPT]; /* the latest ones, in no order */
+    Plaintext plaintext;       /* whether it does without TLS, as far as it was asked */
+    int64_t plaintext_at;      /* when it was; INSTANT_NONE: never */
+    Replacement *replacements; /* the latest REPLACEMENTS_KEPT, in no order; NULL: there was none yet */
     unsigned counted; /* connections that the server may have counted against this host since the last login */
 } AddressState;
 
