@@ -21,11 +21,13 @@ int file_read(const char *path, size_t max_bytes, Buffer *buffer)
         if (n < 0)
             return -errno;
         if (n == 0)
-            return 0;
+            break;
         if ((size_t)n > max_bytes - buffer->size)
             return -EFBIG;
         buffer_append(buffer, chunk, (size_t)n);
     }
+    buffer_append(buffer, "", 0); /* of an empty file, too, there is something to point to */
+    return 0;
 }
 
 static int write_all(int fd, const uint8_t *data, size_t size)

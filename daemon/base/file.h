@@ -9,7 +9,10 @@
 #include "base/buffer.h"
 #include "base/macro.h"
 
-/* Reads a regular file (or a pipe) of at most max_bytes: -EFBIG beyond, else the errno of open() or read(). */
+/*
+ * Reads a regular file (or a pipe) of at most max_bytes: -EFBIG beyond, else the errno of open() or read().
+ * With 0 the buffer's data is never NULL and ends with a 0 that is not counted.
+ */
 int file_read(const char *path, size_t max_bytes, Buffer *buffer);
 
 /*

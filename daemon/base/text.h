@@ -33,6 +33,12 @@
 /* Index of text in the table, or -EINVAL. */
 int text_find(const char *text, const char *const *table, size_t n);
 
+/* Whether they read the same; NULL does as another NULL alone. */
+bool text_same(const char *a, const char *b);
+
+/* Foreign bytes that will be shown or logged: each control character becomes a '?'. */
+void text_make_printable(char *text);
+
 /* At least one letter or digit or . _ - and nothing else: safe in a path, a log line, and a shell. */
 bool text_is_name(const char *text);
 

@@ -47,33 +47,23 @@ static const Key alerts_keys[] = {
     { 0 },
 };
 
-static const Key threshold_keys[] = {
-    { "expiring_warning", KEY_DURATION, IN_CONFIG(thresholds.expiring_warning), HOUR, 366 * DAY, "30d", "a duration from 1h to 366d, such as \"30d\"" },
-    { "expiring_critical", KEY_DURATION, IN_CONFIG(thresholds.expiring_critical), HOUR, 366 * DAY, "7d", "a duration from 1h to 366d, such as \"7d\"" },
-    { "ca_notice", KEY_DURATION, IN_CONFIG(thresholds.ca_notice), DAY, 3650 * DAY, "730d", "a duration from 1d to 3650d, such as \"730d\"" },
-    { "ca_warning", KEY_DURATION, IN_CONFIG(thresholds.ca_warning), DAY, 3650 * DAY, "365d", "a duration from 1d to 3650d, such as \"365d\"" },
-    { "ca_critical", KEY_DURATION, IN_CONFIG(thresholds.ca_critical), DAY, 3650 * DAY, "90d", "a duration from 1d to 3650d, such as \"90d\"" },
-    { "online_grace", KEY_DURATION, IN_CONFIG(thresholds.online_grace), DAY, 90 * DAY, "8d", "a duration from 1d to 90d, such as \"8d\"" },
-    { "restart_warning", KEY_DURATION, IN_CONFIG(thresholds.restart_warning), DAY, 366 * DAY, "90d", "a duration from 1d to 366d, such as \"90d\"" },
-    { "restart_critical", KEY_DURATION, IN_CONFIG(thresholds.restart_critical), DAY, 366 * DAY, "30d", "a duration from 1d to 366d, such as \"30d\"" },
-    { "acm_warning", KEY_DURATION, IN_CONFIG(thresholds.acm_warning), DAY, 180 * DAY, "30d", "a duration from 1d to 180d, such as \"30d\"" },
-    { "acm_critical", KEY_DURATION, IN_CONFIG(thresholds.acm_critical), DAY, 180 * DAY, "14d", "a duration from 1d to 180d, such as \"14d\"" },
-    { 0 },
-};
+/* The same names for all endpoints and for one; what is left out for one is as for all. */
+#define THRESHOLD_KEYS(IN, DEFAULT) \
+    { "expiring_warning", KEY_DURATION, IN(thresholds.expiring_warning), HOUR, 366 * DAY, DEFAULT("30d"), "a duration from 1h to 366d, such as \"30d\"" }, \
+    { "expiring_critical", KEY_DURATION, IN(thresholds.expiring_critical), HOUR, 366 * DAY, DEFAULT("7d"), "a duration from 1h to 366d, such as \"7d\"" }, \
+    { "ca_notice", KEY_DURATION, IN(thresholds.ca_notice), DAY, 3650 * DAY, DEFAULT("730d"), "a duration from 1d to 3650d, such as \"730d\"" }, \
+    { "ca_warning", KEY_DURATION, IN(thresholds.ca_warning), DAY, 3650 * DAY, DEFAULT("365d"), "a duration from 1d to 3650d, such as \"365d\"" }, \
+    { "ca_critical", KEY_DURATION, IN(thresholds.ca_critical), DAY, 3650 * DAY, DEFAULT("90d"), "a duration from 1d to 3650d, such as \"90d\"" }, \
+    { "online_grace", KEY_DURATION, IN(thresholds.online_grace), DAY, 90 * DAY, DEFAULT("8d"), "a duration from 1d to 90d, such as \"8d\"" }, \
+    { "restart_warning", KEY_DURATION, IN(thresholds.restart_warning), DAY, 366 * DAY, DEFAULT("90d"), "a duration from 1d to 366d, such as \"90d\"" }, \
+    { "restart_critical", KEY_DURATION, IN(thresholds.restart_critical), DAY, 366 * DAY, DEFAULT("30d"), "a duration from 1d to 366d, such as \"30d\"" }, \
+    { "acm_warning", KEY_DURATION, IN(thresholds.acm_warning), DAY, 180 * DAY, DEFAULT("30d"), "a duration from 1d to 180d, such as \"30d\"" }, \
+    { "acm_critical", KEY_DURATION, IN(thresholds.acm_critical), DAY, 180 * DAY, DEFAULT("14d"), "a duration from 1d to 180d, such as \"14d\"" },
+#define BY_DEFAULT(text) text
+#define NO_DEFAULT(text) NULL
 
-static const Key endpoint_threshold_keys[] = {
-    { "expiring_warning", KEY_DURATION, IN_ENDPOINT(thresholds.expiring_warning), HOUR, 366 * DAY, NULL, "a duration from 1h to 366d, such as \"30d\"" },
-    { "expiring_critical", KEY_DURATION, IN_ENDPOINT(thresholds.expiring_critical), HOUR, 366 * DAY, NULL, "a duration from 1h to 366d, such as \"7d\"" },
-    { "ca_notice", KEY_DURATION, IN_ENDPOINT(thresholds.ca_notice), DAY, 3650 * DAY, NULL, "a duration from 1d to 3650d, such as \"730d\"" },
-    { "ca_warning", KEY_DURATION, IN_ENDPOINT(thresholds.ca_warning), DAY, 3650 * DAY, NULL, "a duration from 1d to 3650d, such as \"365d\"" },
-    { "ca_critical", KEY_DURATION, IN_ENDPOINT(thresholds.ca_critical), DAY, 3650 * DAY, NULL, "a duration from 1d to 3650d, such as \"90d\"" },
-    { "online_grace", KEY_DURATION, IN_ENDPOINT(thresholds.online_grace), DAY, 90 * DAY, NULL, "a duration from 1d to 90d, such as \"8d\"" },
-    { "restart_warning", KEY_DURATION, IN_ENDPOINT(thresholds.restart_warning), DAY, 366 * DAY, NULL, "a duration from 1d to 366d, such as \"90d\"" },
-    { "restart_critical", KEY_DURATION, IN_ENDPOINT(thresholds.restart_critical), DAY, 366 * DAY, NULL, "a duration from 1d to 366d, such as \"30d\"" },
-    { "acm_warning", KEY_DURATION, IN_ENDPOINT(thresholds.acm_warning), DAY, 180 * DAY, NULL, "a duration from 1d to 180d, such as \"30d\"" },
-    { "acm_critical", KEY_DURATION, IN_ENDPOINT(thresholds.acm_critical), DAY, 180 * DAY, NULL, "a duration from 1d to 180d, such as \"14d\"" },
-    { 0 },
-};
+static const Key threshold_keys[] = { THRESHOLD_KEYS(IN_CONFIG, BY_DEFAULT) { 0 } };
+static const Key endpoint_threshold_keys[] = { THRESHOLD_KEYS(IN_ENDPOINT, NO_DEFAULT) { 0 } };
 
 static const Key endpoint_keys[] = {
     { "name", KEY_TEXT, IN_ENDPOINT(name), 1, 128, NULL, "a name of at most 128 letters, digits and . _ -" },

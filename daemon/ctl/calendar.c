@@ -6,14 +6,9 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
+#include "ctl/client.h"
 
 #define LINE_BYTES_MAX 75 /* RFC 5545, 3.1 */
-
-static const char *get(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
 
 /* A content line; longer ones go on in the next line behind a space, and never within a character of UTF-8. */
 static void print_line(const char *line)
@@ -53,17 +48,18 @@ static void print_instant(const char *name, const char *instant)
 
 static void print_event(const json_t *event, const char *stamp)
 {
-    const char *store = get(event, "trust_store"), *subject = *store ? store : get(event, "endpoint");
-    _cleanup_free_ char *uid = xasprintf("%s@dbcertd", get(event, "id"));
-    _cleanup_free_ char *summary = xasprintf("%s: %s", subject, get(event, "kind"));
+    const char *store = client_text(event, "trust_store"),
+               *subject = *store ? store : client_text(event, "endpoint");
+    _cleanup_free_ char *uid = xasprintf("%s@dbcertd", client_text(event, "id"));
+    _cleanup_free_ char *summary = xasprintf("%s: %s", subject, client_text(event, "kind"));
     print_line("BEGIN:VEVENT");
     print_text("UID", uid);
     print_instant("DTSTAMP", stamp);
-    print_instant("DTSTART", get(event, "at"));
-    if (strcmp(get(event, "at"), get(event, "ends_at")) != 0)
-        print_instant("DTEND", get(event, "ends_at"));
+    print_instant("DTSTART", client_text(event, "at"));
+    if (strcmp(client_text(event, "at"), client_text(event, "ends_at")) != 0)
+        print_instant("DTEND", client_text(event, "ends_at"));
     print_text("SUMMARY", summary);
-    print_text("DESCRIPTION", get(event, "text"));
+    print_text("DESCRIPTION", client_text(event, "text"));
     print_line("TRANSP:TRANSPARENT");
     print_line("END:VEVENT");
 }

@@ -20,7 +20,7 @@ static bool offer(Catalogue **catalogue, const char *path, bool asked)
     if (r < 0)
         fprintf(stderr, "dbcertctl: %s: %s\n", path, strerror(-r));
     else
-        r = catalogue_offer(catalogue, path, text.data ? (const char *)text.data : "", &errors, &warnings);
+        r = catalogue_offer(catalogue, path, (const char *)text.data, &errors, &warnings);
     for (size_t i = 0; errors && errors[i]; i++)
         fprintf(stderr, "dbcertctl: %s\n", errors[i]);
     return r >= 0;

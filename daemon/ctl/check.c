@@ -32,16 +32,10 @@ static const struct {
     [SEVERITY_CRITICAL] = { PLUGIN_CRITICAL, "CRITICAL" },
 };
 
-static const char *get(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 /* What is not known is not fine. */
 static Severity severity_of(const json_t *object, const char *key)
 {
-    int severity = severity_from_string(get(object, key));
+    int severity = severity_from_string(client_text(object, key));
     return severity < 0 ? SEVERITY_UNKNOWN : (Severity)severity;
 }
 
@@ -53,7 +47,7 @@ static void write_findings(Buffer *text, const json_t *endpoint, Severity at_lea
     const char *last = "";
     json_array_foreach(json_object_get(endpoint, "findings"), i, finding)
     {
-        const char *id = get(finding, "id");
+        const char *id = client_text(finding, "id");
         if (severity_of(finding, "severity") < at_least || strcmp(id, last) == 0)
             continue;
         buffer_printf(text, "%s%s", *last ? ", " : "", id);
@@ -64,7 +58,7 @@ static void write_findings(Buffer *text, const json_t *endpoint, Severity at_lea
 static int64_t days_left(const json_t *endpoint, int64_t now)
 {
     int64_t end;
-    return instant_parse(get(endpoint, "not_after"), &end) == 0 ? (end - now) / DAY : INSTANT_NONE;
+    return instant_parse(client_text(endpoint, "not_after"), &end) == 0 ? (end - now) / DAY : INSTANT_NONE;
 }
 
 static int answer(Severity severity, Buffer *text, Buffer *data)
@@ -87,9 +81,9 @@ static int check_one(const json_t *endpoint)
     int64_t days = days_left(endpoint, clock_now());
     write_findings(&findings, endpoint, SEVERITY_NOTICE);
     _cleanup_free_ char *what = buffer_take_text(&findings);
-    buffer_printf(&text, "%s: %s", get(endpoint, "name"), *what ? what : severity_to_string(severity));
+    buffer_printf(&text, "%s: %s", client_text(endpoint, "name"), *what ? what : severity_to_string(severity));
     if (days != INSTANT_NONE)
-        buffer_printf(&text, "; the certificate ends at %s", get(endpoint, "not_after"));
+        buffer_printf(&text, "; the certificate ends at %s", client_text(endpoint, "not_after"));
     write_days(&data, days);
     return answer(severity, &text, &data);
 }
@@ -104,7 +98,7 @@ static void write_worst(Buffer *text, const json_t *endpoints)
         {
             if (severity_of(endpoint, "severity") != s || ++n > NAMES_SAID_MAX)
                 continue;
-            buffer_printf(text, "%s%s ", n == 1 ? ": " : "; ", get(endpoint, "name"));
+            buffer_printf(text, "%s%s ", n == 1 ? ": " : "; ", client_text(endpoint, "name"));
             write_findings(text, endpoint, SEVERITY_UNKNOWN);
         }
     if (n > NAMES_SAID_MAX)
@@ -155,7 +149,7 @@ int check(const char *socket, const char *name)
     if (r < 0)
         return fail("the daemon does not answer; standard error says why");
     if (r != OK_STATUS)
-        return fail(get(json_object_get(body, "error"), "message"));
+        return fail(client_text(json_object_get(body, "error"), "message"));
     if (name)
         return check_one(body);
     if (client_ask(socket, "GET", "/v1/status", &status) != OK_STATUS)

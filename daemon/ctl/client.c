@@ -78,3 +78,9 @@ int client_ask(const char *socket, const char *method, const char *path, json_t 
     *ret = json_loadb((const char *)body.data, body.size, 0, NULL);
     return *ret ? (int)status : fail(socket, "the answer is not JSON; is that dbcertd's socket?");
 }
+
+const char *client_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}

@@ -7,3 +7,6 @@
  * the HTTP status, or -EIO after saying on standard error what is wrong and what would be right.
  */
 int client_ask(const char *socket, const char *method, const char *path, json_t **ret);
+
+/* A member that is a text, borrowed; "" if there is none. */
+const char *client_text(const json_t *object, const char *key);

@@ -192,8 +192,7 @@ static bool all_accepted(const json_t *body)
     {
         json_array_foreach(json_object_get(store, "endpoints"), j, verdict)
         {
-            if (json_is_false(json_object_get(verdict, "accepted")) ||
-                json_is_false(json_object_get(verdict, "next_accepted")))
+            if (trust_refuses(verdict))
                 return false;
         }
     }

@@ -109,7 +109,7 @@ static bool read_bundle(Scan *scan, const char *path)
         return false;
     }
     scan->bundle = bundle_new();
-    r = bundle_add(scan->bundle, path, pem.data ? pem.data : (const uint8_t *)"", pem.size, NULL, &errors);
+    r = bundle_add(scan->bundle, path, pem.data, pem.size, NULL, &errors);
     for (size_t i = 0; errors && errors[i]; i++)
         fprintf(stderr, "dbcertctl: %s\n", errors[i]);
     return r >= 0;

@@ -39,16 +39,15 @@ static int read_password(const char *path, char **ret)
 static int add_file(Bundle *bundle, const TrustOptions *options, const Buffer *data, char ***errors)
 {
     _cleanup_free_ char *password = NULL;
-    const uint8_t *bytes = data->data ? data->data : (const uint8_t *)"";
     if (options->password_file && read_password(options->password_file, &password) < 0)
         return -EINVAL;
-    int r = bundle_add(bundle, options->file, bytes, data->size, password, errors);
+    int r = bundle_add(bundle, options->file, data->data, data->size, password, errors);
     if (password)
         explicit_bzero(password, strlen(password));
     if (r != -EACCES || options->password_file)
         return r;
     *errors = strv_free(*errors);
-    r = bundle_add(bundle, options->file, bytes, data->size, JAVA_PASSWORD, errors);
+    r = bundle_add(bundle, options->file, data->data, data->size, JAVA_PASSWORD, errors);
     if (r == -EACCES) {
         *errors = strv_free(*errors);
         strv_append(errors, xasprintf("%s: needs its password; expected --password-file FILE", options->file));
@@ -159,6 +158,12 @@ static json_t *verdict_on(const Bundle *bundle, const json_t *endpoint, const js
                      moves ? accepts_next(bundle, endpoint, authorities) : json_null());
 }
 
+bool trust_refuses(const json_t *verdict)
+{
+    return json_is_false(json_object_get(verdict, "accepted")) ||
+           json_is_false(json_object_get(verdict, "next_accepted"));
+}
+
 static int fail(const char *what)
 {
     fprintf(stderr, "dbcertctl: %s\n", what);
@@ -184,8 +189,7 @@ int trust_file(const TrustOptions *options, const char *socket, bool json)
     {
         json_t *verdict = verdict_on(bundle, item, json_object_get(authorities, "authorities"));
         json_array_append_new(verdicts, verdict);
-        if (json_is_false(json_object_get(verdict, "accepted")) ||
-            json_is_false(json_object_get(verdict, "next_accepted")))
+        if (trust_refuses(verdict))
             status = EXIT_SOME_REFUSED;
     }
     if (json) {

@@ -130,7 +130,7 @@ static void load_headers(Download *d)
 {
     _cleanup_(buffer_deinit) Buffer text = { 0 };
     _cleanup_free_ char *path = xasprintf("%s.headers", d->source.path), *url = NULL;
-    if (file_read(path, HEADERS_BYTES_MAX, &text) < 0 || !text.data || !(url = saved(&text, "URL")) ||
+    if (file_read(path, HEADERS_BYTES_MAX, &text) < 0 || !(url = saved(&text, "URL")) ||
         strcmp(url, d->source.url) != 0)
         return;
     d->etag = saved(&text, "ETag");
@@ -151,7 +151,7 @@ static Bundle *load_bundle(const char *path, char ***warnings)
     if (r < 0)
         strv_append(warnings, xasprintf("%s: cannot read: %s", path, strerror(-r)));
     else
-        r = bundle_add(bundle, path, data.data ? data.data : (const uint8_t *)"", data.size, NULL, warnings);
+        r = bundle_add(bundle, path, data.data, data.size, NULL, warnings);
     return r > 0 ? TAKE(bundle) : NULL;
 }
 
@@ -229,9 +229,7 @@ static void set_text(char **field, char *text)
 static void refuse(Download *d, const HttpAnswer *answer, char *why)
 {
     _cleanup_free_ char *path = xasprintf("%s.refused", d->source.path);
-    for (char *c = why; *c; c++) /* there are names out of certificates in it, and it is kept in a line */
-        if ((unsigned char)*c < ' ')
-            *c = '?';
+    text_make_printable(why); /* there are names out of certificates in it, and it is kept in a line */
     set_text(&d->source.refused, why);
     (void)file_replace(path, answer->body, answer->size,
                        false); /* to be looked at; the finding says the rest */
@@ -389,7 +387,6 @@ int download_new(Download **ret, sd_event *event, Http *http, const DownloadPara
         .path = path_of(params->directory, params->url),
         .interval_seconds =
             params->interval_seconds - (int64_t)(clock_boottime_usec() % spread_usec / USEC_PER_SEC),
-        .started_at = clock_now(),
         .answered_at = INSTANT_NONE,
         .failing_since = INSTANT_NONE,
         .modified_at = INSTANT_NONE,

@@ -89,7 +89,7 @@ static void read_bundle(Bundle *bundle, const char *path, const Catalogue *catal
         strv_append(errors, xasprintf("trust.bundles: %s: cannot read: %s", path, strerror(-r)));
         return;
     }
-    r = bundle_add(file, path, pem.data ? pem.data : (const uint8_t *)"", pem.size, NULL, &complaints);
+    r = bundle_add(file, path, pem.data, pem.size, NULL, &complaints);
     for (size_t i = 0; complaints && complaints[i]; i++)
         strv_append(r < 0 ? errors : warnings, xasprintf("trust.bundles: %s", complaints[i]));
     if (r > 0 && all_expired(file, clock_now()))
@@ -193,8 +193,7 @@ static void offer_catalogue(Loaded *loaded, char *path, char ***errors, char ***
     if (r < 0)
         strv_append(errors, xasprintf("%s: cannot read: %s", path, strerror(-r)));
     else
-        (void)catalogue_offer(&loaded->catalogue, path, text.data ? (const char *)text.data : "", errors,
-                              warnings);
+        (void)catalogue_offer(&loaded->catalogue, path, (const char *)text.data, errors, warnings);
 }
 
 static void read_catalogue(Loaded *loaded, char ***errors, char ***warnings)

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "manager/manager-internal.h"
 #include "manager/turn.h"
 #include "rules/forecast.h"
@@ -307,11 +308,6 @@ static char *join_lines(char **lines)
     return buffer_take_text(&text);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* All or nothing: with an error the old configuration goes on. */
 static void reload(Manager *manager)
 {
@@ -322,7 +318,7 @@ static void reload(Manager *manager)
     (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec);
     free(TAKE(manager->reload_error));
     int r = load(manager->loaded->path, false, &loaded, &errors, &warnings);
-    if (r >= 0 && !same_text(loaded->config->socket, manager->loaded->config->socket))
+    if (r >= 0 && !text_same(loaded->config->socket, manager->loaded->config->socket))
         strv_append(&warnings, xstrdup("socket: is changed by a restart only, ignoring"));
     if (r >= 0 && (r = take_over(manager, loaded)) < 0)
         strv_append(&errors, xstrdup(strerror(-r)));

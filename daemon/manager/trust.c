@@ -258,10 +258,9 @@ static void read_store(WatchedStore *store)
     if (r < 0)
         state->error = xasprintf("%s: %s", config->path, r == -EINVAL ? "is no regular file" : strerror(-r));
     else {
-        const uint8_t *bytes = data.data ? data.data : (const uint8_t *)"";
         const char *password = loaded_secret(store->trust->manager->loaded, config->password_credential);
-        r = bundle_add(bundle, config->path, bytes, data.size, password, &errors);
-        state->format = bundle_format(bytes, data.size);
+        r = bundle_add(bundle, config->path, data.data, data.size, password, &errors);
+        state->format = bundle_format(data.data, data.size);
         if (r < 0)
             state->error = xstrdup(errors[0]);
     }

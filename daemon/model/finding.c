@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 
 static const char *const severities[] = {
     [SEVERITY_OK] = "ok",           [SEVERITY_NOTICE] = "notice",     [SEVERITY_UNKNOWN] = "unknown",
@@ -134,20 +135,15 @@ void finding_list_deinit(FindingList *list)
     *list = (FindingList) { 0 };
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 bool finding_same(const Finding *a, const Finding *b)
 {
-    return a->id == b->id && same_text(a->address, b->address) && same_text(a->ca, b->ca);
+    return a->id == b->id && text_same(a->address, b->address) && text_same(a->ca, b->ca);
 }
 
 Finding *finding_list_find(const FindingList *list, FindingId id, const char *address)
 {
     for (size_t i = 0; i < list->n; i++)
-        if (list->items[i].id == id && same_text(list->items[i].address, address))
+        if (list->items[i].id == id && text_same(list->items[i].address, address))
             return &list->items[i];
     return NULL;
 }

@@ -77,7 +77,7 @@ typedef struct Finding {
     Severity severity;
     char *address; /* NULL: of its subject as a whole */
     char *ca;      /* "rds-ca-ecc384-g1 in us-east-1": what of a trust store it is about, NULL: all of it; of an
-                      event:      the CA that signs now */
+                      event: the CA that signs now */
     int64_t since; /* when it was first raised */
     int64_t due;   /* by when something has to be done, or when it gets worse; INSTANT_NONE if never */
     char *message;

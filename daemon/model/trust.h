@@ -67,7 +67,6 @@ void trust_store_state_deinit(TrustStoreState *state);
 typedef struct BundleSource {
     char *url;
     int64_t interval_seconds; /* between two questions */
-    int64_t started_at;       /* since when it is asked */
     int64_t answered_at;      /* the latest answer that was fine, with or without news; INSTANT_NONE: never */
     int64_t failing_since;    /* the first failure in a row; INSTANT_NONE: the latest went well */
     char *error;              /* of the latest one, if it failed */

@@ -64,3 +64,8 @@ int64_t window_end_after(const Window *window, int64_t instant)
     int64_t wait = (window->start_seconds - into_week + WEEK) % WEEK;
     return instant + wait + window->length_seconds;
 }
+
+int64_t window_next_end(const Window *window, int64_t instant)
+{
+    return window_end_after(window, instant - window->length_seconds + 1);
+}

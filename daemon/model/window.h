@@ -22,3 +22,6 @@ const char *window_text(const Window *window, char *text);
 
 /* The end of the first window that starts at this instant or later. */
 int64_t window_end_after(const Window *window, int64_t instant);
+
+/* The end of the first window that ends after this instant: of one that is open now, too. */
+int64_t window_next_end(const Window *window, int64_t instant);

@@ -103,8 +103,18 @@ int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size)
 
 void bundle_merge(Bundle *bundle, const Bundle *other)
 {
-    for (size_t i = 0; i < other->n; i++)
-        (void)bundle_add_der(bundle, other->facts[i]->der, other->facts[i]->der_size); /* it was read before */
+    for (size_t i = 0; i < other->n; i++) {
+        Certificate *facts = other->facts[i];
+        const gnutls_datum_t der = { facts->der, (unsigned)facts->der_size };
+        gnutls_x509_crt_t crt;
+        if (bundle_has(bundle, facts->sha256))
+            continue;
+        int r = gnutls_x509_crt_init(&crt);
+        if (r >= 0)
+            r = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
+        assert(r >= 0); /* it was read before: for want of memory only */
+        add(bundle, crt, certificate_ref(facts));
+    }
 }
 
 int bundle_add_system(Bundle *bundle)

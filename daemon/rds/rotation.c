@@ -31,8 +31,7 @@ int64_t rotation_next_look(const Rotation *r, const Window *window, int64_t now)
 {
     const int64_t instants[] = { r->due_at, r->overdue_after, r->critical_from };
     bool waits = r->due_at != INSTANT_NONE && now >= r->due_at;
-    int64_t begun = now - window->length_seconds + 1; /* a window that is open now ends, too */
-    int64_t next = waits && window->known ? window_end_after(window, begun) : INSTANT_NEVER;
+    int64_t next = waits && window->known ? window_next_end(window, now) : INSTANT_NEVER;
     for (size_t i = 0; i < ARRAY_SIZE(instants); i++)
         if (instants[i] != INSTANT_NONE && instants[i] > now)
             next = instant_earlier(next, instants[i]);

@@ -149,10 +149,8 @@ void rule_served_ca(Case *c)
 static bool is_impostor(const Case *c)
 {
     const Certificate *root = case_root(c);
-    const KnownCertificate *known =
-        catalogue_root(c->policy->catalogue, c->authority.id, c->state->endpoint->region);
-    if (c->authority.region[0])
-        known = catalogue_root(c->policy->catalogue, c->authority.id, c->authority.region);
+    const char *region = c->authority.region[0] ? c->authority.region : c->state->endpoint->region;
+    const KnownCertificate *known = catalogue_root(c->policy->catalogue, c->authority.id, region);
     return root && known && strcmp(root->sha256, known->sha256) != 0;
 }
 

@@ -55,8 +55,8 @@ static void foresee_rotation(const Outlook *o)
         return;
     add(o, beginnings[r->class], r->due_at, r->due_at, "certificate %s %s", serial, words[r->class]);
     if (r->class == CLASS_ONLINE && window->known) {
-        int64_t begun = o->c->now - window->length_seconds + 1; /* one that is open now counts */
-        int64_t end = window_end_after(window, r->due_at > begun ? r->due_at : begun);
+        int64_t due = window_end_after(window, r->due_at), next = window_next_end(window, o->c->now);
+        int64_t end = due > next ? due : next;
         add(o, FORECAST_WINDOW, end - window->length_seconds, end,
             "the maintenance window %s should bring a new certificate in place of %s", WINDOW_TEXT(window),
             serial);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
+#include "base/text.h"
 #include "rds/rotation.h"
 #include "rules/case.h"
 
@@ -355,9 +356,7 @@ static const Writer messages[N_FINDINGS] = {
 char *text_printable(Buffer *text)
 {
     char *s = buffer_take_text(text);
-    for (char *c = s; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
+    text_make_printable(s);
     return s;
 }
 

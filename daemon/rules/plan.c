@@ -110,13 +110,14 @@ static Move move_of(const EndpointState *state, const Catalogue *catalogue, cons
     };
 }
 
-/* Whether one with this root is in the list already: several endpoints of a region share it. */
-static bool is_first(const Move *moves, size_t i)
+/* Whether one before it asks for the same root, in this store (NULL: at all): a region's endpoints share it. */
+static bool is_said(const Move *moves, size_t i, const TrustStore *store)
 {
     for (size_t j = 0; j < i; j++)
-        if (!moves[j].nothing && moves[j].root == moves[i].root)
-            return false;
-    return true;
+        if (!moves[j].nothing && moves[j].root == moves[i].root &&
+            (!store || trust_store_concerns(store, moves[j].endpoint->name)))
+            return true;
+    return false;
 }
 
 /* Clients first: "update your applications to use the new SSL/TLS certificate". */
@@ -128,13 +129,7 @@ static void plan_trust(const Snapshot *snapshot, const Catalogue *catalogue, con
         for (size_t i = 0; i < n; i++) {
             const Move *m = &moves[i];
             if (m->nothing || !m->root || !trust_store_concerns(store->store, m->endpoint->name) ||
-                strv_contains(store->fingerprints, m->root->sha256))
-                continue;
-            bool said = false; /* another endpoint of the region asked for the same root */
-            for (size_t j = 0; j < i; j++)
-                said |= !moves[j].nothing && moves[j].root == m->root &&
-                        trust_store_concerns(store->store, moves[j].endpoint->name);
-            if (said)
+                strv_contains(store->fingerprints, m->root->sha256) || is_said(moves, i, store->store))
                 continue;
             PlanStep *step = plan_append(plan, STEP_TRUST_STORE, store->store->name);
             step->text = xasprintf("add \"%s\" to %s, for the clients of %s and others in %s", m->root->cn,
@@ -146,7 +141,8 @@ static void plan_trust(const Snapshot *snapshot, const Catalogue *catalogue, con
     }
     for (size_t i = 0; i < n; i++) {
         const Move *m = &moves[i];
-        if (m->nothing || !m->root || !is_first(moves, i) || strv_contains(snapshot->trusted, m->root->sha256))
+        if (m->nothing || !m->root || is_said(moves, i, NULL) ||
+            strv_contains(snapshot->trusted, m->root->sha256))
             continue;
         const char *url = catalogue_bundle_url(catalogue, m->endpoint->region);
         PlanStep *step = plan_append(plan, STEP_BUNDLE, NULL);

@@ -31,20 +31,12 @@ static bool reached(int64_t instant, int64_t now, int64_t *changes_at)
     return false;
 }
 
-/* There are names of CAs in texts, and those are foreign bytes. */
-static void make_printable(char *text)
-{
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-}
-
-/* Takes the texts. */
+/* Takes the texts. There are names of CAs in them, and those are foreign bytes. */
 static void find(FindingList *findings, FindingId id, Severity severity, const char *ca, int64_t due,
                  char *message, char *remedy)
 {
-    make_printable(message);
-    make_printable(remedy);
+    text_make_printable(message);
+    text_make_printable(remedy);
     finding_list_append(findings, (Finding) {
                                       .id = id,
                                       .severity = severity,
@@ -84,15 +76,10 @@ typedef struct Groups {
     size_t n;
 } Groups;
 
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static Group *group_of(Groups *groups, const char *ca, const char *region)
 {
     for (size_t i = 0; i < groups->n; i++)
-        if (strcmp(groups->items[i].ca, ca) == 0 && same_text(groups->items[i].region, region))
+        if (strcmp(groups->items[i].ca, ca) == 0 && text_same(groups->items[i].region, region))
             return &groups->items[i];
     groups->items = xgrow(groups->items, groups->n, sizeof *groups->items);
     groups->items[groups->n] = (Group) { .ca = ca, .region = region };
@@ -249,17 +236,6 @@ static void rule_stale(BundleSource *source, int64_t now)
              fetch_by_hand(source));
 }
 
-static void write_list(Buffer *text, const char *words, char **list)
-{
-    for (size_t i = 0; list && list[i]; i++) {
-        if (i == NAMES_SAID_MAX) {
-            buffer_printf(text, " and %zu more", strv_length(list) - i);
-            return;
-        }
-        buffer_printf(text, "%s%s", i ? ", " : words, list[i]);
-    }
-}
-
 static void rule_changed(BundleSource *source, int64_t now)
 {
     if (source->changed_at == INSTANT_NONE ||
@@ -268,8 +244,8 @@ static void rule_changed(BundleSource *source, int64_t now)
     Buffer text = { 0 };
     buffer_printf(&text, "another one is used since %s, with %zu certificate%s",
                   INSTANT_TEXT(source->changed_at), source->n_certificates, PLURAL(source->n_certificates));
-    write_list(&text, "; came: ", source->came);
-    write_list(&text, "; went: ", source->went);
+    write_names(&text, "; came:", (const char *const *)source->came, strv_length(source->came));
+    write_names(&text, "; went:", (const char *const *)source->went, strv_length(source->went));
     find(&source->findings, FINDING_BUNDLE_CHANGED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
          buffer_take_text(&text), xasprintf("dbcertctl authorities; dbcertctl trust"));
 }
