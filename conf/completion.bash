@@ -7,7 +7,7 @@ _dbcertctl()
         neptune redshift tls"
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        status | watch | show | findings | probe | check | forecast | authorities | plan | trust | scan) command=${COMP_WORDS[i]} ;;
+        status | watch | show | findings | history | silence | probe | check | forecast | authorities | plan | trust | scan) command=${COMP_WORDS[i]} ;;
         esac
     done
     case $before in
@@ -20,18 +20,18 @@ _dbcertctl()
     --engine)
         mapfile -t COMPREPLY < <(compgen -W "$engines" -- "$word")
         return ;;
-    --timeout | --concurrency | --until)
+    --timeout | --concurrency | --until | --for | --reason | --end)
         return ;;
     esac
     case $word in
     -*)
-        mapfile -t COMPREPLY < <(compgen -W "--socket --json --until --ics --all --password-file --file --ca-file --expect-ca --timeout --concurrency --engine --show-chain --pem --version --help" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "--socket --json --until --ics --for --reason --end --all --password-file --file --ca-file --expect-ca --timeout --concurrency --engine --show-chain --pem --version --help" -- "$word")
         return ;;
     esac
     case $command in
     "")
-        mapfile -t COMPREPLY < <(compgen -W "status watch show findings probe check forecast authorities plan trust scan" -- "$word") ;;
-    show | probe | check)
+        mapfile -t COMPREPLY < <(compgen -W "status watch show findings history silence probe check forecast authorities plan trust scan" -- "$word") ;;
+    show | history | silence | probe | check)
         mapfile -t COMPREPLY < <(compgen -W "$(dbcertctl status 2>/dev/null | sed -n '1!{/^$/q;s/ .*//p}')" -- "$word") ;;
     plan)
         mapfile -t COMPREPLY < <(compgen -W "rds-ca-rsa2048-g1 rds-ca-rsa4096-g1 rds-ca-ecc384-g1" -- "$word") ;;

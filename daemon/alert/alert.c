@@ -5,11 +5,17 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 
-static void say(TransitionKind kind, const Finding *finding, int64_t now, TransitionList *transitions)
+/* Takes nothing: the finding is copied. */
+static void say(Alert *alert, TransitionKind kind, int64_t now, TransitionList *transitions)
 {
-    transition_list_append(
-        transitions,
-        (Transition) { .kind = kind, .at = now, .finding = finding_copy(finding), .not_after = INSTANT_NONE });
+    transition_list_append(transitions, (Transition) {
+                                            .kind = kind,
+                                            .at = now,
+                                            .finding = finding_copy(&alert->finding),
+                                            .raises = alert->raises >= FLAP_RAISES ? alert->raises : 0,
+                                            .not_after = INSTANT_NONE,
+                                        });
+    alert->sent_at = now;
 }
 
 static Alert *find_alert(const AlertList *standing, const Finding *finding)
@@ -20,65 +26,134 @@ static Alert *find_alert(const AlertList *standing, const Finding *finding)
     return NULL;
 }
 
-static bool is_found(const FindingList *findings, const Finding *finding)
+static Finding *find_finding(const FindingList *findings, const Finding *finding)
 {
     for (size_t i = 0; i < findings->n; i++)
         if (finding_same(&findings->items[i], finding))
-            return true;
-    return false;
+            return &findings->items[i];
+    return NULL;
 }
 
 /* A notice wants nothing of anybody, so nobody is reminded of it. */
-static bool is_reminded(Severity severity)
+static bool is_reminded(const Alert *alert)
 {
-    return severity > SEVERITY_NOTICE;
+    return alert->state == ALERT_FIRING && alert->said > SEVERITY_NOTICE && alert->calmer_since == INSTANT_NONE;
 }
 
-static void update_one(AlertList *standing, Finding *finding, int64_t remind_seconds, int64_t now,
+static bool is_silenced(const Finding *finding, int64_t now)
+{
+    return finding->silenced_until > now;
+}
+
+static void count_return(Alert *alert, int64_t now)
+{
+    if (alert->raises_since == INSTANT_NONE || now - alert->raises_since >= FLAP_PERIOD) {
+        alert->raises_since = now;
+        alert->raises = 0;
+    }
+    alert->raises++;
+}
+
+/* It is worse than what was said. */
+static void worsen(Alert *alert, Severity severity, int64_t now, TransitionList *transitions)
+{
+    bool raised = alert->said == SEVERITY_OK;
+    if (raised || severity <= alert->worst)
+        count_return(alert, now);
+    alert->worst = raised || severity > alert->worst ? severity : alert->worst;
+    alert->said = severity;
+    say(alert, raised ? TRANSITION_RAISED : TRANSITION_ESCALATED, now, transitions);
+}
+
+/* Whether an alert that flaps is still to be taken for as bad as it was. */
+static bool is_held(const Alert *alert, int64_t now)
+{
+    return alert->raises >= FLAP_RAISES &&
+           (alert->calmer_since == INSTANT_NONE || now - alert->calmer_since < FLAP_HOLD);
+}
+
+/* It is better than what was said; SEVERITY_OK: gone. */
+static void improve(Alert *alert, Severity severity, int64_t now, TransitionList *transitions)
+{
+    alert->calmer_since = INSTANT_NONE;
+    alert->said = severity;
+    if (severity == SEVERITY_OK)
+        alert->state = ALERT_RESOLVED;
+    say(alert, severity == SEVERITY_OK ? TRANSITION_RESOLVED : TRANSITION_EASED, now, transitions);
+}
+
+/* finding: as it is now; NULL: gone. True if anything but its words has changed. */
+static bool update_one(Alert *alert, Finding *finding, int64_t remind_seconds, int64_t now,
                        TransitionList *transitions)
 {
-    Alert *alert = find_alert(standing, finding);
-    if (!alert) {
-        finding->since = now;
-        say(TRANSITION_RAISED, finding, now, transitions);
-        alert_list_append(standing, (Alert) { .finding = finding_copy(finding), .sent_at = now });
-        return;
-    }
+    AlertState before = alert->state;
+    int64_t calmer_before = alert->calmer_since;
+    size_t n_before = transitions->n;
+    Severity severity = finding && !finding->pending ? finding->severity : SEVERITY_OK;
+    bool silenced = finding && is_silenced(finding, now);
+    if (finding) {
+        alert->state = finding->pending && alert->said == SEVERITY_OK ? ALERT_PENDING : ALERT_FIRING;
+        finding->since = alert->state == before ? alert->finding.since : now;
+        finding_deinit(&alert->finding);
+        alert->finding = finding_copy(finding);
+    } else if (alert->said == SEVERITY_OK)
+        alert->state = ALERT_RESOLVED;
 
-    Severity before = alert->finding.severity;
-    finding->since = alert->finding.since;
-    finding_deinit(&alert->finding);
-    alert->finding = finding_copy(finding);
-    if (finding->severity > before)
-        say(TRANSITION_ESCALATED, finding, now, transitions);
-    else if (finding->severity < before)
-        say(TRANSITION_EASED, finding, now, transitions);
-    else if (is_reminded(finding->severity) && now - alert->sent_at >= remind_seconds)
-        say(TRANSITION_REMINDED, finding, now, transitions);
-    else
-        return;
-    alert->sent_at = now;
+    if (severity >= alert->said)
+        alert->calmer_since = INSTANT_NONE;
+    if (severity > alert->said && !silenced)
+        worsen(alert, severity, now, transitions);
+    else if (severity < alert->said && is_held(alert, now))
+        alert->calmer_since = alert->calmer_since == INSTANT_NONE ? now : alert->calmer_since;
+    else if (severity < alert->said && (severity == SEVERITY_OK || !silenced))
+        improve(alert, severity, now, transitions);
+    else if (is_reminded(alert) && !silenced && now - alert->sent_at >= remind_seconds)
+        say(alert, TRANSITION_REMINDED, now, transitions);
+    return alert->state != before || alert->calmer_since != calmer_before || transitions->n > n_before;
+}
+
+/* Gone, and its coming back would not be called flapping any more. */
+static bool is_over(const Alert *alert, int64_t now)
+{
+    return alert->state == ALERT_RESOLVED &&
+           (alert->raises_since == INSTANT_NONE || now - alert->raises_since >= FLAP_PERIOD);
 }
 
 void alert_update(AlertList *standing, FindingList *findings, int64_t remind_seconds, int64_t now,
                   TransitionList *transitions)
 {
     for (size_t i = standing->n; i-- > 0;) {
-        const Finding *f = &standing->items[i].finding;
-        if (is_found(findings, f))
-            continue;
-        say(TRANSITION_RESOLVED, f, now, transitions);
-        alert_list_remove(standing, i);
+        Alert *alert = &standing->items[i];
+        if (!find_finding(findings, &alert->finding))
+            standing->changed |= update_one(alert, NULL, remind_seconds, now, transitions);
+        if (is_over(alert, now))
+            alert_list_remove(standing, i);
     }
-    for (size_t i = 0; i < findings->n; i++)
-        update_one(standing, &findings->items[i], remind_seconds, now, transitions);
+    for (size_t i = 0; i < findings->n; i++) {
+        Finding *finding = &findings->items[i];
+        Alert *alert = find_alert(standing, finding);
+        if (!alert) {
+            alert_list_append(standing, (Alert) {
+                                            .finding = finding_copy(finding),
+                                            .state = finding->pending ? ALERT_PENDING : ALERT_FIRING,
+                                            .sent_at = INSTANT_NONE,
+                                            .calmer_since = INSTANT_NONE,
+                                            .raises_since = INSTANT_NONE,
+                                        });
+            alert = &standing->items[standing->n - 1];
+            alert->finding.since = now;
+        }
+        standing->changed |= update_one(alert, finding, remind_seconds, now, transitions);
+    }
 }
 
 void alert_resolve_all(AlertList *standing, int64_t now, TransitionList *transitions)
 {
     for (size_t i = 0; i < standing->n; i++)
-        say(TRANSITION_RESOLVED, &standing->items[i].finding, now, transitions);
+        if (standing->items[i].said != SEVERITY_OK)
+            say(&standing->items[i], TRANSITION_RESOLVED, now, transitions);
     alert_list_deinit(standing);
+    standing->changed = true;
 }
 
 /* The state's address that a finding is about; of the endpoint as a whole: the one to be replaced first. */
@@ -99,7 +174,7 @@ void alert_of_endpoint(TransitionList *transitions, const EndpointState *state)
         t->about = SUBJECT_ENDPOINT;
         t->subject = xstrdup(state->endpoint->name);
         t->engine = xstrdup(state->endpoint->engine_name);
-        t->ca = xstrdup(state->served_ca);
+        t->ca = xstrdup(t->finding.ca ? t->finding.ca : state->served_ca);
         t->configured_ca = xstrdup(state->endpoint->ca);
         t->fingerprint = server ? xstrdup(server->sha256) : NULL;
         t->not_after = server ? server->not_after : INSTANT_NONE;
@@ -114,11 +189,17 @@ void alert_of(TransitionList *transitions, SubjectKind about, const char *subjec
     }
 }
 
-int64_t alert_next(const AlertList *standing, int64_t remind_seconds)
+int64_t alert_next(const AlertList *standing, int64_t remind_seconds, int64_t now)
 {
     int64_t next = INSTANT_NEVER;
-    for (size_t i = 0; i < standing->n; i++)
-        if (is_reminded(standing->items[i].finding.severity))
-            next = instant_earlier(next, standing->items[i].sent_at + remind_seconds);
+    for (size_t i = 0; i < standing->n; i++) {
+        const Alert *alert = &standing->items[i];
+        if (alert->calmer_since != INSTANT_NONE)
+            next = instant_earlier(next, alert->calmer_since + FLAP_HOLD);
+        else if (alert->state == ALERT_FIRING && is_silenced(&alert->finding, now))
+            next = instant_earlier(next, alert->finding.silenced_until);
+        else if (is_reminded(alert))
+            next = instant_earlier(next, alert->sent_at + remind_seconds);
+    }
     return next;
 }

@@ -9,5 +9,8 @@
 /* Wall clock, seconds since the epoch: what certificates are judged by. */
 int64_t clock_now(void);
 
+/* Whether the kernel calls it synchronised: 1 yes, 0 no; -EPERM where a sandbox does not let it be asked. */
+int clock_is_synchronised(void);
+
 /* Microseconds since boot, sleep included; never set back: what deadlines and schedules are counted in. */
 uint64_t clock_boottime_usec(void);

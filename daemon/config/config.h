@@ -27,6 +27,9 @@ typedef struct Config {
     Thresholds thresholds;
     int64_t remind_seconds;
     int64_t unreachable_after;
+    int64_t group_wait_seconds;
+    int64_t group_interval_seconds;
+    int64_t retention_seconds;
     Endpoint **endpoints;
     size_t n_endpoints;
 } Config;

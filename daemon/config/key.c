@@ -44,6 +44,8 @@ static const Key store_keys[] = {
 static const Key alerts_keys[] = {
     { "remind", KEY_DURATION, IN_CONFIG(remind_seconds), MINUTE, 366 * DAY, "24h", "a duration from 1m to 366d, such as \"24h\"" },
     { "unreachable_after", KEY_INTEGER, IN_CONFIG(unreachable_after), 1, 100, "3", "a number of failed probes in a row, from 1 to 100" },
+    { "group_wait", KEY_DURATION, IN_CONFIG(group_wait_seconds), 0, HOUR, "10s", "a duration from 0s to 1h, such as \"10s\"" },
+    { "group_interval", KEY_DURATION, IN_CONFIG(group_interval_seconds), 0, DAY, "5m", "a duration from 0s to 1d, such as \"5m\"" },
     { 0 },
 };
 
@@ -94,6 +96,7 @@ const Key config_keys[] = {
     { "concurrency", KEY_INTEGER, IN_CONFIG(concurrency), 1, 4096, "64", "a number of endpoints to probe at once, from 1 to 4096" },
     { "socket", KEY_TEXT, IN_CONFIG(socket), 1, 107, NULL, "a path of at most 107 characters (default: status.sock in $RUNTIME_DIRECTORY, else in /run/dbcertd)" },
     { "state", KEY_TEXT, IN_CONFIG(state), 1, 4000, NULL, "a directory (default: $STATE_DIRECTORY, else /var/lib/dbcertd)" },
+    { "retention", KEY_DURATION, IN_CONFIG(retention_seconds), 30 * DAY, INT64_C(36500) * DAY, "3650d", "a duration from 30d to 36500d, such as \"3650d\"" },
     { "trust", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = trust_keys },
     { "alerts", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = alerts_keys },
     { "thresholds", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = threshold_keys },

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "base/alloc.h"
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -28,7 +29,7 @@ typedef struct Listener {
 typedef struct Exchange {
     Listener *listener;
     struct MHD_Connection *connection;
-    size_t body_bytes;
+    Buffer body;
     char *waits_for; /* name of the endpoint whose probe is awaited */
     int64_t turn;
     struct Exchange *next; /* of those that wait */
@@ -103,6 +104,7 @@ static bool is_local(struct MHD_Connection *connection)
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection, Answer answer)
 {
+    _cleanup_free_ char *allow = answer.allow;
     char *text = json_dumps(answer.body, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     json_decref(answer.body);
     if (!text)
@@ -115,8 +117,8 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, Answer ans
     enum MHD_Result r = MHD_add_response_header(response, "Content-Type", "application/json");
     if (r == MHD_YES)
         r = MHD_add_response_header(response, "Cache-Control", "no-store");
-    if (r == MHD_YES && answer.allow)
-        r = MHD_add_response_header(response, "Allow", answer.allow);
+    if (r == MHD_YES && allow)
+        r = MHD_add_response_header(response, "Allow", allow);
     if (r == MHD_YES)
         r = MHD_queue_response(connection, answer.status, response);
     MHD_destroy_response(response);
@@ -141,6 +143,41 @@ static enum MHD_Result await_probe(Exchange *exchange, char *name)
     return MHD_YES;
 }
 
+/* Who asks, as the kernel says it; a name would have to be looked up, and that may block. */
+static const char *author_of(struct MHD_Connection *connection, char *text, size_t size)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct ucred peer = { 0 };
+    socklen_t length = sizeof peer;
+    if (info && getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0)
+        snprintf(text, size, "uid %u", (unsigned)peer.uid);
+    else
+        snprintf(text, size, "somebody");
+    return text;
+}
+
+/* Takes the answer, and does what it says first. */
+static enum MHD_Result do_and_answer(Exchange *exchange, Answer answer)
+{
+    Control *control = exchange->listener->control;
+    Snapshot snapshot = { 0 };
+    int64_t id = answer.silence.id;
+    switch (answer.deed) {
+    case DEED_PROBE:
+        return await_probe(exchange, answer.probe);
+    case DEED_SILENCE:
+        id = control->events->silence(answer.silence, control->userdata);
+        control->events->snapshot(&snapshot, control->userdata);
+        return send_answer(exchange->connection, route_silenced(id, &snapshot));
+    case DEED_UNSILENCE:
+        control->events->unsilence(id, control->userdata);
+        return send_answer(exchange->connection, route_unsilenced(id));
+    default:
+        return send_answer(exchange->connection, answer);
+    }
+}
+
 static const char *filter(struct MHD_Connection *connection, const char *key)
 {
     return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, key);
@@ -154,20 +191,22 @@ static enum MHD_Result answer_request(Exchange *exchange, const char *method, co
     control->events->snapshot(&snapshot, control->userdata);
     if (exchange->waits_for)
         return send_answer(connection, route_probed(exchange->waits_for, &snapshot));
+    char author[32];
     const Request request = {
         .method = method,
         .path = path,
         .local = is_local(connection),
+        .author = author_of(connection, author, sizeof author),
+        .body = exchange->body.data,
+        .body_size = exchange->body.size,
+        .now = clock_now(),
         .severity = filter(connection, "severity"),
         .engine = filter(connection, "engine"),
         .region = filter(connection, "region"),
         .until = filter(connection, "until"),
         .der = filter(connection, "der") != NULL,
     };
-    Answer answer = route_request(&request, &snapshot);
-    if (answer.probe)
-        return await_probe(exchange, answer.probe);
-    return send_answer(connection, answer);
+    return do_and_answer(exchange, route_request(&request, &snapshot));
 }
 
 static bool announces_too_much(struct MHD_Connection *connection)
@@ -180,7 +219,7 @@ static bool announces_too_much(struct MHD_Connection *connection)
 /* MHD calls this first with the head, then with each piece of a body, then once more; and again after a resume.
  */
 static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection, const char *path,
-                                  const char *method, const char *version _unused_, const char *body _unused_,
+                                  const char *method, const char *version _unused_, const char *body,
                                   size_t *body_size, void **state)
 {
     Exchange *exchange = *state;
@@ -193,9 +232,12 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
         return MHD_YES;
     }
     if (*body_size > 0) {
-        exchange->body_bytes += *body_size;
-        *body_size = 0; /* no request needs one */
-        return exchange->body_bytes <= CONTROL_REQUEST_BYTES_MAX ? MHD_YES : MHD_NO;
+        size_t size = *body_size;
+        *body_size = 0;
+        if (size > CONTROL_REQUEST_BYTES_MAX - exchange->body.size)
+            return MHD_NO;
+        buffer_append(&exchange->body, body, size);
+        return MHD_YES;
     }
     return answer_request(exchange, method, path);
 }
@@ -207,6 +249,7 @@ static void on_completed(void *userdata _unused_, struct MHD_Connection *connect
     if (!exchange)
         return;
     free(exchange->waits_for);
+    buffer_deinit(&exchange->body);
     free(exchange);
     *state = NULL;
 }

@@ -20,6 +20,10 @@ typedef struct ControlEvents {
 
     /* Asks for a probe now. Returns the number of the turn to wait for, or -ENOENT. */
     int64_t (*probe)(const char *name, void *userdata);
+
+    /* Makes a silence, which it takes, and returns its id; ends one. */
+    int64_t (*silence)(Silence silence, void *userdata);
+    void (*unsilence)(int64_t id, void *userdata);
 } ControlEvents;
 
 int control_new(Control **ret, sd_event *event, const ControlEvents *events, void *userdata);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/instant.h"
+#include "model/alert.h"
 
 /* Foreign bytes (names in certificates, a server's error text) may not be UTF-8: then they are shown as
  * Latin-1. */
@@ -31,7 +32,7 @@ static json_t *instant(int64_t value)
     return value == INSTANT_NONE || value == INSTANT_NEVER ? json_null() : json_string(INSTANT_TEXT(value));
 }
 
-static json_t *list(char **values)
+static json_t *list(const char *const *values)
 {
     json_t *array = json_array();
     for (; values && *values; values++)
@@ -69,7 +70,7 @@ static json_t *of_certificate(const Certificate *c, bool der)
     put(object, "not_after", instant(c->not_after));
     put(object, "key", text(c->key));
     put(object, "signature", text(c->signature));
-    put(object, "names", list(c->names));
+    put(object, "names", list((const char *const *)c->names));
     if (der)
         put(object, "der", of_bytes(c->der, c->der_size));
     return object;
@@ -136,6 +137,8 @@ static void put_finding(json_t *object, const Finding *finding)
 {
     put(object, "id", text(finding_to_string(finding->id)));
     put(object, "severity", text(severity_to_string(finding->severity)));
+    put(object, "state", text(alert_state_to_string(finding->pending ? ALERT_PENDING : ALERT_FIRING)));
+    put(object, "silenced_until", instant(finding->silenced_until));
     put(object, "address", text(finding->address));
     put(object, "since", instant(finding->since));
     put(object, "message", text(finding->message));
@@ -152,7 +155,7 @@ json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *find
     return object;
 }
 
-json_t *json_of_trust_finding(const char *member, const char *subject, const Finding *finding)
+json_t *json_of_other_finding(const char *member, const char *subject, const Finding *finding)
 {
     json_t *object = json_object();
     put(object, "endpoint", json_null());
@@ -204,6 +207,18 @@ json_t *json_of_endpoint(const EndpointState *state, bool der)
     return object;
 }
 
+static json_t *of_state(const Snapshot *snapshot)
+{
+    json_t *object = json_object();
+    put(object, "path", text(snapshot->self->database));
+    put(object, "error", text(snapshot->self->unwritable));
+    put(object, "damaged", list((const char *const *)snapshot->self->damaged));
+    put(object, "bytes", json_integer((json_int_t)snapshot->store.bytes));
+    put(object, "commits", json_integer((json_int_t)snapshot->store.n_commits));
+    put(object, "longest_commit_ms", json_real((double)snapshot->store.longest_usec / 1000.0));
+    return object;
+}
+
 json_t *json_of_status(const Snapshot *snapshot)
 {
     json_t *severities = json_object(), *object = json_object();
@@ -221,17 +236,12 @@ json_t *json_of_status(const Snapshot *snapshot)
     put(object, "probing", json_integer((json_int_t)snapshot->n_probing));
     put(object, "severities", severities);
     put(object, "trust", text(severity_to_string(snapshot_trust_severity(snapshot))));
+    put(object, "daemon", text(severity_to_string(snapshot_self_severity(snapshot))));
+    put(object, "silences", json_integer((json_int_t)snapshot->silences->n));
+    put(object, "state", of_state(snapshot));
     put(object, "catalogue", text(snapshot->catalogue_version));
     put(object, "next_probe_at", instant(next));
     return object;
-}
-
-static json_t *of_names(const char *const *names)
-{
-    json_t *array = json_array();
-    for (; names && *names; names++)
-        json_array_append_new(array, text(*names));
-    return array;
 }
 
 static json_t *of_authority(const AuthorityUse *use)
@@ -248,8 +258,8 @@ static json_t *of_authority(const AuthorityUse *use)
     put(object, "rotates", json_boolean(use->rotates));
     put(object, "offered", json_boolean(use->offered));
     put(object, "trusted", json_boolean(use->trusted));
-    put(object, "served_by", of_names(use->served_by));
-    put(object, "configured_by", of_names(use->configured_by));
+    put(object, "served_by", list(use->served_by));
+    put(object, "configured_by", list(use->configured_by));
     return object;
 }
 
@@ -295,7 +305,7 @@ static json_t *of_trust_store(const TrustStoreState *state)
     put(object, "format", text(state->format));
     put(object, "read_at", instant(state->read_at));
     put(object, "error", text(state->error));
-    put(object, "warnings", list(state->warnings));
+    put(object, "warnings", list((const char *const *)state->warnings));
     put(object, "certificates", json_integer((json_int_t)state->n_certificates));
     put(object, "not_after", instant(state->last_end));
     put(object, "endpoints", of_verdicts(&state->verdicts));
@@ -314,8 +324,8 @@ static json_t *of_source(const BundleSource *source)
     put(object, "changed_at", instant(source->changed_at));
     put(object, "error", text(source->error));
     put(object, "refused", text(source->refused));
-    put(object, "came", list(source->came));
-    put(object, "went", list(source->went));
+    put(object, "came", list((const char *const *)source->came));
+    put(object, "went", list((const char *const *)source->went));
     put(object, "findings", of_findings(&source->findings));
     return object;
 }
@@ -371,6 +381,47 @@ json_t *json_of_forecast(const Forecast *forecast)
     }
     put(object, "until", instant(forecast->until));
     put(object, "events", events);
+    return object;
+}
+
+/* Dates, key and names are of the certificate; what was seen of it is beside them. */
+static json_t *of_history_line(const HistoryLine *line)
+{
+    const Certificate *c = line->chain.certificates[0];
+    int64_t life = c->not_after - c->not_before;
+    bool rotated = line->age != INSTANT_NONE;
+    json_t *object = of_certificate(c, false);
+    put(object, "address", text(line->address));
+    put(object, "first_seen", instant(line->first_seen));
+    put(object, "last_seen", instant(line->last_seen));
+    put(object, "current", json_boolean(line->current));
+    put(object, "ca", text(line->ca));
+    put(object, "age_at_rotation_seconds", rotated ? json_integer((json_int_t)line->age) : json_null());
+    put(object, "age_at_rotation_percent",
+        rotated && life > 0 ? json_integer((json_int_t)(line->age * 100 / life)) : json_null());
+    return object;
+}
+
+json_t *json_of_history(const char *endpoint, const History *history)
+{
+    json_t *certificates = json_array(), *object = json_object();
+    for (size_t i = 0; i < history->n; i++)
+        json_array_append_new(certificates, of_history_line(&history->items[i]));
+    put(object, "endpoint", text(endpoint));
+    put(object, "certificates", certificates);
+    return object;
+}
+
+json_t *json_of_silence(const Silence *silence)
+{
+    json_t *object = json_object();
+    put(object, "id", json_integer((json_int_t)silence->id));
+    put(object, "subject", text(silence->subject));
+    put(object, "finding", text(silence->finding < 0 ? NULL : finding_to_string((FindingId)silence->finding)));
+    put(object, "begins_at", instant(silence->begins_at));
+    put(object, "ends_at", instant(silence->ends_at));
+    put(object, "reason", text(silence->reason));
+    put(object, "author", text(silence->author));
     return object;
 }
 

@@ -14,13 +14,15 @@ json_t *json_of_status(const Snapshot *snapshot);
 /* A finding with the name of its endpoint, for lists over many. */
 json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *finding);
 
-/* The same of a trust store (member "trust_store") or a bundle ("bundle"). */
-json_t *json_of_trust_finding(const char *member, const char *subject, const Finding *finding);
+/* The same of a trust store (member "trust_store"), a bundle ("bundle") or the daemon ("daemon"). */
+json_t *json_of_other_finding(const char *member, const char *subject, const Finding *finding);
 
 json_t *json_of_authorities(const AuthorityUses *uses);
 json_t *json_of_trust(const Snapshot *snapshot);
 json_t *json_of_plan(const Plan *plan);
 json_t *json_of_forecast(const Forecast *forecast);
+json_t *json_of_history(const char *endpoint, const History *history);
+json_t *json_of_silence(const Silence *silence);
 
 /* { "error": { "code", "message" } } */
 json_t *json_of_error(const char *code, const char *message);

@@ -59,11 +59,10 @@ static Answer get_endpoint(const Request *request, const Snapshot *snapshot, con
     return state ? ok(json_of_endpoint(state, request && request->der)) : no_such_endpoint(name);
 }
 
-static void add_trust_findings(json_t *array, const char *member, const char *subject,
-                               const FindingList *findings)
+static void add_findings(json_t *array, const char *member, const char *subject, const FindingList *findings)
 {
     for (size_t i = 0; i < findings->n; i++)
-        json_array_append_new(array, json_of_trust_finding(member, subject, &findings->items[i]));
+        json_array_append_new(array, json_of_other_finding(member, subject, &findings->items[i]));
 }
 
 static Answer get_findings(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
@@ -75,10 +74,11 @@ static Answer get_findings(const Request *request _unused_, const Snapshot *snap
             json_array_append_new(findings, json_of_endpoint_finding(state, &state->findings.items[j]));
     }
     for (size_t i = 0; i < snapshot->n_trust_stores; i++)
-        add_trust_findings(findings, "trust_store", snapshot->trust_stores[i]->store->name,
-                           &snapshot->trust_stores[i]->findings);
+        add_findings(findings, "trust_store", snapshot->trust_stores[i]->store->name,
+                     &snapshot->trust_stores[i]->findings);
     for (size_t i = 0; i < snapshot->n_sources; i++)
-        add_trust_findings(findings, "bundle", snapshot->sources[i]->url, &snapshot->sources[i]->findings);
+        add_findings(findings, "bundle", snapshot->sources[i]->url, &snapshot->sources[i]->findings);
+    add_findings(findings, "daemon", SELF_NAME, &snapshot->self->findings);
     return ok(json_pack("{s:o}", "findings", findings));
 }
 
@@ -119,6 +119,23 @@ static Answer get_forecast(const Request *request, const Snapshot *snapshot, con
     return ok(json_of_forecast(&forecast));
 }
 
+static Answer get_history(const Request *request _unused_, const Snapshot *snapshot, const char *name)
+{
+    _cleanup_(history_deinit) History history = { 0 };
+    snapshot->history(snapshot, name, &history);
+    if (history.n == 0 && !snapshot_find(snapshot, name))
+        return no_such_endpoint(name);
+    return ok(json_of_history(name, &history));
+}
+
+static Answer get_silences(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
+{
+    json_t *silences = json_array();
+    for (size_t i = 0; i < snapshot->silences->n; i++)
+        json_array_append_new(silences, json_of_silence(&snapshot->silences->items[i]));
+    return ok(json_pack("{s:o}", "silences", silences));
+}
+
 static Answer get_health(const Request *request _unused_, const Snapshot *snapshot _unused_,
                          const char *name _unused_)
 {
@@ -131,7 +148,93 @@ static Answer post_probe(const Request *request, const Snapshot *snapshot, const
         return route_error(403, "forbidden", "probing is asked for over the Unix socket only");
     if (!snapshot_find(snapshot, name))
         return no_such_endpoint(name);
-    return (Answer) { .probe = xstrdup(name) };
+    return (Answer) { .deed = DEED_PROBE, .probe = xstrdup(name) };
+}
+
+static bool is_subject(const Snapshot *snapshot, const char *name)
+{
+    bool is = snapshot_find(snapshot, name) || strcmp(name, SELF_NAME) == 0;
+    for (size_t i = 0; i < snapshot->n_trust_stores; i++)
+        is |= strcmp(snapshot->trust_stores[i]->store->name, name) == 0;
+    for (size_t i = 0; i < snapshot->n_sources; i++)
+        is |= strcmp(snapshot->sources[i]->url, name) == 0;
+    return is;
+}
+
+static Answer bad_request(const char *format, const char *word)
+{
+    _cleanup_free_ char *message = xasprintf(format, word);
+    return route_error(400, "bad-request", message);
+}
+
+static const char *member(const json_t *body, const char *key)
+{
+    return json_string_value(json_object_get(body, key));
+}
+
+/* A name may be a finding's where it is no subject's: then that finding is meant, wherever it is. */
+static Answer wish_for_silence(const Request *request, const Snapshot *snapshot, const json_t *body)
+{
+    const char *name = member(body, "name"), *finding = member(body, "finding"), *period = member(body, "for"),
+               *reason = member(body, "reason");
+    int64_t seconds;
+    if (name && !is_subject(snapshot, name) && !finding && finding_from_string(name) >= 0) {
+        finding = name;
+        name = NULL;
+    }
+    if (!name && !finding)
+        return bad_request("expected name, finding, or both%s", "");
+    if (name && !is_subject(snapshot, name))
+        return bad_request("no endpoint, trust store, bundle or finding is named \"%s\"", name);
+    if (finding && finding_from_string(finding) < 0)
+        return bad_request("no finding is named \"%s\"; dbcertd(8) lists them", finding);
+    if (!period || duration_parse(period, &seconds) < 0 || seconds < MINUTE || seconds > 366 * DAY)
+        return bad_request("for: \"%s\": expected a duration from 1m to 366d, such as \"14d\"",
+                           period ? period : "");
+    if (!reason || !*reason || strlen(reason) > SILENCE_REASON_MAX)
+        return bad_request("reason: expected %s",
+                           "some words, at most " STRINGIFY(SILENCE_REASON_MAX) " bytes");
+    if (snapshot->silences->n >= SILENCES_MAX)
+        return route_error(409, "too-many",
+                           "there are " STRINGIFY(SILENCES_MAX) " silences; end some of them first");
+    Answer answer = {
+        .deed = DEED_SILENCE,
+        .silence = { .subject = xstrdup(name),
+                     .finding = finding ? finding_from_string(finding) : -1,
+                     .begins_at = request->now,
+                     .ends_at = request->now + seconds,
+                     .reason = xstrdup(reason),
+                     .author = xstrdup(request->author) },
+    };
+    text_make_printable(answer.silence.reason);
+    return answer;
+}
+
+static Answer post_silence(const Request *request, const Snapshot *snapshot, const char *name _unused_)
+{
+    if (!request->local)
+        return route_error(403, "forbidden", "silences are made over the Unix socket only");
+    json_t *body =
+        json_loadb(request->body ? request->body : "", request->body_size, JSON_REJECT_DUPLICATES, NULL);
+    Answer answer = json_is_object(body)
+                        ? wish_for_silence(request, snapshot, body)
+                        : bad_request("expected a JSON object with name, finding, for, reason%s", "");
+    json_decref(body);
+    return answer;
+}
+
+static Answer delete_silence(const Request *request, const Snapshot *snapshot, const char *name)
+{
+    if (!request->local)
+        return route_error(403, "forbidden", "silences are ended over the Unix socket only");
+    for (size_t i = 0; i < snapshot->silences->n; i++) {
+        int64_t id = snapshot->silences->items[i].id;
+        _cleanup_free_ char *text = xasprintf("%lld", (long long)id);
+        if (strcmp(text, name) == 0)
+            return (Answer) { .deed = DEED_UNSILENCE, .silence = { .id = id } };
+    }
+    _cleanup_free_ char *message = xasprintf("no silence has the id \"%s\"", name);
+    return route_error(404, "not-found", message);
 }
 
 /* "*" stands for one name. */
@@ -139,16 +242,20 @@ static const struct {
     const char *method, *path;
     Answer (*handler)(const Request *request, const Snapshot *snapshot, const char *name);
 } routes[] = {
-    { "GET", "/v1/status", get_status },             //
-    { "GET", "/v1/endpoints", get_endpoints },       //
-    { "GET", "/v1/endpoints/*", get_endpoint },      //
-    { "GET", "/v1/findings", get_findings },         //
-    { "GET", "/v1/authorities", get_authorities },   //
-    { "GET", "/v1/trust", get_trust },               //
-    { "GET", "/v1/plan/*", get_plan },               //
-    { "GET", "/v1/forecast", get_forecast },         //
-    { "GET", "/healthz", get_health },               //
-    { "POST", "/v1/endpoints/*/probe", post_probe }, //
+    { "GET", "/v1/status", get_status },               //
+    { "GET", "/v1/endpoints", get_endpoints },         //
+    { "GET", "/v1/endpoints/*", get_endpoint },        //
+    { "GET", "/v1/endpoints/*/history", get_history }, //
+    { "GET", "/v1/findings", get_findings },           //
+    { "GET", "/v1/authorities", get_authorities },     //
+    { "GET", "/v1/trust", get_trust },                 //
+    { "GET", "/v1/plan/*", get_plan },                 //
+    { "GET", "/v1/forecast", get_forecast },           //
+    { "GET", "/healthz", get_health },                 //
+    { "GET", "/v1/silences", get_silences },           //
+    { "POST", "/v1/endpoints/*/probe", post_probe },   //
+    { "POST", "/v1/silences", post_silence },          //
+    { "DELETE", "/v1/silences/*", delete_silence },    //
 };
 
 /* The name that stands for "*": "" if there is no "*" in the pattern. NULL if the path does not match. */
@@ -168,23 +275,39 @@ static char *match(const char *pattern, const char *path)
 
 Answer route_request(const Request *request, const Snapshot *snapshot)
 {
-    const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method, *allow = NULL;
+    const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
+    _cleanup_free_ char *allow = NULL;
     for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
         _cleanup_free_ char *name = match(routes[i].path, request->path);
         if (!name)
             continue;
         if (strcmp(routes[i].method, method) == 0)
             return routes[i].handler(request, snapshot, name);
-        allow = routes[i].method;
+        char *more = allow ? xasprintf("%s, %s", allow, routes[i].method) : xstrdup(routes[i].method);
+        free(allow);
+        allow = more;
     }
     if (!allow)
         return route_error(404, "not-found", "there is nothing here; see dbcertd(8) for the paths");
     Answer answer = route_error(405, "method-not-allowed", "this path does not take this method");
-    answer.allow = allow;
+    answer.allow = TAKE(allow);
     return answer;
 }
 
 Answer route_probed(const char *name, const Snapshot *snapshot)
 {
     return get_endpoint(NULL, snapshot, name);
+}
+
+Answer route_silenced(int64_t id, const Snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->silences->n; i++)
+        if (snapshot->silences->items[i].id == id)
+            return (Answer) { .status = 201, .body = json_of_silence(&snapshot->silences->items[i]) };
+    return route_error(404, "not-found", "the silence is over already");
+}
+
+Answer route_unsilenced(int64_t id)
+{
+    return ok(json_pack("{s:I}", "ended", (json_int_t)id));
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-/* What is answered to which request. No sockets: method, path and filters in, status and JSON out. */
+/* What is answered to which request. No sockets: method, path, filters and body in, status and JSON out. */
 
 #include <jansson.h>
 
@@ -10,21 +10,37 @@ typedef struct Request {
     const char *method;
     const char *path;                       /* unescaped, without the query */
     bool local;                             /* came over a Unix socket: only those may change anything */
+    const char *author;                     /* who asks: "uid 1000" */
     const char *severity, *engine, *region; /* filters; NULL: none */
     const char *until;                      /* of a forecast: a day, or an instant; NULL: a year */
     bool der;                               /* ?der=hex: certificates also as they are */
+    const void *body;
+    size_t body_size;
+    int64_t now;
 } Request;
+
+/* What is to be done before the request is answered. */
+typedef enum Deed {
+    DEED_NONE,
+    DEED_PROBE,
+    DEED_SILENCE,
+    DEED_UNSILENCE,
+} Deed;
 
 typedef struct Answer {
     unsigned status;
-    json_t *body;      /* owned; NULL with probe */
-    const char *allow; /* for 405; NULL otherwise */
-    char *probe;       /* owned; name of the endpoint to probe and to answer with afterwards; NULL: none */
+    json_t *body; /* owned; NULL while a deed is still to be done */
+    char *allow;  /* for 405, owned; else NULL */
+    Deed deed;
+    char *probe;     /* owned; name of the endpoint to probe, and to answer with afterwards */
+    Silence silence; /* owned; the one to make, or, with nothing but its id, to end */
 } Answer;
 
 Answer route_request(const Request *request, const Snapshot *snapshot);
 
-/* The answer to a probe request, once the probe is over. */
+/* The answer to a probe request, once the probe is over; to one for a silence, once it is made or ended. */
 Answer route_probed(const char *name, const Snapshot *snapshot);
+Answer route_silenced(int64_t id, const Snapshot *snapshot);
+Answer route_unsilenced(int64_t id);
 
 Answer route_error(unsigned status, const char *code, const char *message);

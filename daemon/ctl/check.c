@@ -39,6 +39,27 @@ static Severity severity_of(const json_t *object, const char *key)
     return severity < 0 ? SEVERITY_UNKNOWN : (Severity)severity;
 }
 
+/* Whoever was told enough, or may yet be spared it, is not woken by a plugin either. */
+static bool is_told(const json_t *finding)
+{
+    return strcmp(client_text(finding, "state"), "pending") != 0 && !*client_text(finding, "silenced_until");
+}
+
+/* As the endpoint's own severity, but for what is silenced. */
+static Severity severity_told(const json_t *endpoint)
+{
+    size_t i, n_silenced = 0;
+    json_t *finding;
+    Severity worst = SEVERITY_OK;
+    json_array_foreach(json_object_get(endpoint, "findings"), i, finding)
+    {
+        n_silenced += *client_text(finding, "silenced_until") != 0;
+        if (is_told(finding) && severity_of(finding, "severity") > worst)
+            worst = severity_of(finding, "severity");
+    }
+    return n_silenced > 0 ? worst : severity_of(endpoint, "severity");
+}
+
 /* "rotation-overdue, name-mismatch": the findings that are as bad as that. */
 static void write_findings(Buffer *text, const json_t *endpoint, Severity at_least)
 {
@@ -48,7 +69,7 @@ static void write_findings(Buffer *text, const json_t *endpoint, Severity at_lea
     json_array_foreach(json_object_get(endpoint, "findings"), i, finding)
     {
         const char *id = client_text(finding, "id");
-        if (severity_of(finding, "severity") < at_least || strcmp(id, last) == 0)
+        if (severity_of(finding, "severity") < at_least || strcmp(id, last) == 0 || !is_told(finding))
             continue;
         buffer_printf(text, "%s%s", *last ? ", " : "", id);
         last = id;
@@ -77,7 +98,7 @@ static void write_days(Buffer *data, int64_t days)
 static int check_one(const json_t *endpoint)
 {
     Buffer text = { 0 }, data = { 0 }, findings = { 0 };
-    Severity severity = severity_of(endpoint, "severity");
+    Severity severity = severity_told(endpoint);
     int64_t days = days_left(endpoint, clock_now());
     write_findings(&findings, endpoint, SEVERITY_NOTICE);
     _cleanup_free_ char *what = buffer_take_text(&findings);
@@ -96,7 +117,7 @@ static void write_worst(Buffer *text, const json_t *endpoints)
     for (Severity s = SEVERITY_CRITICAL; s > SEVERITY_NOTICE; s--)
         json_array_foreach(endpoints, i, endpoint)
         {
-            if (severity_of(endpoint, "severity") != s || ++n > NAMES_SAID_MAX)
+            if (severity_told(endpoint) != s || ++n > NAMES_SAID_MAX)
                 continue;
             buffer_printf(text, "%s%s ", n == 1 ? ": " : "; ", client_text(endpoint, "name"));
             write_findings(text, endpoint, SEVERITY_UNKNOWN);
@@ -109,12 +130,12 @@ static int check_all(const json_t *endpoints, const json_t *status)
 {
     Buffer text = { 0 }, data = { 0 };
     size_t counts[N_SEVERITIES] = { 0 }, i, n = json_array_size(endpoints);
-    Severity severity = SEVERITY_OK, trust = severity_of(status, "trust");
+    Severity severity = SEVERITY_OK, trust = severity_of(status, "trust"), own = severity_of(status, "daemon");
     int64_t least = INSTANT_NONE, now = clock_now();
     json_t *endpoint;
     json_array_foreach(endpoints, i, endpoint)
     {
-        Severity s = severity_of(endpoint, "severity");
+        Severity s = severity_told(endpoint);
         counts[s]++;
         severity = s > severity ? s : severity;
         least = instant_earlier(least, days_left(endpoint, now)); /* NONE is later than any */
@@ -126,11 +147,15 @@ static int check_all(const json_t *endpoints, const json_t *status)
     write_worst(&text, endpoints);
     if (trust > SEVERITY_NOTICE)
         buffer_printf(&text, "; trust stores and bundles: %s", severity_to_string(trust));
+    if (own > SEVERITY_NOTICE)
+        buffer_printf(&text, "; dbcertd itself: %s", severity_to_string(own));
+    severity = trust > severity ? trust : severity;
+    severity = own > severity ? own : severity;
     buffer_printf(&data, "endpoints=%zu", n);
     for (Severity s = SEVERITY_CRITICAL + 1; s-- > SEVERITY_OK;)
         buffer_printf(&data, " %s=%zu", severity_to_string(s), counts[s]);
     write_days(&data, least);
-    return answer(trust > severity ? trust : severity, &text, &data);
+    return answer(severity, &text, &data);
 }
 
 static int fail(const char *what)

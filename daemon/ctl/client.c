@@ -55,7 +55,13 @@ static int fail(const char *socket, const char *what)
 
 int client_ask(const char *socket, const char *method, const char *path, json_t **ret)
 {
+    return client_send(socket, method, path, NULL, ret);
+}
+
+int client_send(const char *socket, const char *method, const char *path, const json_t *sent, json_t **ret)
+{
     _cleanup_(buffer_deinit) Buffer body = { 0 };
+    _cleanup_free_ char *text = sent ? json_dumps(sent, JSON_COMPACT) : NULL;
     _cleanup_(curl_easy_cleanupp) CURL *curl = curl_easy_init();
     _cleanup_free_ char *url = xasprintf("http://localhost%s", path);
     if (!curl || curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket) != CURLE_OK ||
@@ -64,7 +70,8 @@ int client_ask(const char *socket, const char *method, const char *path, json_t 
         curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK || /* $http_proxy knows nothing of this socket */
         curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_SECONDS) != CURLE_OK ||
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body) != CURLE_OK)
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body) != CURLE_OK ||
+        (text && curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text) != CURLE_OK))
         return fail(socket, "cannot prepare the request");
 
     CURLcode r = curl_easy_perform(curl);

@@ -8,5 +8,8 @@
  */
 int client_ask(const char *socket, const char *method, const char *path, json_t **ret);
 
+/* The same with a body, which is borrowed. */
+int client_send(const char *socket, const char *method, const char *path, const json_t *body, json_t **ret);
+
 /* A member that is a text, borrowed; "" if there is none. */
 const char *client_text(const json_t *object, const char *key);

@@ -16,6 +16,7 @@
 #include "ctl/client.h"
 #include "ctl/render.h"
 #include "ctl/scan.h"
+#include "ctl/silence.h"
 #include "ctl/trust.h"
 #include "ctl/watch.h"
 #include "model/engine.h"
@@ -34,6 +35,8 @@ static const char usage[] =
     "  watch               the same, again and again, until q\n"
     "  show NAME           everything about one: dates, addresses, chains, findings\n"
     "  findings            what is wrong, with what to type\n"
+    "  history NAME        the certificates that one has served, and how old each was when it was replaced\n"
+    "  silence             what nobody is told of at present; with NAME, FINDING or both: do not tell of it\n"
     "  probe NAME          probe it now, and show it\n"
     "  check [NAME]        one line and a status for Nagios and its kind: 0 ok, 1 warning, 2 critical, 3 "
     "unknown\n"
@@ -47,6 +50,9 @@ static const char usage[] =
     "      --json          print JSON, for scan one object a line\n"
     "      --until DATE    for forecast: until then (default: for a year)\n"
     "      --ics           for forecast: an iCalendar\n"
+    "      --for TIME      for silence: how long, such as 14d\n"
+    "      --reason TEXT   for silence: why\n"
+    "      --end ID        for silence: end that one now\n"
     "      --all           for authorities: also in regions without endpoints\n"
     "      --password-file FILE  for trust FILE: its first line opens a PKCS#12 file or a Java key store\n"
     "      --version       print the version, and exit\n"
@@ -78,6 +84,8 @@ typedef struct Options {
     bool all;
     bool ics;
     const char *until; /* NULL: not given */
+    SilenceOptions silence;
+    const char *second; /* word after the command; NULL: there is none */
     TrustOptions trust;
 } Options;
 
@@ -213,6 +221,17 @@ static int run_trust(const Options *options, const char *file)
     return r;
 }
 
+static int run_history(const Options *options, const char *name)
+{
+    _cleanup_free_ char *path = path_of(name, "/history");
+    return path ? ask(options, "GET", path, NULL, render_history, NULL) : no_such_name(name);
+}
+
+static int run_silence(const Options *options, const char *name)
+{
+    return silence(&options->silence, options->socket, options->json, name, options->second);
+}
+
 static int run_check(const Options *options, const char *name)
 {
     return check(options->socket, name);
@@ -253,6 +272,8 @@ static const struct {
     { "findings", 0, 0, "no arguments", run_findings },
     { "probe", 1, 1, "the name of one endpoint", run_probe },
     { "check", 0, 1, "the name of one endpoint, or none", run_check },
+    { "history", 1, 1, "the name of one endpoint", run_history },
+    { "silence", 0, 2, "a name or a finding, a name and a finding, or nothing", run_silence },
     { "forecast", 0, 0, "no arguments", run_forecast },
     { "authorities", 0, 0, "no arguments", run_authorities },
     { "plan", 1, 1, "one CA identifier such as rds-ca-rsa2048-g1", run_plan },
@@ -271,8 +292,8 @@ static int run_command(Options *options, int argc, char **argv)
 {
     if (argc == 0)
         return usage_error(
-            "expected a command: status, watch, show, findings, probe, check, forecast, authorities, "
-            "plan, trust or scan%s",
+            "expected a command: status, watch, show, findings, history, silence, probe, check, forecast, "
+            "authorities, plan, trust or scan%s",
             "");
     if (strcmp(argv[0], "scan") == 0) {
         options->scan.targets = argv + 1;
@@ -290,6 +311,9 @@ static int run_command(Options *options, int argc, char **argv)
         return usage_error("--json is not for %s", argv[0]);
     if ((options->ics || options->until) && strcmp(argv[0], "forecast") != 0)
         return usage_error("--until and --ics are for forecast, not for %s", argv[0]);
+    if ((options->silence.period || options->silence.reason || options->silence.end) &&
+        strcmp(argv[0], "silence") != 0)
+        return usage_error("--for, --reason and --end are for silence, not for %s", argv[0]);
     if (options->ics && options->json)
         return usage_error("--ics prints nothing else%s", ": leave --json out");
     if (options->all && strcmp(argv[0], "authorities") != 0)
@@ -305,6 +329,7 @@ static int run_command(Options *options, int argc, char **argv)
             fprintf(stderr, "dbcertctl: %s takes %s. See dbcertctl --help.\n", argv[0], commands[i].what);
             return EXIT_USAGE;
         }
+        options->second = argc > 2 ? argv[2] : NULL;
         return commands[i].run(options, argc > 1 ? argv[1] : NULL);
     }
     nearest_offer(&nearest, "scan");
@@ -339,6 +364,9 @@ static int parse_arguments(int argc, char **argv, Options *options)
         ALL,
         UNTIL,
         ICS,
+        FOR,
+        REASON,
+        END,
         PASSWORD_FILE,
         FILE_,
         CA_FILE,
@@ -357,6 +385,9 @@ static int parse_arguments(int argc, char **argv, Options *options)
         { "all", no_argument, NULL, ALL },
         { "until", required_argument, NULL, UNTIL },
         { "ics", no_argument, NULL, ICS },
+        { "for", required_argument, NULL, FOR },
+        { "reason", required_argument, NULL, REASON },
+        { "end", required_argument, NULL, END },
         { "password-file", required_argument, NULL, PASSWORD_FILE },
         { "file", required_argument, NULL, FILE_ },
         { "ca-file", required_argument, NULL, CA_FILE },
@@ -396,6 +427,15 @@ static int parse_arguments(int argc, char **argv, Options *options)
             break;
         case ICS:
             options->ics = true;
+            break;
+        case FOR:
+            options->silence.period = optarg;
+            break;
+        case REASON:
+            options->silence.reason = optarg;
+            break;
+        case END:
+            options->silence.end = optarg;
             break;
         case ALL:
             options->all = true;

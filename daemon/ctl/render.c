@@ -2,99 +2,14 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "base/instant.h"
+#include "ctl/table.h"
 #include "model/finding.h"
 
-#define COLUMNS_MAX 8
-#define NAMES_MAX   4 /* in a cell */
-
-static const char *const colours[N_SEVERITIES] = {
-    [SEVERITY_OK] = "\033[32m",      [SEVERITY_NOTICE] = "\033[36m",     [SEVERITY_UNKNOWN] = "\033[35m",
-    [SEVERITY_WARNING] = "\033[33m", [SEVERITY_CRITICAL] = "\033[1;31m",
-};
-
-static bool use_colours(void)
-{
-    const char *no_color = getenv("NO_COLOR");
-    return !(no_color && *no_color) && isatty(STDOUT_FILENO);
-}
-
-static const char *colour_of(const char *severity)
-{
-    int s = severity_from_string(severity);
-    return s >= 0 && use_colours() ? colours[s] : "";
-}
-
-static const char *colour_end(void)
-{
-    return use_colours() ? "\033[0m" : "";
-}
-
-static const char *get(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "-";
-}
-
-static bool has(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    return value && !json_is_null(value);
-}
-
-/* The day is enough for a table. */
-static char *day(const json_t *object, const char *key)
-{
-    const char *text = get(object, key);
-    return xstrndup(text, strcspn(text, "T"));
-}
-
-typedef struct Table {
-    char *(*rows)[COLUMNS_MAX];
-    size_t n;
-} Table;
-
-static void table_deinit(Table *table)
-{
-    for (size_t i = 0; i < table->n; i++)
-        for (size_t j = 0; j < COLUMNS_MAX; j++)
-            free(table->rows[i][j]);
-    free(table->rows);
-}
-
-/* Takes the cells. The last one says the severity first. */
-static void add_row(Table *table, size_t n_cells, char **cells)
-{
-    table->rows = xgrow(table->rows, table->n, sizeof *table->rows);
-    memset(table->rows[table->n], 0, sizeof *table->rows);
-    memcpy(table->rows[table->n++], cells, n_cells * sizeof *cells);
-}
-
-static void print_table(const Table *table)
-{
-    size_t width[COLUMNS_MAX] = { 0 };
-    for (size_t i = 0; i < table->n; i++)
-        for (size_t j = 0; j < COLUMNS_MAX && table->rows[i][j]; j++)
-            if (strlen(table->rows[i][j]) > width[j])
-                width[j] = strlen(table->rows[i][j]);
-    for (size_t i = 0; i < table->n; i++) {
-        char *const *cells = table->rows[i];
-        for (size_t j = 0; j < COLUMNS_MAX && cells[j]; j++) {
-            bool last = j + 1 == COLUMNS_MAX || !cells[j + 1];
-            if (!last) {
-                printf("%-*s  ", (int)width[j], cells[j]);
-                continue;
-            }
-            size_t word = strcspn(cells[j], " ");
-            _cleanup_free_ char *severity = xstrndup(cells[j], word);
-            printf("%s%s%s%s\n", colour_of(severity), severity, *colour_of(severity) ? colour_end() : "",
-                   cells[j] + word);
-        }
-    }
-}
+#define NAMES_MAX 4 /* in a cell */
 
 /* "warning rotation-overdue, name-mismatch" */
 static char *verdict(const json_t *endpoint)
@@ -107,6 +22,8 @@ static char *verdict(const json_t *endpoint)
     json_array_foreach(json_object_get(endpoint, "findings"), i, finding)
     {
         const char *id = get(finding, "id");
+        if (strcmp(get(finding, "state"), "pending") == 0)
+            continue;
         if (strcmp(id, last) != 0) /* the same at several addresses */
             buffer_printf(&text, "%s%s", n_said++ ? ", " : " ", id);
         last = id;
@@ -150,6 +67,11 @@ void render_status(const json_t *status)
     if (has(status, "trust") && strcmp(get(status, "trust"), "ok") != 0)
         printf("; trust stores and bundles: %s%s%s", colour_of(get(status, "trust")), get(status, "trust"),
                colour_end());
+    if (has(status, "daemon") && strcmp(get(status, "daemon"), "ok") != 0)
+        printf("; dbcertd itself: %s%s%s", colour_of(get(status, "daemon")), get(status, "daemon"),
+               colour_end());
+    if (json_integer_value(json_object_get(status, "silences")) > 0)
+        printf("; silences: %lld", json_integer_value(json_object_get(status, "silences")));
     if (has(status, "next_probe_at"))
         printf("; next probe at %s", get(status, "next_probe_at"));
     puts("");
@@ -169,6 +91,8 @@ static void print_finding(const json_t *finding, const char *indent)
         printf("trust store %s  ", get(finding, "trust_store"));
     else if (has(finding, "bundle"))
         printf("bundle %s  ", get(finding, "bundle"));
+    else if (has(finding, "daemon"))
+        printf("%s itself  ", get(finding, "daemon"));
     printf("%s", get(finding, "id"));
     if (has(finding, "address"))
         printf("  at %s", get(finding, "address"));
@@ -176,6 +100,10 @@ static void print_finding(const json_t *finding, const char *indent)
         printf("  since %s", get(finding, "since"));
     if (has(finding, "due"))
         printf("  due %s", get(finding, "due"));
+    if (strcmp(get(finding, "state"), "pending") == 0)
+        printf("  pending");
+    if (has(finding, "silenced_until"))
+        printf("  silenced until %s", get(finding, "silenced_until"));
     printf("\n%s  %s\n%s  Do: %s\n", indent, get(finding, "message"), indent, get(finding, "remedy"));
 }
 
@@ -490,4 +418,66 @@ void render_forecast(const json_t *forecast)
         print_table(&table);
     else
         printf("Nothing is to come until %s.\n", get(forecast, "until"));
+}
+
+/* "190d 2h (52 %)" */
+static char *age_text(const json_t *c)
+{
+    if (!has(c, "age_at_rotation_seconds"))
+        return xstrdup("-");
+    return xasprintf("%s (%lld %%)",
+                     DURATION_TEXT(json_integer_value(json_object_get(c, "age_at_rotation_seconds"))),
+                     json_integer_value(json_object_get(c, "age_at_rotation_percent")));
+}
+
+void render_history(const json_t *history)
+{
+    _cleanup_(table_deinit) Table table = { 0 };
+    const json_t *certificates = json_object_get(history, "certificates");
+    size_t i;
+    json_t *c;
+    char *head[] = { xstrdup("ADDRESS"), xstrdup("FROM"), xstrdup("TO"),   xstrdup("SERIAL"),
+                     xstrdup("CA"),      xstrdup("MADE"), xstrdup("ENDS"), xstrdup("AGE AT ROTATION") };
+    add_row(&table, ARRAY_SIZE(head), head);
+    json_array_foreach(certificates, i, c)
+    {
+        bool current = json_is_true(json_object_get(c, "current"));
+        char *cells[] = { xstrdup(get(c, "address")),
+                          xstrdup(get(c, "first_seen")),
+                          xstrdup(current ? "now" : get(c, "last_seen")),
+                          xstrdup(get(c, "serial")),
+                          xstrdup(has(c, "ca") ? get(c, "ca") : get(c, "issuer")),
+                          day(c, "not_before"),
+                          day(c, "not_after"),
+                          age_text(c) };
+        add_row(&table, ARRAY_SIZE(cells), cells);
+    }
+    if (json_array_size(certificates) > 0)
+        print_table(&table);
+    else
+        printf("No certificate of %s was ever seen.\n", get(history, "endpoint"));
+}
+
+void render_silences(const json_t *silences)
+{
+    _cleanup_(table_deinit) Table table = { 0 };
+    size_t i;
+    json_t *s;
+    char *head[] = { xstrdup("ID"),    xstrdup("WHO"), xstrdup("WHAT"),
+                     xstrdup("UNTIL"), xstrdup("BY"),  xstrdup("REASON") };
+    add_row(&table, ARRAY_SIZE(head), head);
+    json_array_foreach(silences, i, s)
+    {
+        char *cells[] = { xasprintf("%lld", json_integer_value(json_object_get(s, "id"))),
+                          xstrdup(has(s, "subject") ? get(s, "subject") : "all"),
+                          xstrdup(has(s, "finding") ? get(s, "finding") : "everything"),
+                          xstrdup(get(s, "ends_at")),
+                          xstrdup(get(s, "author")),
+                          xstrdup(get(s, "reason")) };
+        add_row(&table, ARRAY_SIZE(cells), cells);
+    }
+    if (json_array_size(silences) > 0)
+        print_table(&table);
+    else
+        puts("Nothing is silenced.");
 }

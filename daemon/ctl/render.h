@@ -28,5 +28,11 @@ void render_verdicts(const json_t *verdicts);
 /* What is to come, a line each. */
 void render_forecast(const json_t *forecast);
 
+/* A line per certificate that was ever served. */
+void render_history(const json_t *history);
+
+/* A line per silence. */
+void render_silences(const json_t *silences);
+
 /* The steps, under a heading for each kind. */
 void render_plan(const json_t *plan);

@@ -79,7 +79,7 @@ static Member *take_same(Fleet *old, const Endpoint *endpoint)
     return NULL;
 }
 
-void fleet_replace(Fleet *fleet, Manager *manager, const Config *config, void (*removed)(Member *member))
+void fleet_replace(Fleet *fleet, Manager *manager, const Config *config, const FleetEvents *events)
 {
     Fleet old = *fleet;
     size_t n = config->n_endpoints;
@@ -98,14 +98,16 @@ void fleet_replace(Fleet *fleet, Manager *manager, const Config *config, void (*
             endpoint_unref(member->state->endpoint);
             member->state->endpoint = endpoint_ref(endpoint);
             member->slot.due_usec = 0; /* the bundle may be another */
-        } else
+        } else {
             member = member_new(manager, endpoint);
+            events->added(member);
+        }
         fleet->members[i] = member;
         fleet->states[i] = member->state;
         fleet->slots[i] = &member->slot;
     }
     for (size_t i = 0; i < old.n; i++)
         if (old.members[i])
-            removed(old.members[i]);
+            events->removed(old.members[i]);
     free_arrays(&old);
 }

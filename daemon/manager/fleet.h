@@ -17,6 +17,9 @@ typedef struct Member {
     int64_t turns;         /* that are over */
     bool retired;          /* out of the configuration: nothing is said of it any more */
     bool force;            /* the next turn probes blocked addresses too: somebody asked */
+    bool recalled;         /* what is known of it is of an earlier run: until its first turn is over, nothing is
+                              said of that */
+    bool unverified;       /* what was seen is still to be verified, or again, before it is judged */
     bool farewell_failing; /* said once, until a farewell works again */
     int64_t wakes_at;      /* when time alone asks for a new verdict or a reminder */
 } Member;
@@ -30,11 +33,16 @@ typedef struct Fleet {
     size_t n_retired;
 } Fleet;
 
+typedef struct FleetEvents {
+    void (*added)(Member *member);
+    void (*removed)(Member *member); /* owns it from then on */
+} FleetEvents;
+
 /*
  * Takes over the endpoints of a configuration. A member whose server is the same keeps what is known of it;
- * others start anew. Hands each that is gone to removed(), which owns it from then on.
+ * others start anew.
  */
-void fleet_replace(Fleet *fleet, Manager *manager, const Config *config, void (*removed)(Member *member));
+void fleet_replace(Fleet *fleet, Manager *manager, const Config *config, const FleetEvents *events);
 
 /* Keeps a removed member until its turn is over; then frees it. */
 void fleet_retire(Fleet *fleet, Member *member);

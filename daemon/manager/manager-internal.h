@@ -4,6 +4,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "alert/group.h"
 #include "control/control.h"
 #include "manager/fleet.h"
 #include "manager/load.h"
@@ -13,12 +14,18 @@
 
 struct Manager {
     sd_event *event;
-    sd_event_source *turns; /* CLOCK_BOOTTIME: the next turn that is due */
-    sd_event_source *wake;  /* CLOCK_REALTIME: the next verdict that time changes */
+    sd_event_source *turns;   /* CLOCK_BOOTTIME: the next turn that is due */
+    sd_event_source *wake;    /* CLOCK_REALTIME: the next verdict that time changes */
+    sd_event_source *deliver; /* CLOCK_BOOTTIME: when what is kept waiting may be said */
+    sd_event_source *look;    /* CLOCK_BOOTTIME: the next look at ourselves */
     Loaded *loaded;
     Trust *trust;
     Fleet fleet;
     Store *store;
+    GroupMemory groups;
+    bool journal_fails; /* said once, until it takes entries again */
+    SelfState self;
+    int64_t forgot_at; /* when the store last forgot what is old; INSTANT_NONE: not yet */
     Control *control;
     int64_t started_at;
     int64_t reloaded_at;
@@ -27,15 +34,41 @@ struct Manager {
     bool stopping;
 };
 
-/* First durable, then loud: stores the alerts under a key with the transitions, then delivers. */
-void manager_commit(Manager *manager, const char *key, TransitionList *transitions);
+/* First durable, then loud: stores what has changed, then delivers. */
+void manager_commit(Manager *manager, const Change *change);
 
-/* The bundle is another one, or this is the first verdict under a new configuration: verifies and judges all.
- */
-void manager_judge_all(Manager *manager);
+/* Judges what has been judged before anew; name: that endpoint alone, NULL: all. */
+void manager_judge_all(Manager *manager, const char *name);
+
+/* The same, for all: the bundle is another one, or this is the first verdict under a new configuration. */
+void manager_verify_all(Manager *manager);
 
 /* Something was judged outside of a turn: arms the timer for what time changes next, and tells the status. */
 void manager_judged(Manager *manager);
 
 /* A member's turn has ended; it may be freed by this. */
 void manager_turn_over(Manager *manager, Member *member);
+
+/* Reads the configuration again; with an error in it, the old one goes on. */
+void manager_reload(Manager *manager);
+
+/* snapshot.c: what the status socket shows, and systemctl's line. */
+void snapshot_take(Manager *manager, Snapshot *ret);
+void snapshot_announce(Manager *manager);
+
+/* deliver.c: what is to be said is said, many of one cause at once. */
+int delivery_start(Manager *manager);
+void delivery_run(Manager *manager);
+void delivery_stop(Manager *manager); /* says what is still kept waiting */
+
+/* self.c: the clock, and what is kept. */
+int self_open_store(Manager *manager);
+int self_start(Manager *manager);
+void self_look(Manager *manager);
+void self_stop(Manager *manager); /* keeps the times of the latest probes */
+
+/* silencing.c: what nobody wants to be told for a while. */
+int64_t silencing_add(Manager *manager, Silence silence); /* takes it; its id */
+void silencing_end(Manager *manager, int64_t id);
+void silencing_expire(Manager *manager, int64_t now);
+int64_t silencing_wakes_at(const Manager *manager);

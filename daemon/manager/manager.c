@@ -16,8 +16,6 @@
 #include "base/text.h"
 #include "manager/manager-internal.h"
 #include "manager/turn.h"
-#include "rules/forecast.h"
-#include "rules/plan.h"
 #include "sink/journal.h"
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -28,6 +26,8 @@ void manager_free(Manager *manager)
 {
     if (!manager)
         return;
+    delivery_stop(manager);
+    self_stop(manager);
     control_free(manager->control);
     fleet_deinit(&manager->fleet);
     trust_free(manager->trust);
@@ -40,92 +40,6 @@ void manager_free(Manager *manager)
     free(manager);
 }
 
-static void deliver(Manager *manager)
-{
-    const Transition *transition;
-    while ((transition = store_undelivered(manager->store))) {
-        int r = journal_deliver(transition);
-        if (r < 0)
-            log_error("cannot write to the journal: %s; the alert is on the status socket only", strerror(-r));
-        store_delivered(manager->store);
-    }
-}
-
-void manager_commit(Manager *manager, const char *key, TransitionList *transitions)
-{
-    int r = store_commit(manager->store, key, transitions);
-    if (r < 0)
-        log_error("cannot store the alerts of %s: %s", key, strerror(-r));
-    deliver(manager);
-}
-
-/* "42 endpoints, 1 warning, next probe at 2026-11-20T22:00:12Z" */
-static void tell_status(Manager *manager, const Snapshot *snapshot)
-{
-    _cleanup_(buffer_deinit) Buffer text = { 0 };
-    int64_t next = INSTANT_NONE;
-    buffer_printf(&text, "%zu endpoints", snapshot->n_endpoints);
-    for (Severity s = SEVERITY_CRITICAL; s > SEVERITY_OK; s--)
-        if (snapshot_count(snapshot, s) > 0)
-            buffer_printf(&text, ", %zu %s", snapshot_count(snapshot, s), severity_to_string(s));
-    for (size_t i = 0; i < snapshot->n_endpoints; i++)
-        next = instant_earlier(next, snapshot->endpoints[i]->next_probe_at);
-    if (snapshot_trust_severity(snapshot) > SEVERITY_NOTICE)
-        buffer_printf(&text, ", trust stores and bundles %s",
-                      severity_to_string(snapshot_trust_severity(snapshot)));
-    if (manager->stopping)
-        buffer_printf(&text, "; stopping, %zu probes still to leave", manager->n_running);
-    else if (manager->n_running > 0)
-        buffer_printf(&text, ", probing %zu", manager->n_running);
-    else if (next != INSTANT_NONE)
-        buffer_printf(&text, ", next probe at %s", INSTANT_TEXT(next));
-    (void)sd_notifyf(0, "STATUS=%s", (char *)text.data);
-}
-
-static void show_authorities(const Snapshot *snapshot, AuthorityUses *ret)
-{
-    authorities_list(snapshot, snapshot->userdata, ret);
-}
-
-static int show_plan(const Snapshot *snapshot, const char *ca, Plan *ret)
-{
-    return plan_make(snapshot, snapshot->userdata, ca, ret);
-}
-
-static void show_forecast(const Snapshot *snapshot, int64_t until, Forecast *ret)
-{
-    const Policy policy = { .catalogue = snapshot->userdata };
-    forecast_make(snapshot, &policy, clock_now(), until, ret);
-}
-
-static void take_snapshot(Snapshot *ret, void *userdata)
-{
-    Manager *manager = userdata;
-    int64_t now = clock_now();
-    uint64_t now_usec = clock_boottime_usec();
-    for (size_t i = 0; i < manager->fleet.n; i++) {
-        const Slot *slot = &manager->fleet.members[i]->slot;
-        int64_t wait = slot->due_usec > now_usec ? (int64_t)((slot->due_usec - now_usec) / USEC_PER_SEC) : 0;
-        manager->fleet.states[i]->next_probe_at = slot->running ? INSTANT_NONE : now + wait;
-    }
-    *ret = (Snapshot) {
-        .version = DBCERTD_VERSION,
-        .config_path = manager->loaded->path,
-        .started_at = manager->started_at,
-        .reloaded_at = manager->reloaded_at,
-        .reload_error = manager->reload_error,
-        .n_probing = manager->n_running,
-        .endpoints = manager->fleet.states,
-        .n_endpoints = manager->fleet.n,
-    };
-    ret->catalogue_version = manager->loaded->catalogue->version;
-    ret->authorities = show_authorities;
-    ret->plan = show_plan;
-    ret->forecast = show_forecast;
-    ret->userdata = manager->loaded->catalogue;
-    trust_show(manager->trust, ret);
-}
-
 static void arm_turns(Manager *manager, uint64_t usec)
 {
     (void)sd_event_source_set_time(manager->turns, usec);
@@ -134,7 +48,7 @@ static void arm_turns(Manager *manager, uint64_t usec)
 
 static void arm_wake(Manager *manager)
 {
-    int64_t at = trust_wakes_at(manager->trust);
+    int64_t at = instant_earlier(trust_wakes_at(manager->trust), silencing_wakes_at(manager));
     for (size_t i = 0; i < manager->fleet.n; i++)
         at = instant_earlier(at, manager->fleet.members[i]->wakes_at);
     if (at != INSTANT_NEVER)
@@ -154,7 +68,8 @@ static Member *member_of(const Fleet *fleet, const Slot *slot)
 static void dispatch(Manager *manager)
 {
     uint64_t wake_usec = SCHEDULE_NEVER;
-    while (!manager->stopping && manager->n_running < (size_t)manager->loaded->config->concurrency) {
+    while (!manager->stopping && !manager->self.clock_waits &&
+           manager->n_running < (size_t)manager->loaded->config->concurrency) {
         uint64_t now_usec = clock_boottime_usec();
         Slot *slot = schedule_pick(manager->fleet.slots, manager->fleet.n, now_usec, &wake_usec);
         if (!slot)
@@ -178,17 +93,10 @@ static void dispatch(Manager *manager)
     arm_wake(manager);
 }
 
-static void announce(Manager *manager)
-{
-    Snapshot snapshot;
-    take_snapshot(&snapshot, manager);
-    tell_status(manager, &snapshot);
-}
-
 void manager_judged(Manager *manager)
 {
     arm_wake(manager);
-    announce(manager);
+    snapshot_announce(manager);
 }
 
 static void stop_if_idle(Manager *manager)
@@ -206,7 +114,7 @@ void manager_turn_over(Manager *manager, Member *member)
     else
         control_probed(manager->control, member->state->endpoint->name, member->turns);
     dispatch(manager);
-    announce(manager);
+    snapshot_announce(manager);
     stop_if_idle(manager);
 }
 
@@ -226,15 +134,30 @@ static void on_snapshot_asked(Snapshot *ret, void *userdata)
 {
     Manager *manager = userdata;
     trust_settle(manager->trust);
-    take_snapshot(ret, manager);
+    snapshot_take(manager, ret);
 }
 
-static const ControlEvents control_events = { .snapshot = on_snapshot_asked, .probe = on_probe_asked };
+static int64_t on_silence_asked(Silence silence, void *userdata)
+{
+    return silencing_add(userdata, silence);
+}
+
+static void on_unsilence_asked(int64_t id, void *userdata)
+{
+    silencing_end(userdata, id);
+}
+
+static const ControlEvents control_events = {
+    .snapshot = on_snapshot_asked,
+    .probe = on_probe_asked,
+    .silence = on_silence_asked,
+    .unsilence = on_unsilence_asked,
+};
 
 static int on_turns(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
     dispatch(userdata);
-    announce(userdata);
+    snapshot_announce(userdata);
     return 0;
 }
 
@@ -242,6 +165,7 @@ static int on_wake(sd_event_source *source _unused_, uint64_t usec _unused_, voi
 {
     Manager *manager = userdata;
     int64_t now = clock_now();
+    silencing_expire(manager, now);
     for (size_t i = 0; i < manager->fleet.n; i++)
         if (manager->fleet.members[i]->wakes_at <= now)
             turn_judge(manager->fleet.members[i]);
@@ -258,9 +182,10 @@ static void on_removed(Member *member)
                     NULL; /* another server under the same name goes on with its alerts */
     if (!replaced) {
         _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-        alert_resolve_all(store_alerts(manager->store, name), clock_now(), &transitions);
+        alert_resolve_all(store_alerts(manager->store, SUBJECT_ENDPOINT, name), clock_now(), &transitions);
         alert_of_endpoint(&transitions, member->state);
-        manager_commit(manager, name, &transitions);
+        manager_commit(manager,
+                       &(Change) { .about = SUBJECT_ENDPOINT, .subject = name, .transitions = &transitions });
     }
     control_given_up(manager->control, name);
     if (member->slot.running)
@@ -269,13 +194,51 @@ static void on_removed(Member *member)
         member_free(member);
 }
 
-void manager_judge_all(Manager *manager)
+/* It is watched for the first time, or again: what was seen of it before goes on. */
+static void on_added(Member *member)
+{
+    store_recall(member->manager->store, member->state);
+    member->recalled = member->state->n_addresses > 0 || member->state->unresolved.n > 0;
+    member->unverified = true;
+}
+
+static const FleetEvents fleet_events = { .added = on_added, .removed = on_removed };
+
+void manager_judge_all(Manager *manager, const char *name)
 {
     for (size_t i = 0; i < manager->fleet.n; i++) {
-        turn_verify_all(manager->fleet.members[i]);
-        if (manager->fleet.members[i]->state->judged_at != INSTANT_NONE)
-            turn_judge(manager->fleet.members[i]);
+        Member *member = manager->fleet.members[i];
+        if (member->state->judged_at != INSTANT_NONE &&
+            (!name || strcmp(member->state->endpoint->name, name) == 0))
+            turn_judge(member);
     }
+}
+
+void manager_verify_all(Manager *manager)
+{
+    for (size_t i = 0; i < manager->fleet.n; i++)
+        manager->fleet.members[i]->unverified = true;
+    manager_judge_all(manager, NULL);
+}
+
+static bool is_watched(const Manager *manager, SubjectKind about, const char *subject)
+{
+    if (about == SUBJECT_ENDPOINT)
+        return fleet_find(&manager->fleet, subject) != NULL;
+    return about == SUBJECT_DAEMON || trust_has(manager->trust, about, subject);
+}
+
+/* What stood when the daemon was stopped, and was taken out of the configuration before it was started again.
+ */
+static void resolve_unwatched(SubjectKind about, const char *subject, void *userdata)
+{
+    Manager *manager = userdata;
+    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
+    if (is_watched(manager, about, subject))
+        return;
+    alert_resolve_all(store_alerts(manager->store, about, subject), clock_now(), &transitions);
+    alert_of(&transitions, about, subject);
+    manager_commit(manager, &(Change) { .about = about, .subject = subject, .transitions = &transitions });
 }
 
 /* Takes loaded, also on error. */
@@ -295,8 +258,8 @@ static int take_over(Manager *manager, Loaded *loaded)
     manager->trust = trust;
     loaded_free(old);
     manager->reloaded_at = clock_now();
-    fleet_replace(&manager->fleet, manager, loaded->config, on_removed);
-    manager_judge_all(manager);
+    fleet_replace(&manager->fleet, manager, loaded->config, &fleet_events);
+    manager_verify_all(manager);
     return 0;
 }
 
@@ -309,7 +272,7 @@ static char *join_lines(char **lines)
 }
 
 /* All or nothing: with an error the old configuration goes on. */
-static void reload(Manager *manager)
+void manager_reload(Manager *manager)
 {
     _cleanup_(strv_freep) char **errors = NULL, **warnings = NULL;
     Loaded *loaded = NULL;
@@ -333,7 +296,7 @@ static void reload(Manager *manager)
     }
     (void)sd_notify(0, "READY=1");
     dispatch(manager);
-    announce(manager);
+    snapshot_announce(manager);
 }
 
 static int on_hangup(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_,
@@ -341,7 +304,7 @@ static int on_hangup(sd_event_source *source _unused_, const struct signalfd_sig
 {
     Manager *manager = userdata;
     if (!manager->stopping)
-        reload(manager);
+        manager_reload(manager);
     return 0;
 }
 
@@ -356,7 +319,7 @@ static int on_stop(sd_event_source *source _unused_, const struct signalfd_sigin
     (void)sd_notify(0, "STOPPING=1");
     journal_event(EVENT_STOPPING, "stopping; %zu probes are let end first", manager->n_running);
     arm_turns(manager, SCHEDULE_NEVER);
-    announce(manager);
+    snapshot_announce(manager);
     stop_if_idle(manager);
     return 0;
 }
@@ -391,11 +354,17 @@ int manager_new(Manager **ret, Loaded *loaded)
     _cleanup_(manager_freep) Manager *manager = xcalloc(1, sizeof *manager);
     manager->loaded = loaded;
     manager->started_at = manager->reloaded_at = clock_now();
-    manager->store = store_new();
-    int r = sd_event_new(&manager->event);
+    int r = self_open_store(manager);
+    if (r < 0)
+        return r;
+    r = sd_event_new(&manager->event);
     if (r < 0)
         return r;
     r = add_sources(manager);
+    if (r >= 0)
+        r = delivery_start(manager);
+    if (r >= 0)
+        r = self_start(manager);
     if (r < 0)
         return r;
     r = trust_new(&manager->trust, manager, NULL);
@@ -404,7 +373,8 @@ int manager_new(Manager **ret, Loaded *loaded)
     r = control_new(&manager->control, manager->event, &control_events, manager);
     if (r < 0)
         return r;
-    fleet_replace(&manager->fleet, manager, loaded->config, on_removed);
+    fleet_replace(&manager->fleet, manager, loaded->config, &fleet_events);
+    store_each_subject(manager->store, resolve_unwatched, manager);
     *ret = TAKE(manager);
     return 0;
 }
@@ -448,5 +418,7 @@ int manager_run(Manager *manager)
     journal_event(EVENT_STARTED, "dbcertd %s watches %zu endpoints, %zu trusted certificates", DBCERTD_VERSION,
                   manager->fleet.n, bundle_size(trust_bundle(manager->trust)));
     (void)sd_notify(0, "READY=1");
+    self_look(manager);
+    delivery_run(manager);
     return sd_event_loop(manager->event);
 }

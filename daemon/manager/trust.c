@@ -90,29 +90,25 @@ const Bundle *trust_bundle(const Trust *trust)
     return trust->bundle;
 }
 
-/* "trust store:billing": no endpoint has such a name. */
-static char *key_of(SubjectKind about, const char *subject)
-{
-    return xasprintf("%s:%s", subject_kind_to_string(about), subject);
-}
-
 /* Says what has changed. Returns when the next reminder is due. */
 static int64_t commit(Trust *trust, SubjectKind about, const char *subject, FindingList *findings)
 {
     Manager *manager = trust->manager;
-    int64_t remind_seconds = manager->loaded->config->remind_seconds;
+    int64_t remind_seconds = manager->loaded->config->remind_seconds, now = clock_now();
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-    _cleanup_free_ char *key = key_of(about, subject);
-    AlertList *standing = store_alerts(manager->store, key);
-    alert_update(standing, findings, remind_seconds, clock_now(), &transitions);
+    AlertList *standing = store_alerts(manager->store, about, subject);
+    silence_list_apply(store_silences(manager->store), subject, findings, now);
+    alert_update(standing, findings, remind_seconds, now, &transitions);
     alert_of(&transitions, about, subject);
-    int64_t next = alert_next(standing, remind_seconds);
-    manager_commit(manager, key, &transitions);
+    int64_t next = alert_next(standing, remind_seconds, now);
+    manager_commit(manager, &(Change) { .about = about, .subject = subject, .transitions = &transitions });
     return next;
 }
 
 static void judge_source_now(Trust *trust, BundleSource *source)
 {
+    if (trust->manager->self.clock_waits)
+        return;
     judge_source(source, clock_now());
     int64_t reminder = commit(trust, SUBJECT_BUNDLE, source->url, &source->findings);
     source->changes_at = instant_earlier(source->changes_at, reminder);
@@ -121,6 +117,8 @@ static void judge_source_now(Trust *trust, BundleSource *source)
 static void judge_store_now(Trust *trust, WatchedStore *store)
 {
     const Manager *manager = trust->manager;
+    if (manager->self.clock_waits)
+        return;
     if (store->bundle)
         audit(&store->state, store->bundle, &store->memory, manager->fleet.states, manager->fleet.n,
               manager->loaded->catalogue);
@@ -172,7 +170,7 @@ static void on_changed(bool adopted, void *userdata)
     if (adopted || trust->pending) {
         make_bundle(trust);
         log_info("another bundle is used: %zu trusted certificates", bundle_size(trust->bundle));
-        manager_judge_all(trust->manager);
+        manager_verify_all(trust->manager);
     }
     for (size_t i = 0; i < trust->n_downloads; i++)
         judge_source_now(trust, trust->sources[i]);
@@ -437,26 +435,28 @@ void trust_show(const Trust *trust, Snapshot *snapshot)
 static void resolve(Trust *trust, SubjectKind about, const char *subject)
 {
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-    _cleanup_free_ char *key = key_of(about, subject);
-    alert_resolve_all(store_alerts(trust->manager->store, key), clock_now(), &transitions);
+    alert_resolve_all(store_alerts(trust->manager->store, about, subject), clock_now(), &transitions);
     alert_of(&transitions, about, subject);
-    manager_commit(trust->manager, key, &transitions);
+    manager_commit(trust->manager,
+                   &(Change) { .about = about, .subject = subject, .transitions = &transitions });
+}
+
+bool trust_has(const Trust *trust, SubjectKind about, const char *subject)
+{
+    bool has = false;
+    for (size_t i = 0; about == SUBJECT_BUNDLE && i < trust->n_downloads; i++)
+        has |= strcmp(trust->sources[i]->url, subject) == 0;
+    for (size_t i = 0; about == SUBJECT_TRUST_STORE && i < trust->n_stores; i++)
+        has |= strcmp(trust->states[i]->store->name, subject) == 0;
+    return has;
 }
 
 void trust_leave(Trust *trust, const Trust *successor)
 {
-    for (size_t i = 0; i < trust->n_downloads; i++) {
-        bool stays = false;
-        for (size_t j = 0; successor && j < successor->n_downloads; j++)
-            stays |= strcmp(successor->sources[j]->url, trust->sources[i]->url) == 0;
-        if (!stays)
+    for (size_t i = 0; i < trust->n_downloads; i++)
+        if (!successor || !trust_has(successor, SUBJECT_BUNDLE, trust->sources[i]->url))
             resolve(trust, SUBJECT_BUNDLE, trust->sources[i]->url);
-    }
-    for (size_t i = 0; i < trust->n_stores; i++) {
-        bool stays = false;
-        for (size_t j = 0; successor && j < successor->n_stores; j++)
-            stays |= strcmp(successor->states[j]->store->name, trust->states[i]->store->name) == 0;
-        if (!stays)
+    for (size_t i = 0; i < trust->n_stores; i++)
+        if (!successor || !trust_has(successor, SUBJECT_TRUST_STORE, trust->states[i]->store->name))
             resolve(trust, SUBJECT_TRUST_STORE, trust->states[i]->store->name);
-    }
 }

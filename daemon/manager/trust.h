@@ -36,5 +36,8 @@ int64_t trust_wakes_at(const Trust *trust);
 /* Fills in the snapshot's members about trust. */
 void trust_show(const Trust *trust, Snapshot *snapshot);
 
+/* Whether a store or bundle of that name is configured. */
+bool trust_has(const Trust *trust, SubjectKind about, const char *subject);
+
 /* Resolves what stands of stores and bundles that the new one (NULL: there is none) has not. */
 void trust_leave(Trust *trust, const Trust *successor);

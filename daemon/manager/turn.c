@@ -31,29 +31,62 @@ static void verify(Member *member, AddressState *address)
     verify_address(bundle_of(member), member->state->endpoint, address);
 }
 
-void turn_verify_all(Member *member)
+static void verify_all(Member *member)
 {
-    for (size_t i = 0; i < member->state->n_addresses; i++)
+    for (size_t i = 0; member->unverified && i < member->state->n_addresses; i++)
         if (member->state->addresses[i].seen)
             verify(member, &member->state->addresses[i]);
+    member->unverified = false;
+}
+
+/*
+ * What an earlier run has seen may be long past: it is looked at once before anything is said of it. And
+ * nothing is said by a clock that cannot be right.
+ */
+static bool may_judge(const Member *member)
+{
+    return !member->retired && !member->manager->self.clock_waits && (!member->recalled || member->turns > 0);
+}
+
+/* A new verdict, and what it changes. */
+static void judge_now(Member *member, TransitionList *transitions)
+{
+    Manager *manager = member->manager;
+    EndpointState *state = member->state;
+    const Config *config = manager->loaded->config;
+    const Policy policy = { .unreachable_after = config->unreachable_after,
+                            .catalogue = manager->loaded->catalogue };
+    const char *name = state->endpoint->name;
+    AlertList *standing = store_alerts(manager->store, SUBJECT_ENDPOINT, name);
+    int64_t now = clock_now();
+    verify_all(member);
+    judge(state, &policy, now);
+    silence_list_apply(store_silences(manager->store), name, &state->findings, now);
+    alert_update(standing, &state->findings, config->remind_seconds, now, transitions);
+    member->wakes_at = instant_earlier(state->changes_at, alert_next(standing, config->remind_seconds, now));
+}
+
+/* All that a step has changed is kept as one. `event`: what happened, NULL: nothing; taken. */
+static void conclude(Member *member, Transition *event, const Observation *replaced)
+{
+    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
+    if (event)
+        transition_list_append(&transitions, *event);
+    if (may_judge(member))
+        judge_now(member, &transitions);
+    alert_of_endpoint(&transitions, member->state);
+    manager_commit(member->manager, &(Change) {
+                                        .about = SUBJECT_ENDPOINT,
+                                        .subject = member->state->endpoint->name,
+                                        .transitions = &transitions,
+                                        .state = member->retired ? NULL : member->state,
+                                        .replaced = replaced,
+                                    });
 }
 
 void turn_judge(Member *member)
 {
-    Manager *manager = member->manager;
-    const Config *config = manager->loaded->config;
-    const Policy policy = { .unreachable_after = config->unreachable_after,
-                            .catalogue = manager->loaded->catalogue };
-    const char *name = member->state->endpoint->name;
-    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-    int64_t now = clock_now();
-
-    judge(member->state, &policy, now);
-    AlertList *standing = store_alerts(manager->store, name);
-    alert_update(standing, &member->state->findings, config->remind_seconds, now, &transitions);
-    alert_of_endpoint(&transitions, member->state);
-    member->wakes_at = instant_earlier(member->state->changes_at, alert_next(standing, config->remind_seconds));
-    manager_commit(manager, name, &transitions);
+    conclude(member, NULL, NULL);
 }
 
 static void on_resolved(Survey *survey _unused_, const Address *addresses, size_t n, const char *error,
@@ -68,7 +101,7 @@ static void on_resolved(Survey *survey _unused_, const Address *addresses, size_
         state->unresolved = (Streak) { 0 };
         news |= endpoint_state_retain(state, addresses, n);
     }
-    if (news && !member->retired)
+    if (news)
         turn_judge(member);
 }
 
@@ -115,26 +148,24 @@ static bool is_news(const AddressState *address, const Observation *observation)
     return now->n > 0 && !same;
 }
 
-/* An event is said once, when it happens; it does not stand. */
-static void tell_event(Member *member, AddressState *address, const Served *before)
+/* An event is said once, when it happens; it does not stand. False: nothing happened that means something. */
+static bool find_event(Member *member, AddressState *address, const Served *before, Transition *ret)
 {
     Manager *manager = member->manager;
     const Policy policy = { .catalogue = manager->loaded->catalogue };
-    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
     int64_t now = clock_now();
+    FindingList events = { 0 };
     Finding event;
-    if (!event_of(member->state, address, before, &policy, now, &event))
-        return;
-    if (address_state_replaces(address, before->server->sha256, now)) {
-        transition_list_append(
-            &transitions,
-            (Transition) { .kind = TRANSITION_RAISED, .at = now, .finding = finding_copy(&event) });
-        alert_of_endpoint(&transitions, member->state);
-        free(transitions.items[0].ca); /* the last verdict's: the next one comes after the event */
-        transitions.items[0].ca = xstrdup(event.ca);
-        manager_commit(manager, member->state->endpoint->name, &transitions);
-    }
-    finding_deinit(&event);
+    if (manager->self.clock_waits || !event_of(member->state, address, before, &policy, now, &event))
+        return false;
+    finding_list_append(&events, event);
+    silence_list_apply(store_silences(manager->store), member->state->endpoint->name, &events, now);
+    bool told =
+        events.items[0].silenced_until <= now && address_state_replaces(address, before->server->sha256, now);
+    if (told)
+        *ret = (Transition) { .kind = TRANSITION_RAISED, .at = now, .finding = finding_copy(&events.items[0]) };
+    finding_list_deinit(&events);
+    return told;
 }
 
 static void on_observed(Survey *survey _unused_, Observation *observation, void *userdata)
@@ -142,25 +173,28 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
     Member *member = userdata;
     EndpointState *state = member->state;
     _cleanup_(served_deinit) Served before = { 0 };
+    _cleanup_(observation_unrefp) Observation *replaced = NULL;
+    Transition event;
     log_debug("%s (%s): %s at %s%s%s", state->endpoint->name, observation->address.text,
               outcome_to_string(observation->outcome), stage_to_string(observation->stage),
               observation->detail ? ": " : "", observation->detail ? observation->detail : "");
     mind_farewell(member, observation);
     AddressState *address = endpoint_state_find(state, observation->address.text);
     bool news = is_news(address, observation);
-    served_note(&before, news ? address : NULL);
+    verify_all(member);
+    if (news && address && address->seen) {
+        replaced = observation_ref(address->seen);
+        served_note(&before, address);
+    }
     bool has_chain = endpoint_state_note(state, observation);
     address = endpoint_state_find(state, observation->address.text);
     if (has_chain)
         verify(member, address);
     mind_count(member, address);
-    if (member->retired)
-        return;
-    if (news) {
+    if (news)
         trust_touch(member->manager->trust);
-        tell_event(member, address, &before);
-    }
-    turn_judge(member);
+    bool happened = news && !member->retired && find_event(member, address, &before, &event);
+    conclude(member, happened ? &event : NULL, replaced);
 }
 
 static bool on_checks(Survey *survey _unused_, const Address *address, void *userdata)
@@ -180,8 +214,7 @@ static void on_checked(Survey *survey _unused_, Observation *observation, void *
                       member->state->endpoint->name, observation->address.text,
                       observation->detail ? observation->detail : "the connection ended without an answer");
     endpoint_state_note_check(member->state, observation);
-    if (!member->retired)
-        turn_judge(member);
+    turn_judge(member);
 }
 
 static bool on_proven(const Chain *chain, void *userdata)
@@ -232,7 +265,7 @@ static void on_done(Survey *survey, void *userdata)
         bool fewer = endpoint_state_forget_gone(member->state);
         if (fewer)
             trust_touch(member->manager->trust);
-        if (fewer || several)
+        if (fewer || several || member->state->judged_at == INSTANT_NONE)
             turn_judge(member); /* now they can be compared */
         member->slot.due_usec = next_turn(member);
     }

@@ -10,6 +10,3 @@ int turn_start(Member *member);
 
 /* A new verdict of what is known: after a probe, and when time alone changes it. Says what has changed. */
 void turn_judge(Member *member);
-
-/* Verifies again what was seen, against another bundle. */
-void turn_verify_all(Member *member);

@@ -29,12 +29,14 @@ typedef struct Certificate {
     char *serial; /* upper-case hex, as openssl prints it */
     char *sha256; /* of the DER, lower-case hex */
     int64_t not_before;
-    int64_t not_after; /* the last second that is valid (RFC 5280, 4.1.2.5) */
-    char *key;         /* "RSA 2048", "ECDSA SECP384R1" */
-    char *key_sha256;  /* of its SubjectPublicKeyInfo, lower-case hex; NULL if it is of no known kind */
-    char *signature;   /* "RSA-SHA256" */
-    char **names;      /* SAN dNSName and iPAddress entries, in order; NULL if none */
-    bool self_issued;  /* issuer is subject, byte for byte */
+    int64_t not_after;   /* the last second that is valid (RFC 5280, 4.1.2.5) */
+    char *key;           /* "RSA 2048", "ECDSA SECP384R1" */
+    char *key_sha256;    /* of its SubjectPublicKeyInfo, lower-case hex; NULL if it is of no known kind */
+    bool weak_key;       /* under 112 bits of security, as RSA 1024 (NIST SP 800-57) */
+    char *signature;     /* "RSA-SHA256" */
+    bool weak_signature; /* MD5, SHA-1 (RFC 9155) */
+    char **names;        /* SAN dNSName and iPAddress entries, in order; NULL if none */
+    bool self_issued;    /* issuer is subject, byte for byte */
     uint8_t *der;
     size_t der_size;
 } Certificate;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/instant.h"
 #include "base/text.h"
 
 static const char *const severities[] = {
@@ -30,6 +31,9 @@ static const char *const ids[] = {
     [FINDING_CHAIN_INCOMPLETE] = "chain-incomplete",
     [FINDING_NAME_MISMATCH] = "name-mismatch",
     [FINDING_SELF_SIGNED] = "self-signed",
+    [FINDING_NO_SUBJECT_ALTERNATIVE_NAME] = "no-subject-alternative-name",
+    [FINDING_WEAK_KEY] = "weak-key",
+    [FINDING_WEAK_SIGNATURE] = "weak-signature",
     [FINDING_LEGACY_TLS] = "legacy-tls",
     [FINDING_ADDRESSES_DISAGREE] = "addresses-disagree",
     [FINDING_ROTATED] = "rotated",
@@ -47,6 +51,9 @@ static const char *const ids[] = {
     [FINDING_TRUST_STORE_EXPIRED] = "trust-store-expired",
     [FINDING_BUNDLE_STALE] = "bundle-stale",
     [FINDING_BUNDLE_CHANGED] = "bundle-changed",
+    [FINDING_CLOCK_UNSYNCHRONISED] = "clock-unsynchronised",
+    [FINDING_STATE_DAMAGED] = "state-damaged",
+    [FINDING_STATE_UNWRITABLE] = "state-unwritable",
 };
 DEFINE_STRING_TABLE(finding, FindingId, ids);
 
@@ -54,6 +61,7 @@ static const char *const subject_kinds[] = {
     [SUBJECT_ENDPOINT] = "endpoint",
     [SUBJECT_TRUST_STORE] = "trust store",
     [SUBJECT_BUNDLE] = "bundle",
+    [SUBJECT_DAEMON] = "daemon",
 };
 DEFINE_STRING_TABLE(subject_kind, SubjectKind, subject_kinds);
 
@@ -77,6 +85,9 @@ static const char *const message_ids[] = {
     [FINDING_CHAIN_INCOMPLETE] = "b722d832f87346f3b58ae97a345c9864",
     [FINDING_NAME_MISMATCH] = "28bef9b077f94fb29e45a45d1fae2b59",
     [FINDING_SELF_SIGNED] = "26fce104a59847b78a8222a68ac08def",
+    [FINDING_NO_SUBJECT_ALTERNATIVE_NAME] = "e9a8ad21aeee41769079a1286b62b7c0",
+    [FINDING_WEAK_KEY] = "72baa202a7934c6f9951cccde9ae9562",
+    [FINDING_WEAK_SIGNATURE] = "7eac87f36bb647318dc650b969e87126",
     [FINDING_LEGACY_TLS] = "f5e8c8c4af994862997c69bdf8028104",
     [FINDING_ADDRESSES_DISAGREE] = "8ac4bc23e58b471a876ebe6993738cd6",
     [FINDING_ROTATED] = "306aa92dea6f40d6a3c49f3f864b181f",
@@ -94,6 +105,9 @@ static const char *const message_ids[] = {
     [FINDING_TRUST_STORE_EXPIRED] = "a4ca1f9f2a4f4a0c842f7bb0a75f8073",
     [FINDING_BUNDLE_STALE] = "de22f910fbe44e0a81e70757053c298d",
     [FINDING_BUNDLE_CHANGED] = "1fd4579792c14370a46f9e8fd3ee4ede",
+    [FINDING_CLOCK_UNSYNCHRONISED] = "f3553ddd57da4f32b0b20d852c53e630",
+    [FINDING_STATE_DAMAGED] = "63599e2f89c84031ac48f955c52ae975",
+    [FINDING_STATE_UNWRITABLE] = "50463d4d882248d1a29704663ecd8bc0",
 };
 
 const char *finding_message_id(FindingId id)
@@ -107,6 +121,7 @@ void finding_deinit(Finding *finding)
     free(finding->ca);
     free(finding->message);
     free(finding->remedy);
+    free(finding->cause);
     *finding = (Finding) { 0 };
 }
 
@@ -117,6 +132,7 @@ Finding finding_copy(const Finding *finding)
     copy.ca = xstrdup(finding->ca);
     copy.message = xstrdup(finding->message);
     copy.remedy = xstrdup(finding->remedy);
+    copy.cause = xstrdup(finding->cause);
     return copy;
 }
 
@@ -125,6 +141,23 @@ Finding *finding_list_append(FindingList *list, Finding finding)
     list->items = xgrow(list->items, list->n, sizeof *list->items);
     list->items[list->n] = finding;
     return &list->items[list->n++];
+}
+
+void finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,
+                      char *message, char *remedy)
+{
+    text_make_printable(message);
+    text_make_printable(remedy);
+    finding_list_append(list, (Finding) {
+                                  .id = id,
+                                  .severity = severity,
+                                  .ca = xstrdup(ca),
+                                  .since = INSTANT_NONE,
+                                  .due = due,
+                                  .message = message,
+                                  .remedy = remedy,
+                                  .silenced_until = INSTANT_NONE,
+                              });
 }
 
 void finding_list_deinit(FindingList *list)
@@ -138,6 +171,14 @@ void finding_list_deinit(FindingList *list)
 bool finding_same(const Finding *a, const Finding *b)
 {
     return a->id == b->id && text_same(a->address, b->address) && text_same(a->ca, b->ca);
+}
+
+Severity finding_list_worst(const FindingList *list, Severity floor)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (!list->items[i].pending && list->items[i].severity > floor)
+            floor = list->items[i].severity;
+    return floor;
 }
 
 Finding *finding_list_find(const FindingList *list, FindingId id, const char *address)

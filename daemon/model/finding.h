@@ -26,6 +26,7 @@ typedef enum SubjectKind {
     SUBJECT_ENDPOINT,
     SUBJECT_TRUST_STORE, /* of a client, by its name */
     SUBJECT_BUNDLE,      /* that is fetched, by its URL */
+    SUBJECT_DAEMON,      /* dbcertd itself */
 } SubjectKind;
 DECLARE_STRING_TABLE(subject_kind, SubjectKind);
 
@@ -48,6 +49,9 @@ typedef enum FindingId {
     FINDING_CHAIN_INCOMPLETE,
     FINDING_NAME_MISMATCH,
     FINDING_SELF_SIGNED,
+    FINDING_NO_SUBJECT_ALTERNATIVE_NAME,
+    FINDING_WEAK_KEY,
+    FINDING_WEAK_SIGNATURE,
     FINDING_LEGACY_TLS,
     FINDING_ADDRESSES_DISAGREE,
     FINDING_ROTATED,
@@ -65,8 +69,11 @@ typedef enum FindingId {
     FINDING_TRUST_STORE_EXPIRED,
     FINDING_BUNDLE_STALE,
     FINDING_BUNDLE_CHANGED,
+    FINDING_CLOCK_UNSYNCHRONISED,
+    FINDING_STATE_DAMAGED,
+    FINDING_STATE_UNWRITABLE,
 } FindingId;
-#define N_FINDINGS (FINDING_BUNDLE_CHANGED + 1)
+#define N_FINDINGS (FINDING_STATE_UNWRITABLE + 1)
 DECLARE_STRING_TABLE(finding, FindingId);
 
 /* The journal's MESSAGE_ID, 32 hex digits; explained in systemd/dbcertd.catalog. */
@@ -75,6 +82,7 @@ const char *finding_message_id(FindingId id);
 typedef struct Finding {
     FindingId id;
     Severity severity;
+    bool pending;  /* it may pass by itself, so nobody is told as yet, and it does not count */
     char *address; /* NULL: of its subject as a whole */
     char *ca;      /* "rds-ca-ecc384-g1 in us-east-1": what of a trust store it is about, NULL: all of it; of an
                       event: the CA that signs now */
@@ -82,6 +90,8 @@ typedef struct Finding {
     int64_t due;   /* by when something has to be done, or when it gets worse; INSTANT_NONE if never */
     char *message;
     char *remedy; /* something to type */
+    char *cause;  /* what other subjects have it from, too: then they are told together; NULL: it is alone */
+    int64_t silenced_until; /* by whoever was told enough; INSTANT_NONE: by nobody */
 } Finding;
 
 void finding_deinit(Finding *finding);
@@ -96,8 +106,18 @@ typedef struct FindingList {
 Finding *finding_list_append(FindingList *list, Finding finding);
 void finding_list_deinit(FindingList *list);
 
+/*
+ * The same for one whose texts are made beforehand: takes message and remedy, and makes them printable, since
+ * names out of certificates and paths are foreign bytes. ca: may be NULL.
+ */
+void finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,
+                      char *message, char *remedy);
+
 /* Whether both are about the same thing of the same subject, maybe with another severity. */
 bool finding_same(const Finding *a, const Finding *b);
+
+/* The worst that is not pending; `floor` if there is none that is worse. */
+Severity finding_list_worst(const FindingList *list, Severity floor);
 
 /* Borrowed, NULL if there is none. */
 Finding *finding_list_find(const FindingList *list, FindingId id, const char *address);

@@ -30,15 +30,22 @@ EndpointState *endpoint_state_new(Endpoint *endpoint)
     return state;
 }
 
+void endpoint_state_forget(EndpointState *state)
+{
+    endpoint_state_clear_verdict(state);
+    for (size_t i = 0; i < state->n_addresses; i++)
+        address_state_deinit(&state->addresses[i]);
+    free(TAKE(state->addresses));
+    state->n_addresses = 0;
+    free(TAKE(state->unresolved_detail));
+    state->unresolved = (Streak) { 0 };
+}
+
 void endpoint_state_free(EndpointState *state)
 {
     if (!state)
         return;
-    endpoint_state_clear_verdict(state);
-    for (size_t i = 0; i < state->n_addresses; i++)
-        address_state_deinit(&state->addresses[i]);
-    free(state->addresses);
-    free(state->unresolved_detail);
+    endpoint_state_forget(state);
     endpoint_unref(state->endpoint);
     free(state);
 }
@@ -115,10 +122,12 @@ void endpoint_state_note_check(EndpointState *state, const Observation *observat
     address->counted += observation->counted;
 }
 
-/* At its place in the order. */
-static AddressState *insert(EndpointState *state, const Address *address)
+AddressState *endpoint_state_add(EndpointState *state, const Address *address)
 {
+    AddressState *known = endpoint_state_find(state, address->text);
     size_t i = 0;
+    if (known)
+        return known;
     state->oldest = NULL; /* the array moves */
     state->addresses = xgrow(state->addresses, state->n_addresses, sizeof *state->addresses);
     while (i < state->n_addresses && address_compare(&state->addresses[i].address, address) < 0)
@@ -131,9 +140,7 @@ static AddressState *insert(EndpointState *state, const Address *address)
 
 bool endpoint_state_note(EndpointState *state, Observation *observation)
 {
-    AddressState *address = endpoint_state_find(state, observation->address.text);
-    if (!address)
-        address = insert(state, &observation->address);
+    AddressState *address = endpoint_state_add(state, &observation->address);
     observation_unref(address->latest);
     address->latest = observation_ref(observation);
 
@@ -217,20 +224,17 @@ size_t snapshot_count(const Snapshot *snapshot, Severity severity)
     return n;
 }
 
-static Severity worst(const FindingList *findings, Severity severity)
+Severity snapshot_self_severity(const Snapshot *snapshot)
 {
-    for (size_t i = 0; i < findings->n; i++)
-        if (findings->items[i].severity > severity)
-            severity = findings->items[i].severity;
-    return severity;
+    return snapshot->self ? finding_list_worst(&snapshot->self->findings, SEVERITY_OK) : SEVERITY_OK;
 }
 
 Severity snapshot_trust_severity(const Snapshot *snapshot)
 {
     Severity severity = SEVERITY_OK;
     for (size_t i = 0; i < snapshot->n_trust_stores; i++)
-        severity = worst(&snapshot->trust_stores[i]->findings, severity);
+        severity = finding_list_worst(&snapshot->trust_stores[i]->findings, severity);
     for (size_t i = 0; i < snapshot->n_sources; i++)
-        severity = worst(&snapshot->sources[i]->findings, severity);
+        severity = finding_list_worst(&snapshot->sources[i]->findings, severity);
     return severity;
 }

@@ -4,8 +4,11 @@
 
 #include "model/finding.h"
 #include "model/forecast.h"
+#include "model/history.h"
 #include "model/observation.h"
 #include "model/plan.h"
+#include "model/self.h"
+#include "model/silence.h"
 #include "model/trust.h"
 
 /* Probes that failed in a row, without one that fetched a certificate in between. */
@@ -74,6 +77,9 @@ typedef struct EndpointState {
 
     bool turning;          /* some addresses are as this turn saw them, others as the one before did */
     int64_t next_probe_at; /* INSTANT_NONE while one is running */
+
+    uint64_t kept_digest; /* the store's: of what it has written of this last, */
+    int64_t kept_at;      /* and when */
 } EndpointState;
 
 EndpointState *endpoint_state_new(Endpoint *endpoint); /* takes a reference of its own */
@@ -85,6 +91,12 @@ void endpoint_state_clear_verdict(EndpointState *state);
 
 /* Borrowed, NULL if the address is not known yet. */
 AddressState *endpoint_state_find(EndpointState *state, const char *address);
+
+/* The same; makes it, at its place, if it is not. */
+AddressState *endpoint_state_add(EndpointState *state, const Address *address);
+
+/* Forgets all that was seen. */
+void endpoint_state_forget(EndpointState *state);
 
 /*
  * Whether it is to be said that the certificate which is served now came in place of that one: not again within
@@ -120,6 +132,13 @@ bool endpoint_state_retain(EndpointState *state, const Address *present, size_t 
 /* The same at the end of a turn, when the present ones have been looked at. */
 bool endpoint_state_forget_gone(EndpointState *state);
 
+/* Of what is kept on disk: how many transactions there were, and how long the loop waited for the longest. */
+typedef struct StoreFigures {
+    uint64_t n_commits;
+    uint64_t longest_usec;
+    int64_t bytes; /* of the file; 0: nothing is kept */
+} StoreFigures;
+
 /* What the status socket shows: borrowed from the manager while a request is answered. */
 typedef struct Snapshot Snapshot;
 struct Snapshot {
@@ -137,17 +156,24 @@ struct Snapshot {
     BundleSource *const *sources; /* the same */
     size_t n_sources;
     const char *catalogue_version;
+    const SelfState *self;
+    const SilenceList *silences;
+    StoreFigures store;
 
     /* Asked for where it is wanted; each takes the snapshot itself. plan: -ENOENT for a CA that is not known.
      */
     void (*authorities)(const Snapshot *snapshot, AuthorityUses *ret);
     int (*plan)(const Snapshot *snapshot, const char *ca, Plan *ret);
     void (*forecast)(const Snapshot *snapshot, int64_t until, Forecast *ret); /* until: may be INSTANT_NONE */
-    const void *userdata;                                                     /* of these three */
+    void (*history)(const Snapshot *snapshot, const char *endpoint, History *ret);
+    void *userdata; /* of these four */
 };
 
 const EndpointState *snapshot_find(const Snapshot *snapshot, const char *name);
 size_t snapshot_count(const Snapshot *snapshot, Severity severity);
+
+/* The worst that the daemon has to say about itself. */
+Severity snapshot_self_severity(const Snapshot *snapshot);
 
 /* The worst finding of trust stores and bundles. */
 Severity snapshot_trust_severity(const Snapshot *snapshot);

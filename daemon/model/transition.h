@@ -13,10 +13,14 @@ typedef enum TransitionKind {
 } TransitionKind;
 DECLARE_STRING_TABLE(transition, TransitionKind);
 
+#define TRANSITION_ID_MAX 33 /* 32 hex digits */
+
 typedef struct Transition {
+    char id[TRANSITION_ID_MAX]; /* its identity, from the outbox on: one that is delivered twice has it twice */
     TransitionKind kind;
     int64_t at;
     Finding finding; /* as it is now; as it was last, where it is resolved */
+    unsigned raises; /* how often it came back of late, if it flaps; else 0 */
     SubjectKind about;
     char *subject;       /* the endpoint's name, the trust store's, the bundle's URL */
     char *engine;        /* this and what follows: of endpoints alone */

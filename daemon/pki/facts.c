@@ -93,6 +93,21 @@ static char *signature_text(gnutls_x509_crt_t crt)
     return xstrdup(name ? name : "unknown");
 }
 
+static bool has_weak_key(gnutls_x509_crt_t crt)
+{
+    unsigned bits = 0;
+    int algorithm = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
+    return algorithm > 0 &&
+           gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm, bits) < GNUTLS_SEC_PARAM_MEDIUM;
+}
+
+static bool has_weak_signature(gnutls_x509_crt_t crt)
+{
+    int algorithm = gnutls_x509_crt_get_signature_algorithm(crt);
+    return algorithm > 0 &&
+           gnutls_sign_is_secure2((gnutls_sign_algorithm_t)algorithm, GNUTLS_SIGN_FLAG_SECURE_FOR_CERTS) == 0;
+}
+
 static char **names(gnutls_x509_crt_t crt)
 {
     char **list = NULL;
@@ -146,7 +161,9 @@ int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
     c->not_after = gnutls_x509_crt_get_expiration_time(crt);
     c->key = key_text(crt);
     c->key_sha256 = key_fingerprint(crt);
+    c->weak_key = has_weak_key(crt);
     c->signature = signature_text(crt);
+    c->weak_signature = has_weak_signature(crt);
     c->names = names(crt);
     c->self_issued = is_self_issued(crt);
     c->role = c->self_issued ? ROLE_ROOT : ROLE_INTERMEDIATE; /* the server role is by place in a chain */

@@ -25,6 +25,7 @@ typedef struct Case {
     int64_t now;
     int64_t changes_at;
     int64_t due;              /* of the finding that is being made */
+    bool pending;             /* the same */
     const Certificate *above; /* of text that is about another certificate of the chain than the server's */
     const Chain *path;        /* what is known above the server's certificate */
     const Certificate *first; /* of the path, what ends before the server's certificate; NULL: nothing */
@@ -76,6 +77,9 @@ typedef void (*Writer)(const Case *c, Buffer *text);
 /* Message and remedy of a finding; the caller's. All texts of findings stand in message.c and remedy.c. */
 char *text_message(const Case *c, FindingId id);
 char *text_remedy(const Case *c, FindingId id);
+
+/* What other endpoints have the finding from as well; NULL: it has no such cause. */
+char *text_cause(const Case *c, FindingId id);
 
 /* Names in certificates are foreign bytes, and a message ends on a terminal. The text is taken. */
 char *text_printable(Buffer *text);

@@ -240,6 +240,37 @@ static void name_mismatch(const Case *c, Buffer *text)
         buffer_printf(text, "%s %s", name == c->server->names ? "" : ",", *name);
 }
 
+static void no_names(const Case *c, Buffer *text)
+{
+    write_certificate(c, text);
+    buffer_printf(text,
+                  " carries its name as CN alone and has no subjectAltName; clients that keep to RFC 9525 "
+                  "refuse it");
+}
+
+/* "certificate 0A1B (...)", or "the intermediate "Amazon RDS ..." above certificate 0A1B (...)" */
+static void write_weak(const Case *c, Buffer *text)
+{
+    if (c->above == c->server)
+        write_certificate(c, text);
+    else
+        write_above(c, text);
+}
+
+static void weak_key(const Case *c, Buffer *text)
+{
+    write_weak(c, text);
+    buffer_printf(text, " has a key of %s, which is under 112 bits of security; current clients refuse it",
+                  c->above->key);
+}
+
+static void weak_signature(const Case *c, Buffer *text)
+{
+    write_weak(c, text);
+    buffer_printf(text, " is signed with %s, whose hash can be forged; current clients refuse it",
+                  c->above->signature);
+}
+
 static void self_signed(const Case *c, Buffer *text)
 {
     write_certificate(c, text);
@@ -343,6 +374,9 @@ static const Writer messages[N_FINDINGS] = {
     [FINDING_CHAIN_INCOMPLETE] = chain_incomplete,
     [FINDING_NAME_MISMATCH] = name_mismatch,
     [FINDING_SELF_SIGNED] = self_signed,
+    [FINDING_NO_SUBJECT_ALTERNATIVE_NAME] = no_names,
+    [FINDING_WEAK_KEY] = weak_key,
+    [FINDING_WEAK_SIGNATURE] = weak_signature,
     [FINDING_LEGACY_TLS] = legacy_tls,
     [FINDING_ADDRESSES_DISAGREE] = addresses_disagree,
     [FINDING_PLAINTEXT_ACCEPTED] = plaintext_accepted,
@@ -364,5 +398,58 @@ char *text_message(const Case *c, FindingId id)
 {
     Buffer text = { 0 };
     messages[id](c, &text);
+    return text_printable(&text);
+}
+
+static void cause_of_above(const Case *c, Buffer *text)
+{
+    buffer_printf(text, "the %s \"%s\", valid to %s", certificate_role_to_string(c->above->role),
+                  certificate_label(c->above), INSTANT_TEXT(c->above->not_after));
+}
+
+/* "rds-ca-2019 of us-east-1" */
+static void cause_of_signer(const Case *c, Buffer *text)
+{
+    const Authority *a = &c->authority;
+    if (a->id[0])
+        buffer_printf(text, "%s%s%s signs them", a->id, a->region[0] ? " of " : "", a->region);
+    else
+        buffer_printf(text, "\"%s\" signs them", certificate_issuer_label(c->server));
+}
+
+static void cause_of_mismatch(const Case *c, Buffer *text)
+{
+    if (c->state->endpoint->ca)
+        buffer_printf(text, "%s is configured, and ", c->state->endpoint->ca);
+    cause_of_signer(c, text);
+}
+
+static void cause_of_network(const Case *c _unused_, Buffer *text)
+{
+    buffer_printf(text, "perhaps the network of this host");
+}
+
+static void cause_of_names(const Case *c _unused_, Buffer *text)
+{
+    buffer_printf(text, "perhaps the name server of this host");
+}
+
+/* What has each certificate to itself, as its dates and its names, has none. */
+static const Writer causes[N_FINDINGS] = {
+    [FINDING_INTERMEDIATE_EXPIRING] = cause_of_above, [FINDING_INTERMEDIATE_EXPIRED] = cause_of_above,
+    [FINDING_CA_EXPIRING] = cause_of_above,           [FINDING_CA_EXPIRED] = cause_of_above,
+    [FINDING_CA_OUTLIVED] = cause_of_above,           [FINDING_CA_MISMATCH] = cause_of_mismatch,
+    [FINDING_CA_RETIRED] = cause_of_signer,           [FINDING_CA_UNKNOWN] = cause_of_signer,
+    [FINDING_CA_NOT_OFFERED] = cause_of_mismatch,     [FINDING_CHAIN_UNTRUSTED] = cause_of_signer,
+    [FINDING_CHAIN_INCOMPLETE] = cause_of_signer,     [FINDING_UNREACHABLE] = cause_of_network,
+    [FINDING_NAME_UNRESOLVED] = cause_of_names,
+};
+
+char *text_cause(const Case *c, FindingId id)
+{
+    Buffer text = { 0 };
+    if (!causes[id])
+        return NULL;
+    causes[id](c, &text);
     return text_printable(&text);
 }

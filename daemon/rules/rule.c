@@ -30,6 +30,9 @@ void case_find(Case *c, FindingId id, Severity severity, int64_t due)
         .due = due,
         .message = text_message(c, id),
         .remedy = text_remedy(c, id),
+        .cause = text_cause(c, id),
+        .pending = c->pending,
+        .silenced_until = INSTANT_NONE,
     };
     finding_list_append(&c->state->findings, finding);
 }
@@ -102,6 +105,35 @@ static void rule_name(Case *c)
         case_find(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
 }
 
+/* Clients that keep to RFC 9525 (6.3) do not look at the CN any more. */
+static void rule_names(Case *c)
+{
+    const Verification *v = &c->address->verification;
+    if (!c->server->names && v->name_matches && !v->self_signed)
+        case_find(c, FINDING_NO_SUBJECT_ALTERNATIVE_NAME, SEVERITY_WARNING, INSTANT_NONE);
+}
+
+/* A root's own signature is looked at by nobody. */
+static void rule_strength(Case *c)
+{
+    const Chain *chain = &c->address->seen->chain;
+    const Certificate *weak_key = NULL, *weak_signature = NULL;
+    for (size_t i = chain->n; i-- > 0;) {
+        const Certificate *certificate = chain->certificates[i];
+        if (certificate->weak_key)
+            weak_key = certificate;
+        if (certificate->weak_signature && certificate->role != ROLE_ROOT)
+            weak_signature = certificate;
+    }
+    c->above = weak_key;
+    if (weak_key)
+        case_find(c, FINDING_WEAK_KEY, SEVERITY_WARNING, INSTANT_NONE);
+    c->above = weak_signature;
+    if (weak_signature)
+        case_find(c, FINDING_WEAK_SIGNATURE, SEVERITY_WARNING, INSTANT_NONE);
+    c->above = NULL;
+}
+
 static void rule_tls(Case *c)
 {
     static const Severity severities[] = {
@@ -135,16 +167,21 @@ static void rule_failures(Case *c)
 {
     if (!c->address->latest)
         return;
-    for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
-        if (failures[i].outcome == c->address->latest->outcome &&
-            (failures[i].at_once || c->address->failures.n >= c->policy->unreachable_after))
-            case_find(c, failures[i].id, failures[i].severity, INSTANT_NONE);
+    for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
+        if (failures[i].outcome != c->address->latest->outcome)
+            continue;
+        c->pending = !failures[i].at_once && c->address->failures.n < c->policy->unreachable_after;
+        case_find(c, failures[i].id, failures[i].severity, INSTANT_NONE);
+    }
+    c->pending = false;
 }
 
 static void rule_resolution(Case *c)
 {
-    if (c->state->unresolved.n >= c->policy->unreachable_after)
+    c->pending = c->state->unresolved.n < c->policy->unreachable_after;
+    if (c->state->unresolved.n > 0)
         case_find(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
+    c->pending = false;
 }
 
 bool case_is_current(const Case *c)
@@ -221,8 +258,8 @@ typedef void (*Rule)(Case *c);
 
 /* Of a certificate that was seen at an address; it goes on being judged while probes fail. */
 static const Rule certificate_rules[] = {
-    rule_rotation,  rule_validity, rule_intermediates, rule_root, rule_served_ca,
-    rule_catalogue, rule_offer,    rule_trust,         rule_name, rule_tls,
+    rule_rotation, rule_validity, rule_intermediates, rule_root,  rule_served_ca, rule_catalogue,
+    rule_offer,    rule_trust,    rule_name,          rule_names, rule_strength,  rule_tls,
 };
 
 /*
@@ -324,9 +361,6 @@ void judge(EndpointState *state, const Policy *policy, int64_t now)
 
     for (size_t i = 0; i < state->n_addresses; i++)
         state->changes_at = instant_earlier(state->changes_at, parts[i].changes_at);
-    state->severity = state->oldest ? SEVERITY_OK : SEVERITY_UNKNOWN;
-    for (size_t i = 0; i < state->findings.n; i++)
-        if (state->findings.items[i].severity > state->severity)
-            state->severity = state->findings.items[i].severity;
+    state->severity = finding_list_worst(&state->findings, state->oldest ? SEVERITY_OK : SEVERITY_UNKNOWN);
     state->judged_at = now;
 }

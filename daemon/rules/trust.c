@@ -31,23 +31,6 @@ static bool reached(int64_t instant, int64_t now, int64_t *changes_at)
     return false;
 }
 
-/* Takes the texts. There are names of CAs in them, and those are foreign bytes. */
-static void find(FindingList *findings, FindingId id, Severity severity, const char *ca, int64_t due,
-                 char *message, char *remedy)
-{
-    text_make_printable(message);
-    text_make_printable(remedy);
-    finding_list_append(findings, (Finding) {
-                                      .id = id,
-                                      .severity = severity,
-                                      .ca = xstrdup(ca),
-                                      .since = INSTANT_NONE,
-                                      .due = due,
-                                      .message = message,
-                                      .remedy = remedy,
-                                  });
-}
-
 char *trust_store_command(const TrustStoreState *state, const Catalogue *catalogue, const char *region)
 {
     const char *url = catalogue_bundle_url(catalogue, region), *path = state->store->path,
@@ -121,8 +104,9 @@ static void find_group(TrustStoreState *state, const Group *g, const Catalogue *
                         ? trust_store_command(state, catalogue, g->region)
                         : xasprintf("dbcertctl show %s; then add the root above \"%s\" to '%s'",
                                     g->n_now > 0 ? g->now[0] : g->next[0], g->ca, state->store->path);
-    find(&state->findings, FINDING_TRUST_STORE_LACKS_CA, g->n_now > 0 ? SEVERITY_CRITICAL : SEVERITY_WARNING,
-         ca, INSTANT_NONE, buffer_take_text(&text), command);
+    finding_list_say(&state->findings, FINDING_TRUST_STORE_LACKS_CA,
+                     g->n_now > 0 ? SEVERITY_CRITICAL : SEVERITY_WARNING, ca, INSTANT_NONE,
+                     buffer_take_text(&text), command);
 }
 
 static void rule_lacks(TrustStoreState *state, const Catalogue *catalogue)
@@ -163,8 +147,8 @@ static void rule_unreadable(TrustStoreState *state)
                         ? xasprintf("it cannot be read: %s", state->error)
                         : xasprintf("it cannot be read: %s; what was read at %s goes on being judged",
                                     state->error, INSTANT_TEXT(state->read_at));
-    find(&state->findings, FINDING_TRUST_STORE_UNREADABLE, SEVERITY_WARNING, NULL, INSTANT_NONE, message,
-         remedy);
+    finding_list_say(&state->findings, FINDING_TRUST_STORE_UNREADABLE, SEVERITY_WARNING, NULL, INSTANT_NONE,
+                     message, remedy);
 }
 
 static void rule_expired(TrustStoreState *state, const Catalogue *catalogue, int64_t now)
@@ -178,8 +162,8 @@ static void rule_expired(TrustStoreState *state, const Catalogue *catalogue, int
                                     state->store->path, state->n_certificates, INSTANT_TEXT(end))
                         : xasprintf("the last certificate in %s, of %zu, ends in %s, at %s", state->store->path,
                                     state->n_certificates, DURATION_TEXT(end - now), INSTANT_TEXT(end));
-    find(&state->findings, FINDING_TRUST_STORE_EXPIRED, over ? SEVERITY_CRITICAL : SEVERITY_WARNING, NULL, end,
-         message, trust_store_command(state, catalogue, NULL));
+    finding_list_say(&state->findings, FINDING_TRUST_STORE_EXPIRED, over ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+                     NULL, end, message, trust_store_command(state, catalogue, NULL));
 }
 
 void judge_trust_store(TrustStoreState *state, const Catalogue *catalogue, int64_t now)
@@ -232,8 +216,8 @@ static void rule_stale(BundleSource *source, int64_t now)
                       INSTANT_TEXT(source->modified_at));
     }
     if (message)
-        find(&source->findings, FINDING_BUNDLE_STALE, severity, NULL, INSTANT_NONE, message,
-             fetch_by_hand(source));
+        finding_list_say(&source->findings, FINDING_BUNDLE_STALE, severity, NULL, INSTANT_NONE, message,
+                         fetch_by_hand(source));
 }
 
 static void rule_changed(BundleSource *source, int64_t now)
@@ -246,8 +230,8 @@ static void rule_changed(BundleSource *source, int64_t now)
                   INSTANT_TEXT(source->changed_at), source->n_certificates, PLURAL(source->n_certificates));
     write_names(&text, "; came:", (const char *const *)source->came, strv_length(source->came));
     write_names(&text, "; went:", (const char *const *)source->went, strv_length(source->went));
-    find(&source->findings, FINDING_BUNDLE_CHANGED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
-         buffer_take_text(&text), xasprintf("dbcertctl authorities; dbcertctl trust"));
+    finding_list_say(&source->findings, FINDING_BUNDLE_CHANGED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
+                     buffer_take_text(&text), xasprintf("dbcertctl authorities; dbcertctl trust"));
 }
 
 void judge_source(BundleSource *source, int64_t now)

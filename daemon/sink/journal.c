@@ -10,10 +10,12 @@
 #include <systemd/sd-journal.h>
 
 #include "base/alloc.h"
+#include "base/buffer.h"
 #include "base/instant.h"
 #include "base/log.h"
 
-#define FIELDS_MAX 20
+#define FIELDS_MAX     1000 /* journald takes 1024 (ENTRY_FIELD_COUNT_MAX) */
+#define NAMES_SAID_MAX 20   /* of many in one message; the fields have them all */
 
 static const struct {
     const char *message_id;
@@ -26,6 +28,8 @@ static const struct {
     [EVENT_FAREWELL_FAILED] = { "fa60277016b848ddb1545e92dd4dee1e", LOG_WARNING },
     [EVENT_CONNECTIONS_COUNTED] = { "b7cbba623d724dbc8234d48985ce99bc", LOG_WARNING },
     [EVENT_CHECK_FAILED] = { "c8140de6e9df47b586501f037079a2bd", LOG_WARNING },
+    [EVENT_SILENCED] = { "3a570f9fc99349ec8c4ff15afa86033f", LOG_NOTICE },
+    [EVENT_SILENCE_ENDED] = { "43d0829667de4770bd466e59349b03b8", LOG_NOTICE },
 };
 
 void journal_event(DaemonEvent event, const char *format, ...)
@@ -47,20 +51,55 @@ static int priority_of(const Transition *t)
     return t->kind == TRANSITION_RESOLVED ? LOG_NOTICE : priorities[t->finding.severity];
 }
 
-/* "orders (10.0.1.7): rotation-overdue, warning: ... Do: aws rds ..." */
-static char *message_of(const Transition *t)
+/* "dbcertd", "trust store billing", "orders (10.0.1.7)" */
+static char *subject_of(const Transition *t)
+{
+    const char *address = t->finding.address;
+    if (t->about != SUBJECT_ENDPOINT)
+        return xasprintf("%s %s", subject_kind_to_string(t->about), t->subject);
+    return xasprintf("%s%s%s%s", t->subject, address ? " (" : "", address ? address : "", address ? ")" : "");
+}
+
+/* "rotation-overdue, warning, escalated" */
+static char *headline_of(const Transition *t)
 {
     const Finding *f = &t->finding;
-    _cleanup_free_ char *where = f->address ? xasprintf(" (%s)", f->address) : xstrdup("");
-    _cleanup_free_ char *subject = t->about == SUBJECT_ENDPOINT
-                                       ? xstrdup(t->subject)
-                                       : xasprintf("%s %s", subject_kind_to_string(t->about), t->subject);
     if (t->kind == TRANSITION_RESOLVED)
-        return xasprintf("%s%s: %s resolved after %s. It was: %s", subject, where, finding_to_string(f->id),
-                         DURATION_TEXT(t->at - f->since), f->message);
+        return xasprintf("%s resolved", finding_to_string(f->id));
     const char *kind = t->kind == TRANSITION_RAISED ? "" : transition_to_string(t->kind);
-    return xasprintf("%s%s: %s, %s%s%s: %s. Do: %s", subject, where, finding_to_string(f->id),
-                     severity_to_string(f->severity), *kind ? ", " : "", kind, f->message, f->remedy);
+    return xasprintf("%s, %s%s%s", finding_to_string(f->id), severity_to_string(f->severity), *kind ? ", " : "",
+                     kind);
+}
+
+/* "orders (10.0.1.7): rotation-overdue, warning: ... Do: aws rds ..." */
+static char *message_of_one(const Transition *t)
+{
+    const Finding *f = &t->finding;
+    _cleanup_free_ char *subject = subject_of(t), *headline = headline_of(t), *flaps = NULL;
+    if (t->raises > 0)
+        flaps = xasprintf(". It has come and gone %u times within a day, and counts as gone only after hours",
+                          t->raises);
+    if (t->kind == TRANSITION_RESOLVED)
+        return xasprintf("%s: %s after %s. It was: %s", subject, headline, DURATION_TEXT(t->at - f->since),
+                         f->message);
+    return xasprintf("%s: %s: %s%s. Do: %s", subject, headline, f->message, flaps ? flaps : "", f->remedy);
+}
+
+/* "500 endpoints: ca-expired, critical, for one cause: CAUSE. They are: orders, billing ... The first says:
+ * ..." */
+static char *message_of_many(const Transition *const *transitions, size_t n)
+{
+    const Transition *first = transitions[0];
+    Buffer text = { 0 };
+    _cleanup_free_ char *headline = headline_of(first);
+    buffer_printf(&text, "%zu endpoints: %s, for one cause: %s. They are:", n, headline, first->finding.cause);
+    for (size_t i = 0; i < n && i < NAMES_SAID_MAX; i++)
+        buffer_printf(&text, "%s %s", i ? "," : "", transitions[i]->subject);
+    if (n > NAMES_SAID_MAX)
+        buffer_printf(&text, ", and %zu more", n - NAMES_SAID_MAX);
+    buffer_printf(&text, ". Of %s: %s. Do: dbcertctl findings; and for %s: %s", first->subject,
+                  first->finding.message, first->subject, first->finding.remedy);
+    return buffer_take_text(&text);
 }
 
 typedef struct Entry {
@@ -92,32 +131,64 @@ static const char *const subject_fields[] = {
     [SUBJECT_ENDPOINT] = "DBCERTD_ENDPOINT",
     [SUBJECT_TRUST_STORE] = "DBCERTD_TRUST_STORE",
     [SUBJECT_BUNDLE] = "DBCERTD_BUNDLE",
+    [SUBJECT_DAEMON] = "DBCERTD_DAEMON",
 };
 
-int journal_deliver(const Transition *t)
+/* What holds for one alone. */
+static void add_one(Entry *entry, const Transition *t)
+{
+    char not_after[INSTANT_TEXT_MAX];
+    add(entry, "DBCERTD_ADDRESS", t->finding.address);
+    add(entry, "DBCERTD_ENGINE", t->engine);
+    add(entry, "DBCERTD_CA", t->ca);
+    add(entry, "DBCERTD_CONFIGURED_CA", t->configured_ca);
+    add(entry, "DBCERTD_NOT_AFTER", instant_or_none(t->not_after, not_after));
+    add(entry, "DBCERTD_FINGERPRINT", t->fingerprint);
+    add(entry, "DBCERTD_REMEDY", t->finding.remedy);
+}
+
+static void add_many(Entry *entry, const Transition *first, size_t n)
+{
+    char count[24];
+    snprintf(count, sizeof count, "%zu", n);
+    add(entry, "DBCERTD_COUNT", count);
+    add(entry, "DBCERTD_CAUSE", first->finding.cause);
+    add(entry, "DBCERTD_REMEDY", "dbcertctl findings");
+}
+
+static int64_t earliest_due(const Transition *const *transitions, size_t n)
+{
+    int64_t due = INSTANT_NONE;
+    for (size_t i = 0; i < n; i++)
+        due = instant_earlier(due, transitions[i]->finding.due);
+    return due == INSTANT_NEVER ? INSTANT_NONE : due;
+}
+
+int journal_deliver(const Transition *const *transitions, size_t n)
 {
     _cleanup_(entry_deinit) Entry entry = { 0 };
-    _cleanup_free_ char *message = message_of(t);
-    const Finding *f = &t->finding;
-    char priority[] = { (char)('0' + priority_of(t)), 0 }, due[INSTANT_TEXT_MAX], not_after[INSTANT_TEXT_MAX];
+    const Transition *t = transitions[0];
+    _cleanup_free_ char *message = n == 1 ? message_of_one(t) : message_of_many(transitions, n);
+    char priority[] = { (char)('0' + priority_of(t)), 0 }, due[INSTANT_TEXT_MAX];
 
     add(&entry, "MESSAGE", message);
-    add(&entry, "MESSAGE_ID", finding_message_id(f->id));
+    add(&entry, "MESSAGE_ID", finding_message_id(t->finding.id));
     add(&entry, "PRIORITY", priority);
     add(&entry, "SYSLOG_IDENTIFIER", "dbcertd");
-    add(&entry, subject_fields[t->about], t->subject);
-    add(&entry, "DBCERTD_ADDRESS", f->address);
-    add(&entry, "DBCERTD_ENGINE", t->engine);
-    add(&entry, "DBCERTD_FINDING", finding_to_string(f->id));
-    add(&entry, "DBCERTD_SEVERITY", severity_to_string(f->severity));
+    add(&entry, "DBCERTD_FINDING", finding_to_string(t->finding.id));
+    add(&entry, "DBCERTD_SEVERITY", severity_to_string(t->finding.severity));
     add(&entry, "DBCERTD_TRANSITION", transition_to_string(t->kind));
-    add(&entry, "DBCERTD_CA", t->ca);
-    add(&entry, "DBCERTD_CONFIGURED_CA", t->configured_ca);
-    add(&entry, "DBCERTD_NOT_AFTER", instant_or_none(t->not_after, not_after));
-    add(&entry, "DBCERTD_FINGERPRINT", t->fingerprint);
-    add(&entry, "DBCERTD_DUE", instant_or_none(f->due, due));
-    add(&entry, "DBCERTD_REMEDY", f->remedy);
-    if (!log_is_journal())
+    add(&entry, "DBCERTD_DUE", instant_or_none(earliest_due(transitions, n), due));
+    if (n == 1)
+        add_one(&entry, t);
+    else
+        add_many(&entry, t, n);
+    for (size_t i = 0; i < n; i++) {
+        add(&entry, subject_fields[transitions[i]->about], transitions[i]->subject);
+        add(&entry, "DBCERTD_TRANSITION_ID", transitions[i]->id);
+    }
+    int r = sd_journal_sendv(entry.fields, entry.n);
+    if (r >= 0 && !log_is_journal())
         fprintf(stderr, "%s\n", message);
-    return sd_journal_sendv(entry.fields, entry.n);
+    return r;
 }

@@ -14,9 +14,15 @@ typedef enum DaemonEvent {
     EVENT_FAREWELL_FAILED,
     EVENT_CONNECTIONS_COUNTED,
     EVENT_CHECK_FAILED,
+    EVENT_SILENCED,
+    EVENT_SILENCE_ENDED,
 } DaemonEvent;
 
-/* One journal entry; where standard error is not the journal, the same line there too. Negative errno. */
-int journal_deliver(const Transition *transition);
+/*
+ * One journal entry; where standard error is not the journal, the same line there too. Several are of one
+ * finding, one severity and one kind: then the entry has the fields of each one's subject and identity, and for
+ * the rest speaks of all. Negative errno if the journal does not take it.
+ */
+int journal_deliver(const Transition *const *transitions, size_t n);
 
 void journal_event(DaemonEvent event, const char *format, ...) _printf_(2, 3);

@@ -1,31 +1,41 @@
 #include "store/store.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-id128.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "store/alerts.h"
+#include "store/database.h"
+#include "store/seen.h"
 
 typedef struct Entry {
-    uint64_t hash;
-    char *endpoint;
+    SubjectKind about;
+    char *subject;
     AlertList alerts;
 } Entry;
 
 struct Store {
-    Entry **entries;
+    char *path; /* NULL: nothing is to be kept */
+    CertificateReader reader;
+    Database *db;    /* NULL: not at present */
+    char *error;     /* why; NULL: it is */
+    bool lacks;      /* the file says less than memory */
+    Entry **entries; /* in the order of compare() */
     size_t n_entries;
     TransitionList outbox;
-    size_t n_delivered; /* at the outbox's head */
+    SilenceList silences;
+    int64_t last_silence; /* the highest id that was given */
+    StoreFigures figures;
 };
-
-Store *store_new(void)
-{
-    return xcalloc(1, sizeof(Store));
-}
 
 static void entry_free(Entry *entry)
 {
     alert_list_deinit(&entry->alerts);
-    free(entry->endpoint);
+    free(entry->subject);
     free(entry);
 }
 
@@ -37,54 +47,389 @@ void store_free(Store *store)
         entry_free(store->entries[i]);
     free(store->entries);
     transition_list_deinit(&store->outbox);
+    silence_list_deinit(&store->silences);
+    database_close(store->db);
+    free(store->path);
+    free(store->error);
     free(store);
 }
 
-AlertList *store_alerts(Store *store, const char *endpoint)
+const char *store_error(const Store *store)
 {
-    uint64_t hash = text_hash(endpoint);
-    for (size_t i = 0; i < store->n_entries; i++)
-        if (store->entries[i]->hash == hash && strcmp(store->entries[i]->endpoint, endpoint) == 0)
-            return &store->entries[i]->alerts;
-    Entry *entry = xcalloc(1, sizeof *entry);
-    entry->hash = hash;
-    entry->endpoint = xstrdup(endpoint);
+    return store->error;
+}
+
+static int compare(const Entry *entry, SubjectKind about, const char *subject)
+{
+    return entry->about != about ? (entry->about < about ? -1 : 1) : strcmp(entry->subject, subject);
+}
+
+/* Where the subject's entry is, or would be. */
+static size_t place_of(const Store *store, SubjectKind about, const char *subject)
+{
+    size_t low = 0, high = store->n_entries;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (compare(store->entries[middle], about, subject) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static Entry *find_entry(const Store *store, SubjectKind about, const char *subject)
+{
+    size_t i = place_of(store, about, subject);
+    return i < store->n_entries && compare(store->entries[i], about, subject) == 0 ? store->entries[i] : NULL;
+}
+
+AlertList *store_alerts(Store *store, SubjectKind about, const char *subject)
+{
+    Entry *entry = find_entry(store, about, subject);
+    if (entry)
+        return &entry->alerts;
+    size_t i = place_of(store, about, subject);
+    entry = xcalloc(1, sizeof *entry);
+    entry->about = about;
+    entry->subject = xstrdup(subject);
     store->entries = xgrow(store->entries, store->n_entries, sizeof(Entry *));
-    store->entries[store->n_entries++] = entry;
+    memmove(&store->entries[i + 1], &store->entries[i], (store->n_entries++ - i) * sizeof(Entry *));
+    store->entries[i] = entry;
     return &entry->alerts;
 }
 
-/* Nothing stands any more: the endpoint may be gone from the configuration for good. */
-static void forget_if_empty(Store *store, const char *endpoint)
+/* Nothing stands any more: the subject may be gone from the configuration for good. */
+static void drop_if_empty(Store *store, SubjectKind about, const char *subject)
 {
-    for (size_t i = 0; i < store->n_entries; i++) {
-        Entry *entry = store->entries[i];
-        if (entry->alerts.n > 0 || strcmp(entry->endpoint, endpoint) != 0)
-            continue;
-        entry_free(entry);
-        store->entries[i] = store->entries[--store->n_entries];
+    size_t i = place_of(store, about, subject);
+    Entry *entry = find_entry(store, about, subject);
+    if (!entry || entry->alerts.n > 0)
         return;
+    entry_free(entry);
+    memmove(&store->entries[i], &store->entries[i + 1], (--store->n_entries - i) * sizeof(Entry *));
+}
+
+void store_each_subject(Store *store, void (*fn)(SubjectKind about, const char *subject, void *userdata),
+                        void *userdata)
+{
+    size_t n = store->n_entries;
+    _cleanup_free_ Entry *copies = xcalloc(n + 1, sizeof *copies); /* fn may make and drop entries */
+    for (size_t i = 0; i < n; i++)
+        copies[i] =
+            (Entry) { .about = store->entries[i]->about, .subject = xstrdup(store->entries[i]->subject) };
+    for (size_t i = 0; i < n; i++) {
+        fn(copies[i].about, copies[i].subject, userdata);
+        free(copies[i].subject);
     }
 }
 
-int store_commit(Store *store, const char *endpoint, TransitionList *transitions)
+static void note_error(Store *store, const char *words)
 {
-    for (size_t i = 0; i < transitions->n; i++)
-        transition_list_append(&store->outbox, transitions->items[i]);
-    transitions->n = 0; /* what the items held is the outbox's now */
-    forget_if_empty(store, endpoint);
+    char *error = xasprintf("%s: %s", store->path ? store->path : "memory", words);
+    free(store->error);
+    store->error = error;
+    store->lacks = true;
+}
+
+/* The damaged file keeps its content for whoever wants to look at it, and its journal with it. */
+static void set_aside(Store *store, int64_t now)
+{
+    static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
+    char date[INSTANT_TEXT_MAX], *to = date;
+    instant_text(now, date);
+    for (const char *from = date; *from; from++)
+        if (*from != '-' && *from != ':')
+            *to++ = *from;
+    *to = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        _cleanup_free_ char *old = xasprintf("%s%s", store->path, suffixes[i]);
+        _cleanup_free_ char *new = xasprintf("%s.damaged-%s%s", store->path, date, suffixes[i]);
+        if (rename(old, new) < 0 && i == 0 && errno != ENOENT)
+            note_error(store, strerror(errno));
+    }
+}
+
+static void on_alert(SubjectKind about, const char *subject, Alert alert, void *userdata)
+{
+    AlertList *alerts = store_alerts(userdata, about, subject);
+    alert_list_append(alerts, alert);
+    alerts->changed = false;
+}
+
+static int read_all(Store *store)
+{
+    int r = alerts_read(store->db, on_alert, store);
+    if (r == SQLITE_OK)
+        r = outbox_read(store->db, &store->outbox);
+    if (r == SQLITE_OK)
+        r = silences_read(store->db, &store->silences);
+    for (size_t i = 0; i < store->silences.n; i++)
+        if (store->silences.items[i].id > store->last_silence)
+            store->last_silence = store->silences.items[i].id;
+    return r;
+}
+
+/* Opens the file, a new one in place of a damaged one. */
+static int open_file(Store *store, int64_t now, char **ret_words)
+{
+    int r = database_open(&store->db, store->path, ret_words);
+    if (store->path && database_is_damage(r)) {
+        set_aside(store, now);
+        free(TAKE(*ret_words));
+        r = database_open(&store->db, store->path, ret_words);
+    }
+    return r;
+}
+
+int store_open(Store **ret, const char *path, CertificateReader reader, int64_t now, char **ret_words)
+{
+    _cleanup_(store_freep) Store *store = xcalloc(1, sizeof *store);
+    _cleanup_free_ char *words = NULL;
+    store->path = xstrdup(path);
+    store->reader = reader;
+    int r = open_file(store, now, &words);
+    if (r == SQLITE_OK && read_all(store) != SQLITE_OK) { /* what could be read is kept */
+        database_close(TAKE(store->db));
+        set_aside(store, now);
+        store->lacks = true;
+        r = database_open(&store->db, path, &words);
+    }
+    if (r == SQLITE_MISMATCH || (r & 0xff) == SQLITE_BUSY) {
+        *ret_words =
+            xasprintf("%s: %s", path,
+                      r == SQLITE_MISMATCH ? words
+                                           : "another process has it open; expected a `state` directory "
+                                             "of its own for each dbcertd");
+        return r == SQLITE_MISMATCH ? -EPROTONOSUPPORT : -EBUSY;
+    }
+    if (r != SQLITE_OK)
+        note_error(store, words);
+    *ret = TAKE(store);
     return 0;
 }
 
-const Transition *store_undelivered(const Store *store)
+static int begin(Store *store)
 {
-    return store->n_delivered < store->outbox.n ? &store->outbox.items[store->n_delivered] : NULL;
+    return database_run(store->db, "BEGIN IMMEDIATE", NO_VALUES);
 }
 
-void store_delivered(Store *store)
+/* Ends a transaction that went as r says. Memory goes on in any case. */
+static void end(Store *store, int r, uint64_t began_usec, int64_t now)
 {
-    if (++store->n_delivered < store->outbox.n)
+    if (r == SQLITE_OK)
+        r = database_run(store->db, "COMMIT", NO_VALUES);
+    uint64_t usec = clock_boottime_usec() - began_usec;
+    if (r == SQLITE_OK) {
+        store->figures.n_commits++;
+        store->figures.longest_usec = usec > store->figures.longest_usec ? usec : store->figures.longest_usec;
         return;
-    transition_list_deinit(&store->outbox);
-    store->n_delivered = 0;
+    }
+    note_error(store, database_error(store->db));
+    if (!database_is_damage(r)) {
+        (void)database_run(store->db, "ROLLBACK", NO_VALUES); /* SQLite may have done so by itself */
+        return;
+    }
+    database_close(TAKE(store->db));
+    set_aside(store, now);
+}
+
+static void give_identity(Transition *t)
+{
+    sd_id128_t id;
+    if (t->id[0] || sd_id128_randomize(&id) < 0)
+        return;
+    (void)sd_id128_to_string(id, t->id);
+}
+
+/* The oldest go first: they are the least news. */
+static void bound_outbox(Store *store)
+{
+    size_t n = store->outbox.n > STORE_OUTBOX_MAX ? store->outbox.n - STORE_OUTBOX_MAX : 0;
+    _cleanup_free_ const Transition **oldest = xcalloc(n + 1, sizeof *oldest);
+    for (size_t i = 0; i < n; i++)
+        oldest[i] = &store->outbox.items[i];
+    if (n > 0)
+        store_delivered(store, oldest, n);
+}
+
+void store_commit(Store *store, const Change *change, int64_t now)
+{
+    AlertList *alerts = store_alerts(store, change->about, change->subject);
+    EndpointState *state = change->state;
+    size_t n_before = store->outbox.n;
+    for (size_t i = 0; change->transitions && i < change->transitions->n; i++) {
+        give_identity(&change->transitions->items[i]);
+        transition_list_append(&store->outbox, change->transitions->items[i]);
+    }
+    if (change->transitions)
+        change->transitions->n = 0; /* what the items held is the outbox's now */
+    bool seen = state && (change->replaced || now - state->kept_at >= STORE_HEARTBEAT || now < state->kept_at ||
+                          seen_differs(state));
+    if (store->db && !store->lacks && (seen || alerts->changed || store->outbox.n > n_before)) {
+        uint64_t began_usec = clock_boottime_usec();
+        int r = begin(store);
+        for (size_t i = n_before; i < store->outbox.n && r == SQLITE_OK; i++)
+            r = outbox_write(store->db, &store->outbox.items[i]);
+        if (r == SQLITE_OK && alerts->changed)
+            r = alerts_write(store->db, change->about, change->subject, alerts);
+        if (r == SQLITE_OK && seen)
+            r = seen_write(store->db, state, change->replaced, now);
+        end(store, r, began_usec, now);
+    }
+    alerts->changed = false;
+    drop_if_empty(store, change->about, change->subject);
+    bound_outbox(store);
+}
+
+/* What is read besides the alerts is no reason to stop: without it, an endpoint starts anew. */
+static void note_reading(Store *store, int r, int64_t now)
+{
+    if (r == SQLITE_OK)
+        return;
+    note_error(store, database_is_damage(r) ? "it is damaged" : database_error(store->db));
+    if (database_is_damage(r)) {
+        database_close(TAKE(store->db));
+        set_aside(store, now);
+    }
+}
+
+void store_recall(Store *store, EndpointState *state)
+{
+    if (store->db)
+        note_reading(store, seen_recall(store->db, store->reader, state), clock_now());
+}
+
+void store_history(Store *store, const char *name, History *ret)
+{
+    if (store->db)
+        note_reading(store, seen_history(store->db, store->reader, name, ret), clock_now());
+}
+
+const TransitionList *store_outbox(const Store *store)
+{
+    return &store->outbox;
+}
+
+void store_delivered(Store *store, const Transition *const *delivered, size_t n)
+{
+    if (n == 0)
+        return;
+    uint64_t began_usec = clock_boottime_usec();
+    bool keeps = store->db && !store->lacks;
+    int r = keeps ? begin(store) : SQLITE_OK;
+    for (size_t i = 0; i < n; i++) {
+        Transition *t = &store->outbox.items[delivered[i] - store->outbox.items];
+        if (keeps && r == SQLITE_OK)
+            r = outbox_remove(store->db, t->id);
+        transition_deinit(t);
+    }
+    if (keeps)
+        end(store, r, began_usec, clock_now());
+    size_t left = 0;
+    for (size_t i = 0; i < store->outbox.n; i++)
+        if (store->outbox.items[i].subject) /* those that were freed have none */
+            store->outbox.items[left++] = store->outbox.items[i];
+    store->outbox.n = left;
+    if (left == 0)
+        transition_list_deinit(&store->outbox);
+}
+
+const SilenceList *store_silences(const Store *store)
+{
+    return &store->silences;
+}
+
+int64_t store_silence(Store *store, Silence silence)
+{
+    uint64_t began_usec = clock_boottime_usec();
+    silence.id = ++store->last_silence;
+    silence_list_append(&store->silences, silence);
+    if (store->db && !store->lacks) {
+        int r = begin(store);
+        end(store, r == SQLITE_OK ? silence_write(store->db, &silence) : r, began_usec, silence.begins_at);
+    }
+    return silence.id;
+}
+
+bool store_unsilence(Store *store, int64_t id)
+{
+    uint64_t began_usec = clock_boottime_usec();
+    size_t i = 0;
+    while (i < store->silences.n && store->silences.items[i].id != id)
+        i++;
+    if (i == store->silences.n)
+        return false;
+    silence_list_remove(&store->silences, i);
+    if (store->db && !store->lacks) {
+        int r = begin(store);
+        end(store, r == SQLITE_OK ? silence_remove(store->db, id) : r, began_usec, clock_now());
+    }
+    return true;
+}
+
+static int write_all(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
+{
+    int r = alerts_clear(store->db);
+    for (size_t i = 0; i < store->n_entries && r == SQLITE_OK; i++) {
+        const Entry *e = store->entries[i];
+        r = alerts_write(store->db, e->about, e->subject, &e->alerts);
+    }
+    for (size_t i = 0; i < store->outbox.n && r == SQLITE_OK; i++)
+        r = outbox_write(store->db, &store->outbox.items[i]);
+    for (size_t i = 0; i < store->silences.n && r == SQLITE_OK; i++)
+        r = silence_write(store->db, &store->silences.items[i]);
+    for (size_t i = 0; i < n_states && r == SQLITE_OK; i++)
+        r = seen_write(store->db, states[i], NULL, now);
+    return r;
+}
+
+void store_tend(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
+{
+    _cleanup_free_ char *words = NULL;
+    if (store->db && !database_is_there(store->db)) {
+        database_close(TAKE(store->db));
+        store->lacks = true;
+    }
+    if (!store->lacks)
+        return;
+    if (!store->db && open_file(store, now, &words) != SQLITE_OK) {
+        note_error(store, words);
+        return;
+    }
+    uint64_t began_usec = clock_boottime_usec();
+    free(TAKE(store->error));
+    int r = begin(store);
+    store->lacks = false;
+    end(store, r == SQLITE_OK ? write_all(store, states, n_states, now) : r, began_usec, now);
+}
+
+void store_forget(Store *store, int64_t before)
+{
+    if (!store->db || store->lacks)
+        return;
+    uint64_t began_usec = clock_boottime_usec();
+    int r = begin(store);
+    end(store, r == SQLITE_OK ? seen_forget(store->db, before) : r, began_usec, clock_now());
+}
+
+void store_flush(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
+{
+    if (!store->db || store->lacks)
+        return;
+    uint64_t began_usec = clock_boottime_usec();
+    int r = begin(store);
+    for (size_t i = 0; i < n_states && r == SQLITE_OK; i++)
+        if (states[i]->n_addresses > 0 || states[i]->unresolved.n > 0)
+            r = seen_write(store->db, states[i], NULL, now);
+    end(store, r, began_usec, now);
+}
+
+StoreFigures store_figures(const Store *store)
+{
+    StoreFigures figures = store->figures;
+    struct stat st;
+    if (store->path && store->db && stat(store->path, &st) == 0)
+        figures.bytes = st.st_size;
+    return figures;
 }

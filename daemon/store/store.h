@@ -1,26 +1,89 @@
 #pragma once
 
 /*
- * What outlives a turn: which alerts stand, and what is still to be delivered. In memory as yet; whoever uses
- * it commits first and delivers afterwards, so that it can become durable behind this header.
+ * What outlives a turn, and a restart: what was served when, which alerts stand, what is silenced, and what is
+ * still to be delivered. Memory has it all and is what counts; the file in the state directory follows it, one
+ * transaction for what one step has changed. While the file cannot be written, nothing is lost but its being
+ * kept, and it is written anew once it can be.
  */
 
+#include "base/instant.h"
 #include "base/macro.h"
 #include "model/alert.h"
+#include "model/history.h"
+#include "model/silence.h"
+#include "model/state.h"
 #include "model/transition.h"
+
+/* How old what the file says of an endpoint may get while nothing but the times of its probes changes. */
+#define STORE_HEARTBEAT (6 * HOUR)
+
+/* Transitions that wait for a journal to take them; beyond, the oldest are dropped. */
+#define STORE_OUTBOX_MAX 100000
 
 typedef struct Store Store;
 
-Store *store_new(void);
+/* Reads a certificate that was kept; negative if it is none. The store sees no certificate library. */
+typedef int (*CertificateReader)(const uint8_t *der, size_t size, Certificate **ret);
+
+/*
+ * Opens or makes the file at path; NULL: nothing is kept. A damaged one is set aside as
+ * "PATH.damaged-20261121T065200Z". Where the file cannot be written, goes on without: store_error() says why.
+ * -EPROTONOSUPPORT if it is a newer dbcertd's or another program's, -EBUSY if another process has it;
+ * *ret_words says so.
+ */
+int store_open(Store **ret, const char *path, CertificateReader reader, int64_t now, char **ret_words);
 void store_free(Store *store);
 CLEANUP_OF(Store, store_free);
 
-/* What stands of an endpoint: the store's, to be changed in place and then committed. */
-AlertList *store_alerts(Store *store, const char *endpoint);
+/* Why nothing is kept; NULL: it is. Borrowed. */
+const char *store_error(const Store *store);
 
-/* Makes the endpoint's alerts and the transitions durable together. Takes what the list holds. */
-int store_commit(Store *store, const char *endpoint, TransitionList *transitions);
+/* What stands of a subject: the store's, to be changed in place and then committed. */
+AlertList *store_alerts(Store *store, SubjectKind about, const char *subject);
 
-/* The oldest transition that is not delivered yet; borrowed, NULL if there is none. */
-const Transition *store_undelivered(const Store *store);
-void store_delivered(Store *store);
+/* Calls fn for each subject of which something stands. fn may commit changes of it. */
+void store_each_subject(Store *store, void (*fn)(SubjectKind about, const char *subject, void *userdata),
+                        void *userdata);
+
+/* What one step has changed: it is kept as a whole or not at all. */
+typedef struct Change {
+    SubjectKind about; /* whose alerts may have changed */
+    const char *subject;
+    TransitionList *transitions; /* to the outbox, which takes them and gives each its identity; NULL: none */
+    EndpointState *state;        /* of which something may have been seen; NULL: none */
+    const Observation *replaced; /* what an address of it served until now, if that is gone; NULL: none */
+} Change;
+
+/* Keeps what differs from what was kept; nothing is written if nothing does, but for the heartbeat. */
+void store_commit(Store *store, const Change *change, int64_t now);
+
+/* Restores what was seen of an endpoint, if it is of the same server: the addresses, what each served, what has
+ * failed. The chains are still to be verified. */
+void store_recall(Store *store, EndpointState *state);
+
+/* What an endpoint of that name has served. */
+void store_history(Store *store, const char *name, History *ret);
+
+/* What is to be delivered, in order; the pointers into it are good until the next commit or delivery. */
+const TransitionList *store_outbox(const Store *store);
+void store_delivered(Store *store, const Transition *const *delivered, size_t n);
+
+/* Silences, in the order of their making. Takes what the new one holds and gives it its id. */
+const SilenceList *store_silences(const Store *store);
+int64_t store_silence(Store *store, Silence silence);
+bool store_unsilence(Store *store, int64_t id);
+
+/*
+ * Once a minute or so: writes all anew if the file lacks something, be it that it could not be written or was
+ * removed.
+ */
+void store_tend(Store *store, EndpointState *const *states, size_t n_states, int64_t now);
+
+/* Once a day or so: forgets what was last seen before then. */
+void store_forget(Store *store, int64_t before);
+
+/* Before the end: the times of the latest probes. */
+void store_flush(Store *store, EndpointState *const *states, size_t n_states, int64_t now);
+
+StoreFigures store_figures(const Store *store);

@@ -65,7 +65,7 @@ def test_filters_and_findings(daemon):
     assert [e["name"] for e in daemon.get("/v1/endpoints?severity=warning")["endpoints"]] == ["stalled"]
     assert [e["name"] for e in daemon.get("/v1/endpoints?engine=mysql")["endpoints"]] == ["refusing"]
     assert len(daemon.get("/v1/endpoints?region=us-east-1")["endpoints"]) == 3
-    assert {(f["endpoint"], f["id"]) for f in daemon.get("/v1/findings")["findings"]} == {
+    assert {(f["endpoint"], f["id"]) for f in daemon.all_findings()} == {
         ("stalled", "rotation-overdue"), ("refusing", "unreachable")}
 
 
@@ -231,8 +231,12 @@ def test_check_config_lists_every_error_and_exits_with_78(scratch, binaries):
     assert subprocess.run([os.path.join(binaries, "dbcertd"), "--confg"], capture_output=True).returncode == 2
 
 
-def test_a_second_daemon_leaves_the_first_one_s_socket_alone(daemon, binaries):
+def test_a_second_daemon_leaves_the_first_one_s_state_and_socket_alone(daemon, lab, binaries):
     done = subprocess.run([os.path.join(binaries, "dbcertd"), "--config", daemon.config], capture_output=True, text=True)
+    assert done.returncode == 1 and "dbcertd.db: another process has it open; expected a `state` directory of its own" in done.stderr
+    with open(os.path.join(lab.directory, "second.conf"), "w") as f:
+        f.write(f'socket = "{daemon.socket}"; state = "{lab.directory}/second.state";')
+    done = subprocess.run([os.path.join(binaries, "dbcertd"), "--config", f.name], capture_output=True, text=True)
     assert done.returncode == 1 and "another dbcertd answers there" in done.stderr
     assert daemon.get("/healthz") == {"status": "ok"}
 

@@ -139,7 +139,7 @@ def test_a_bundle_is_fetched_kept_and_asked_for_only_if_it_changed(site, binarie
     assert findings(again.settle()["orders"]) == []
     time.sleep(0.5)
     assert bundle(again)["certificates"] == 2 and len(site.requests("bundle.pem")) == 2
-    assert again.get("/v1/findings")["findings"] == []
+    assert again.all_findings() == []
 
 
 def test_news_is_told_by_name_and_the_one_before_is_kept(site, binaries):
@@ -153,7 +153,7 @@ def test_news_is_told_by_name_and_the_one_before_is_kept(site, binaries):
     finding = after["findings"][0]
     assert (finding["id"], finding["severity"]) == ("bundle-changed", "notice")
     assert "came: Amazon RDS us-east-1 Root CA ECC384 G1 (to 20" in finding["message"]
-    listed = daemon.get("/v1/findings")["findings"][0]
+    listed = daemon.all_findings()[0]
     assert (listed["endpoint"], listed["bundle"]) == (None, site.url("bundle.pem"))
     assert "bundle-changed, notice: another one is used since" in daemon.output()
     assert kept(daemon, ".previous") == open(pki.bundle("rsa2048"), "rb").read()

@@ -117,7 +117,7 @@ def test_the_guides_script_makes_a_store_that_is_read_and_its_gap_is_told_and_cl
     finding = found["findings"][0]
     assert finding["message"] == (f"clients with {path} (1 certificate) refuse rds-ca-ecc384-g1 in us-east-1, served now by shop: its "
                                   "issuer is not in it; configured for moving, and its root is not in the store")
-    line = next(f for f in daemon.get("/v1/findings")["findings"] if f["id"] == "trust-store-lacks-ca")
+    line = next(f for f in daemon.all_findings() if f["id"] == "trust-store-lacks-ca")
     assert (line["endpoint"], line["trust_store"]) == (None, "billing")
     assert "trust store billing: trust-store-lacks-ca, critical: clients with " in daemon.output()
     # The remedy's own words, with the bundle from a file: then inotify sees the store change.

@@ -57,7 +57,7 @@ static void judge_now(Story *s)
 static void until(Story *s, const char *instant)
 {
     for (int64_t end = at(instant); s->now < end;) {
-        int64_t next = instant_earlier(s->state->changes_at, alert_next(&s->standing, s->remind_seconds));
+        int64_t next = instant_earlier(s->state->changes_at, alert_next(&s->standing, s->remind_seconds, s->now));
         s->now = instant_earlier(next, end);
         if (s->state->judged_at != INSTANT_NONE)
             judge_now(s);

@@ -36,6 +36,8 @@ static Certificate *certificate(CertificateRole role, const char *cn, const char
     c->not_before = at(not_before);
     c->not_after = at(not_after);
     c->self_issued = strcmp(cn, issuer_cn) == 0;
+    if (role == ROLE_SERVER)
+        strv_append(&c->names, xstrdup(cn));
     return c;
 }
 
@@ -95,7 +97,9 @@ const char *scene_findings(const EndpointState *state)
     for (size_t i = 0; i < state->findings.n; i++) {
         const Finding *f = &state->findings.items[i];
         size_t length = strlen(text);
-        snprintf(text + length, sizeof text - length, "%s%s=%s", i ? " " : "", finding_to_string(f->id),
+        if (f->pending)
+            continue;
+        snprintf(text + length, sizeof text - length, "%s%s=%s", length ? " " : "", finding_to_string(f->id),
                  severity_to_string(f->severity));
     }
     return text;

@@ -4,7 +4,6 @@
 
 #include "alert/alert.h"
 #include "scene.h"
-#include "store/store.h"
 
 #define ADDRESS "10.0.0.1"
 
@@ -26,20 +25,28 @@ static const char *said(AlertList *standing, EndpointState *state, const char *n
     return text;
 }
 
+static size_t n_firing(const AlertList *standing)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < standing->n; i++)
+        n += standing->items[i].state == ALERT_FIRING;
+    return n;
+}
+
 TEST(a_stalled_rotation_is_said_when_it_changes_and_once_a_day)
 {
     _cleanup_(alert_list_deinit) AlertList standing = { 0 };
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
     assert_string_equal(said(&standing, state, "2026-06-01T00:00:00Z"), "");
-    assert_int_equal(alert_next(&standing, DAY), INSTANT_NEVER);
+    assert_int_equal(alert_next(&standing, DAY, at("2026-07-13T06:00:00Z")), INSTANT_NEVER);
     assert_string_equal(said(&standing, state, "2026-07-02T12:00:00Z"), "raised rotation-due notice");
     assert_string_equal(said(&standing, state, "2026-07-03T12:00:00Z"),
                         ""); /* nobody is reminded of a notice */
-    assert_int_equal(alert_next(&standing, DAY), INSTANT_NEVER);
+    assert_int_equal(alert_next(&standing, DAY, at("2026-07-13T06:00:00Z")), INSTANT_NEVER);
     assert_string_equal(said(&standing, state, "2026-07-13T06:00:00Z"),
                         "resolved rotation-due notice, raised rotation-overdue warning");
-    assert_int_equal(alert_next(&standing, DAY), at("2026-07-14T06:00:00Z"));
+    assert_int_equal(alert_next(&standing, DAY, at("2026-07-13T06:00:00Z")), at("2026-07-14T06:00:00Z"));
     assert_string_equal(said(&standing, state, "2026-07-14T05:59:59Z"), "");
     assert_string_equal(said(&standing, state, "2026-07-14T06:00:00Z"), "reminded rotation-overdue warning");
     assert_string_equal(said(&standing, state, "2026-07-14T06:00:01Z"), "");
@@ -47,7 +54,7 @@ TEST(a_stalled_rotation_is_said_when_it_changes_and_once_a_day)
     assert_string_equal(INSTANT_TEXT(state->findings.items[0].since), "2026-07-13T06:00:00Z");
     scene_fetch(state, ADDRESS, "2026-10-02T00:00:00Z", "2027-10-02T00:00:00Z");
     assert_string_equal(said(&standing, state, "2026-10-02T01:00:00Z"), "resolved rotation-overdue critical");
-    assert_int_equal(standing.n, 0);
+    assert_int_equal(n_firing(&standing), 0);
 }
 
 TEST(a_finding_that_gets_better_is_eased)
@@ -71,7 +78,7 @@ TEST(the_same_finding_at_two_addresses_is_two_alerts)
     scene_fetch(state, "10.0.0.2", "2026-08-01T00:00:00Z", "2027-08-01T00:00:00Z");
     state->turning = true;
     assert_string_equal(said(&standing, state, "2026-08-01T00:00:01Z"), "resolved rotation-overdue warning");
-    assert_int_equal(standing.n, 1);
+    assert_int_equal(n_firing(&standing), 1);
 }
 
 TEST(a_transition_tells_everything_by_itself)
@@ -107,37 +114,8 @@ TEST(what_stood_of_an_endpoint_that_is_gone_is_resolved)
     assert_int_equal(standing.n, 0);
 }
 
-TEST(the_store_delivers_in_order_and_each_once)
-{
-    _cleanup_(store_freep) Store *store = store_new();
-    TransitionList transitions = { 0 };
-    for (int64_t i = 1; i <= 3; i++)
-        transition_list_append(&transitions, (Transition) { .at = i, .subject = xstrdup("a") });
-    assert_int_equal(store_commit(store, "a", &transitions), 0);
-    assert_int_equal(transitions.n, 0);
-    transition_list_deinit(&transitions);
-    for (int64_t i = 1; i <= 3; i++) {
-        assert_int_equal(store_undelivered(store)->at, i);
-        store_delivered(store);
-    }
-    assert_null(store_undelivered(store));
-}
-
-TEST(the_store_keeps_what_stands_apart_by_endpoint)
-{
-    _cleanup_(store_freep) Store *store = store_new();
-    TransitionList none = { 0 };
-    alert_list_append(store_alerts(store, "a"), (Alert) { .sent_at = 1 });
-    assert_int_equal(store_alerts(store, "b")->n, 0);
-    assert_int_equal(store_commit(store, "b", &none), 0);
-    assert_int_equal(store_commit(store, "a", &none), 0);
-    assert_int_equal(store_alerts(store, "a")->n, 1);
-}
-
 RUN_TESTS(cmocka_unit_test(a_stalled_rotation_is_said_when_it_changes_and_once_a_day),
           cmocka_unit_test(a_finding_that_gets_better_is_eased),
           cmocka_unit_test(the_same_finding_at_two_addresses_is_two_alerts),
           cmocka_unit_test(a_transition_tells_everything_by_itself),
-          cmocka_unit_test(what_stood_of_an_endpoint_that_is_gone_is_resolved),
-          cmocka_unit_test(the_store_delivers_in_order_and_each_once),
-          cmocka_unit_test(the_store_keeps_what_stands_apart_by_endpoint));
+          cmocka_unit_test(what_stood_of_an_endpoint_that_is_gone_is_resolved));

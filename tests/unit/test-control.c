@@ -10,7 +10,11 @@ static Answer ask(const char *method, const char *path, const char *severity, bo
     EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
     scene_judge(state, at("2026-08-01T00:00:00Z"));
+    const SelfState self = { 0 };
+    const SilenceList silences = { 0 };
     const Snapshot snapshot = {
+        .self = &self,
+        .silences = &silences,
         .version = "1",
         .config_path = "/c",
         .reloaded_at = at(BEGIN_TEXT),

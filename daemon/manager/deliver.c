@@ -1,0 +1,94 @@
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "manager/manager-internal.h"
+#include "sink/journal.h"
+
+#define RETRY_USEC          (60 * USEC_PER_SEC)
+#define TIMER_ACCURACY_USEC (100 * USEC_PER_MSEC)
+
+static void note_failure(Manager *manager, int r)
+{
+    if (!manager->journal_fails)
+        log_error("cannot write to the journal: %s; %zu alerts are kept, and tried again every minute",
+                  strerror(-r), store_outbox(manager->store)->n);
+    manager->journal_fails = true;
+}
+
+/* Says them in order, up to the first that the journal does not take. Returns its error. */
+static int say(Manager *manager, const BulletinList *bulletins)
+{
+    const Transition **said = NULL;
+    size_t n = 0;
+    int r = 0;
+    for (size_t i = 0; i < bulletins->n && r >= 0; i++) {
+        const Bulletin *b = &bulletins->items[i];
+        r = journal_deliver(b->items, b->n);
+        for (size_t j = 0; j < b->n && r >= 0; j++) {
+            said = xgrow(said, n, sizeof *said);
+            said[n++] = b->items[j];
+        }
+    }
+    if (r < 0)
+        note_failure(manager, r);
+    else if (bulletins->n > 0)
+        manager->journal_fails = false;
+    store_delivered(manager->store, said, n);
+    free(said);
+    return r;
+}
+
+static int64_t deliver(Manager *manager, const GroupPolicy *policy)
+{
+    _cleanup_(bulletin_list_deinit) BulletinList bulletins = { 0 };
+    int64_t now = clock_now();
+    int64_t next = group(&manager->groups, policy, store_outbox(manager->store), now, &bulletins);
+    if (say(manager, &bulletins) < 0)
+        next = instant_earlier(next, now + (int64_t)(RETRY_USEC / USEC_PER_SEC));
+    return next == INSTANT_NEVER ? next : next - now;
+}
+
+void delivery_run(Manager *manager)
+{
+    const GroupPolicy policy = {
+        .wait_seconds = manager->loaded->config->group_wait_seconds,
+        .interval_seconds = manager->loaded->config->group_interval_seconds,
+    };
+    int64_t wait = deliver(manager, &policy);
+    if (wait != INSTANT_NEVER)
+        (void)sd_event_source_set_time_relative(manager->deliver,
+                                                (uint64_t)(wait > 0 ? wait : 1) * USEC_PER_SEC);
+    (void)sd_event_source_set_enabled(manager->deliver,
+                                      wait == INSTANT_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+void manager_commit(Manager *manager, const Change *change)
+{
+    store_commit(manager->store, change, clock_now());
+    if (store_outbox(manager->store)->n > 0 && !manager->journal_fails)
+        delivery_run(manager);
+}
+
+static int on_deliver(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    delivery_run(userdata);
+    return 0;
+}
+
+int delivery_start(Manager *manager)
+{
+    int r = sd_event_add_time(manager->event, &manager->deliver, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC,
+                              on_deliver, manager);
+    return r < 0 ? r : sd_event_source_set_enabled(manager->deliver, SD_EVENT_OFF);
+}
+
+void delivery_stop(Manager *manager)
+{
+    const GroupPolicy at_once = { 0 };
+    if (manager->store)
+        (void)deliver(manager, &at_once);
+    sd_event_source_disable_unref(manager->deliver);
+    group_memory_deinit(&manager->groups);
+}

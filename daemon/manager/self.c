@@ -1,0 +1,113 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "alert/alert.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/instant.h"
+#include "base/log.h"
+#include "manager/manager-internal.h"
+#include "pki/facts.h"
+#include "rules/self.h"
+
+#define DATABASE "dbcertd.db"
+
+#define LOOK_USEC           (60 * USEC_PER_SEC)
+#define LOOK_SOON_USEC      (2 * USEC_PER_SEC) /* while a clock is waited for */
+#define TIMER_ACCURACY_USEC (100 * USEC_PER_MSEC)
+
+int self_open_store(Manager *manager)
+{
+    _cleanup_free_ char *directory = loaded_state_directory(manager->loaded), *words = NULL;
+    if (mkdir(directory, 0750) < 0 && errno != EEXIST)
+        log_warning("%s: cannot make it: %m", directory); /* and a finding says what follows */
+    manager->self.database = xasprintf("%s/" DATABASE, directory);
+    manager->forgot_at = INSTANT_NONE;
+    int r = store_open(&manager->store, manager->self.database, certificate_from_der, clock_now(), &words);
+    if (r < 0)
+        log_error("%s", words);
+    return r;
+}
+
+static void note_files(Manager *manager)
+{
+    SelfState *self = &manager->self;
+    _cleanup_free_ char *pattern = xasprintf("%s.damaged-*", self->database);
+    char **found = NULL;
+    self->damaged = strv_free(self->damaged);
+    if (file_glob(pattern, &found) < 0)
+        return;
+    for (size_t i = 0; found && found[i]; i++) {
+        const char *end = strrchr(found[i], '-');
+        if (strcmp(end, "-wal") != 0 && strcmp(end, "-shm") != 0 && strcmp(end, "-journal") != 0)
+            strv_append(&self->damaged, xstrdup(found[i]));
+    }
+    strv_free(found);
+}
+
+static void note_clock(SelfState *self)
+{
+    int synchronised = clock_is_synchronised();
+    self->clock = synchronised < 0   ? CLOCK_UNKNOWN
+                  : synchronised > 0 ? CLOCK_SYNCHRONISED
+                                     : CLOCK_UNSYNCHRONISED;
+    self->uptime_seconds = (int64_t)(clock_boottime_usec() / USEC_PER_SEC);
+}
+
+static void tend_store(Manager *manager, int64_t now)
+{
+    store_tend(manager->store, manager->fleet.states, manager->fleet.n, now);
+    free(manager->self.unwritable);
+    manager->self.unwritable = xstrdup(store_error(manager->store));
+    if (manager->self.clock_waits || (manager->forgot_at != INSTANT_NONE && now - manager->forgot_at < DAY))
+        return;
+    manager->forgot_at = now;
+    store_forget(manager->store, now - manager->loaded->config->retention_seconds);
+}
+
+void self_look(Manager *manager)
+{
+    SelfState *self = &manager->self;
+    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
+    int64_t now = clock_now();
+    bool waited = self->clock_waits;
+    note_clock(self);
+    note_files(manager);
+    tend_store(manager, now);
+    judge_self(self, now);
+    silence_list_apply(store_silences(manager->store), SELF_NAME, &self->findings, now);
+    alert_update(store_alerts(manager->store, SUBJECT_DAEMON, SELF_NAME), &self->findings,
+                 manager->loaded->config->remind_seconds, now, &transitions);
+    alert_of(&transitions, SUBJECT_DAEMON, SELF_NAME);
+    manager_commit(manager,
+                   &(Change) { .about = SUBJECT_DAEMON, .subject = SELF_NAME, .transitions = &transitions });
+    if (waited && !self->clock_waits)
+        manager_reload(manager); /* all that was begun by the wrong clock is begun anew */
+    (void)sd_event_source_set_time_relative(manager->look, self->clock_waits ? LOOK_SOON_USEC : LOOK_USEC);
+    (void)sd_event_source_set_enabled(manager->look, SD_EVENT_ONESHOT);
+}
+
+static int on_look(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    self_look(userdata);
+    return 0;
+}
+
+int self_start(Manager *manager)
+{
+    note_clock(&manager->self);
+    judge_self(&manager->self, clock_now());
+    int r = sd_event_add_time_relative(manager->event, &manager->look, CLOCK_BOOTTIME, LOOK_USEC,
+                                       TIMER_ACCURACY_USEC, on_look, manager);
+    return r < 0 ? r : 0;
+}
+
+void self_stop(Manager *manager)
+{
+    if (manager->store)
+        store_flush(manager->store, manager->fleet.states, manager->fleet.n, clock_now());
+    sd_event_source_disable_unref(manager->look);
+    self_state_deinit(&manager->self);
+}

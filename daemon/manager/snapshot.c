@@ -1,0 +1,106 @@
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/instant.h"
+#include "manager/manager-internal.h"
+#include "rules/forecast.h"
+#include "rules/history.h"
+#include "rules/plan.h"
+
+static const Catalogue *catalogue_of(const Snapshot *snapshot)
+{
+    const Manager *manager = snapshot->userdata;
+    return manager->loaded->catalogue;
+}
+
+static void show_authorities(const Snapshot *snapshot, AuthorityUses *ret)
+{
+    authorities_list(snapshot, catalogue_of(snapshot), ret);
+}
+
+static int show_plan(const Snapshot *snapshot, const char *ca, Plan *ret)
+{
+    return plan_make(snapshot, catalogue_of(snapshot), ca, ret);
+}
+
+static void show_forecast(const Snapshot *snapshot, int64_t until, Forecast *ret)
+{
+    const Policy policy = { .catalogue = catalogue_of(snapshot) };
+    forecast_make(snapshot, &policy, clock_now(), until, ret);
+}
+
+static void show_history(const Snapshot *snapshot, const char *endpoint, History *ret)
+{
+    Manager *manager = snapshot->userdata;
+    EndpointState *state = NULL;
+    for (size_t i = 0; i < manager->fleet.n && !state; i++)
+        if (strcmp(manager->fleet.states[i]->endpoint->name, endpoint) == 0)
+            state = manager->fleet.states[i];
+    if (state) /* up to the latest probe */
+        store_flush(manager->store, &state, 1, clock_now());
+    store_history(manager->store, endpoint, ret);
+    history_complete(ret, state, catalogue_of(snapshot));
+}
+
+void snapshot_take(Manager *manager, Snapshot *ret)
+{
+    int64_t now = clock_now();
+    uint64_t now_usec = clock_boottime_usec();
+    for (size_t i = 0; i < manager->fleet.n; i++) {
+        const Slot *slot = &manager->fleet.members[i]->slot;
+        int64_t wait = slot->due_usec > now_usec ? (int64_t)((slot->due_usec - now_usec) / USEC_PER_SEC) : 0;
+        manager->fleet.states[i]->next_probe_at = slot->running ? INSTANT_NONE : now + wait;
+    }
+    *ret = (Snapshot) {
+        .version = DBCERTD_VERSION,
+        .config_path = manager->loaded->path,
+        .started_at = manager->started_at,
+        .reloaded_at = manager->reloaded_at,
+        .reload_error = manager->reload_error,
+        .n_probing = manager->n_running,
+        .endpoints = manager->fleet.states,
+        .n_endpoints = manager->fleet.n,
+        .catalogue_version = manager->loaded->catalogue->version,
+        .self = &manager->self,
+        .silences = store_silences(manager->store),
+        .store = store_figures(manager->store),
+        .authorities = show_authorities,
+        .plan = show_plan,
+        .forecast = show_forecast,
+        .history = show_history,
+        .userdata = manager,
+    };
+    trust_show(manager->trust, ret);
+}
+
+/* "42 endpoints, 1 warning, next probe at 2026-11-20T22:00:12Z" */
+void snapshot_announce(Manager *manager)
+{
+    Snapshot snapshot;
+    _cleanup_(buffer_deinit) Buffer text = { 0 };
+    int64_t next = INSTANT_NONE;
+    snapshot_take(manager, &snapshot);
+    buffer_printf(&text, "%zu endpoints", snapshot.n_endpoints);
+    for (Severity s = SEVERITY_CRITICAL; s > SEVERITY_OK; s--)
+        if (snapshot_count(&snapshot, s) > 0)
+            buffer_printf(&text, ", %zu %s", snapshot_count(&snapshot, s), severity_to_string(s));
+    for (size_t i = 0; i < snapshot.n_endpoints; i++)
+        next = instant_earlier(next, snapshot.endpoints[i]->next_probe_at);
+    if (snapshot_trust_severity(&snapshot) > SEVERITY_NOTICE)
+        buffer_printf(&text, ", trust stores and bundles %s",
+                      severity_to_string(snapshot_trust_severity(&snapshot)));
+    if (snapshot_self_severity(&snapshot) > SEVERITY_NOTICE)
+        buffer_printf(&text, ", dbcertd itself %s", severity_to_string(snapshot_self_severity(&snapshot)));
+    if (manager->stopping)
+        buffer_printf(&text, "; stopping, %zu probes still to leave", manager->n_running);
+    else if (manager->self.clock_waits)
+        buffer_printf(&text, "; waiting for a clock that is right");
+    else if (manager->n_running > 0)
+        buffer_printf(&text, ", probing %zu", manager->n_running);
+    else if (next != INSTANT_NONE)
+        buffer_printf(&text, ", next probe at %s", INSTANT_TEXT(next));
+    (void)sd_notifyf(0, "STATUS=%s", (char *)text.data);
+}

@@ -1,0 +1,79 @@
+#include "rules/self.h"
+
+#include "base/alloc.h"
+#include "base/buffer.h"
+#include "base/instant.h"
+
+/* 2026-11-20T00:00:00Z: no clock that is right shows an instant before this was written. */
+#define WRITTEN_AT INT64_C(1795132800)
+
+/* A host that has just booted is given so long to synchronise its clock before it is taken as it is. */
+#define SETTLING (2 * MINUTE)
+
+static Finding *last(SelfState *self)
+{
+    return &self->findings.items[self->findings.n - 1];
+}
+
+/*
+ * Dates that are judged by a wrong clock are false alarms, and silence: so nothing is judged by one that cannot
+ * be right. One that may be right and is not synchronised is waited for only while the host is young, since on
+ * many a host nobody tells the kernel.
+ */
+static void rule_clock(SelfState *self, int64_t now)
+{
+    bool wrong = now < WRITTEN_AT, young = self->uptime_seconds < SETTLING;
+    self->clock_waits = wrong || (self->clock == CLOCK_UNSYNCHRONISED && young);
+    if (wrong)
+        finding_list_say(
+            &self->findings, FINDING_CLOCK_UNSYNCHRONISED, SEVERITY_CRITICAL, NULL, INSTANT_NONE,
+            xasprintf("this host's clock says %s, which is before this dbcertd was written: nothing is probed "
+                      "or judged until it is set",
+                      INSTANT_TEXT(now)),
+            xstrdup("timedatectl status; timedatectl set-ntp true"));
+    else if (self->clock == CLOCK_UNSYNCHRONISED)
+        finding_list_say(&self->findings, FINDING_CLOCK_UNSYNCHRONISED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
+                         xstrdup("the kernel says that this host's clock is not synchronised; certificates are "
+                                 "judged by it as it is"),
+                         xstrdup("timedatectl status; timedatectl set-ntp true"));
+    else
+        return;
+    last(self)->pending = young;
+}
+
+static void rule_damage(SelfState *self)
+{
+    if (strv_length(self->damaged) == 0)
+        return;
+    Buffer text = { 0 };
+    buffer_printf(&text,
+                  "%s was damaged, and another one was begun: the history up to then is missing, and "
+                  "what stood then may be said again. The damaged one is kept:",
+                  self->database);
+    for (char **path = self->damaged; *path; path++)
+        buffer_printf(&text, " %s", *path);
+    finding_list_say(&self->findings, FINDING_STATE_DAMAGED, SEVERITY_WARNING, NULL, INSTANT_NONE,
+                     buffer_take_text(&text),
+                     xasprintf("sqlite3 %s .recover; look at the disk (dmesg); then: rm %s.damaged-*",
+                               self->damaged[0], self->database));
+}
+
+static void rule_unwritable(SelfState *self)
+{
+    if (!self->unwritable)
+        return;
+    finding_list_say(
+        &self->findings, FINDING_STATE_UNWRITABLE, SEVERITY_WARNING, NULL, INSTANT_NONE,
+        xasprintf("what is seen and said cannot be kept: %s. Watching goes on; but a restart now "
+                  "would forget it, and say again what was said",
+                  self->unwritable),
+        xasprintf("df -h %s; ls -ld %s; it is tried again every minute", self->database, self->database));
+}
+
+void judge_self(SelfState *self, int64_t now)
+{
+    finding_list_deinit(&self->findings);
+    rule_clock(self, now);
+    rule_damage(self);
+    rule_unwritable(self);
+}

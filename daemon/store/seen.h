@@ -1,0 +1,20 @@
+#pragma once
+
+/* What was seen of an endpoint, as rows. Shared by the store's own files alone. */
+
+#include "model/history.h"
+#include "model/state.h"
+#include "store/database.h"
+#include "store/store.h"
+
+/* Whether the file would say something else of it than it does. The heartbeat aside. */
+bool seen_differs(const EndpointState *state);
+
+/* Writes it, with what an address served until now (may be NULL). */
+int seen_write(Database *database, EndpointState *state, const Observation *replaced, int64_t now);
+
+int seen_recall(Database *database, CertificateReader reader, EndpointState *state);
+int seen_history(Database *database, CertificateReader reader, const char *name, History *ret);
+
+/* Forgets what was last seen before then; of endpoints that are watched, the present stays. */
+int seen_forget(Database *database, int64_t before);
