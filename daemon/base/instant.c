@@ -30,10 +30,11 @@ int instant_parse(const char *text, int64_t *ret)
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     if (!end || *end || strlen(text) != strlen("2026-11-20T21:59:00Z"))
         return -EINVAL;
-    int64_t instant = timegm(&tm);
-    if (!split(instant, &again) || again.tm_mday != tm.tm_mday) /* 30 February */
+    struct tm minute = tm;
+    minute.tm_sec = 0;
+    if (!split(timegm(&minute), &again) || again.tm_mday != tm.tm_mday || tm.tm_sec > 60) /* 30 February */
         return -EINVAL;
-    *ret = instant;
+    *ret = timegm(&tm);
     return 0;
 }
 

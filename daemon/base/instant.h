@@ -30,7 +30,8 @@ enum {
 const char *instant_text(int64_t instant, char *text);
 #define INSTANT_TEXT(t) instant_text((t), (char[INSTANT_TEXT_MAX]) { 0 })
 
-/* Reads that form ("2026-11-20T21:59:00Z", years of four digits). -EINVAL if it is anything else. */
+/* Reads that form ("2026-11-20T21:59:00Z", years of four digits). A leap second is the first of the next day.
+ * -EINVAL if it is anything else. */
 int instant_parse(const char *text, int64_t *ret);
 
 /* The same, or a day ("2026-11-20"): its last second. */

@@ -67,6 +67,8 @@ void delivery_run(Manager *manager)
 void manager_commit(Manager *manager, const Change *change)
 {
     store_commit(manager->store, change, clock_now());
+    if ((store_error(manager->store) != NULL) != (manager->self.unwritable != NULL))
+        (void)sd_event_source_set_time_relative(manager->look, 0); /* from the loop: a finding says so */
     if (store_outbox(manager->store)->n > 0 && !manager->journal_fails)
         delivery_run(manager);
 }

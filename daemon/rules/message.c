@@ -407,6 +407,19 @@ static void cause_of_above(const Case *c, Buffer *text)
                   certificate_label(c->above), INSTANT_TEXT(c->above->not_after));
 }
 
+/* The CA, where the server's certificate ends with it or after it; else its end is its own. */
+static void cause_of_end(const Case *c, Buffer *text)
+{
+    for (size_t i = 0; i < c->path->n; i++) {
+        Case above = *c;
+        above.above = c->path->certificates[i];
+        if (above.above->not_after <= c->server->not_after) {
+            cause_of_above(&above, text);
+            return;
+        }
+    }
+}
+
 /* "rds-ca-2019 of us-east-1" */
 static void cause_of_signer(const Case *c, Buffer *text)
 {
@@ -436,6 +449,7 @@ static void cause_of_names(const Case *c _unused_, Buffer *text)
 
 /* What has each certificate to itself, as its dates and its names, has none. */
 static const Writer causes[N_FINDINGS] = {
+    [FINDING_CERTIFICATE_EXPIRING] = cause_of_end,    [FINDING_CERTIFICATE_EXPIRED] = cause_of_end,
     [FINDING_INTERMEDIATE_EXPIRING] = cause_of_above, [FINDING_INTERMEDIATE_EXPIRED] = cause_of_above,
     [FINDING_CA_EXPIRING] = cause_of_above,           [FINDING_CA_EXPIRED] = cause_of_above,
     [FINDING_CA_OUTLIVED] = cause_of_above,           [FINDING_CA_MISMATCH] = cause_of_mismatch,
@@ -451,5 +465,5 @@ char *text_cause(const Case *c, FindingId id)
     if (!causes[id])
         return NULL;
     causes[id](c, &text);
-    return text_printable(&text);
+    return text.size > 0 ? text_printable(&text) : NULL;
 }

@@ -164,11 +164,21 @@ static int64_t earliest_due(const Transition *const *transitions, size_t n)
     return due == INSTANT_NEVER ? INSTANT_NONE : due;
 }
 
+/* What was sent and not yet marked so when the daemon was killed is sent again, with the same. */
+static char *ids_of(const Transition *const *transitions, size_t n)
+{
+    Buffer text = { 0 };
+    for (size_t i = 0; i < n; i++)
+        buffer_printf(&text, "%s%s", i ? " " : "", transitions[i]->id);
+    return buffer_take_text(&text);
+}
+
 int journal_deliver(const Transition *const *transitions, size_t n)
 {
     _cleanup_(entry_deinit) Entry entry = { 0 };
     const Transition *t = transitions[0];
     _cleanup_free_ char *message = n == 1 ? message_of_one(t) : message_of_many(transitions, n);
+    _cleanup_free_ char *ids = ids_of(transitions, n);
     char priority[] = { (char)('0' + priority_of(t)), 0 }, due[INSTANT_TEXT_MAX];
 
     add(&entry, "MESSAGE", message);
@@ -178,15 +188,14 @@ int journal_deliver(const Transition *const *transitions, size_t n)
     add(&entry, "DBCERTD_FINDING", finding_to_string(t->finding.id));
     add(&entry, "DBCERTD_SEVERITY", severity_to_string(t->finding.severity));
     add(&entry, "DBCERTD_TRANSITION", transition_to_string(t->kind));
+    add(&entry, "DBCERTD_TRANSITION_ID", ids);
     add(&entry, "DBCERTD_DUE", instant_or_none(earliest_due(transitions, n), due));
     if (n == 1)
         add_one(&entry, t);
     else
         add_many(&entry, t, n);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         add(&entry, subject_fields[transitions[i]->about], transitions[i]->subject);
-        add(&entry, "DBCERTD_TRANSITION_ID", transitions[i]->id);
-    }
     int r = sd_journal_sendv(entry.fields, entry.n);
     if (r >= 0 && !log_is_journal())
         fprintf(stderr, "%s\n", message);

@@ -20,8 +20,8 @@ typedef enum DaemonEvent {
 
 /*
  * One journal entry; where standard error is not the journal, the same line there too. Several are of one
- * finding, one severity and one kind: then the entry has the fields of each one's subject and identity, and for
- * the rest speaks of all. Negative errno if the journal does not take it.
+ * finding, one severity and one kind: then the entry has a field for each one's subject, all their
+ * identities in one, and for the rest speaks of all. Negative errno if the journal does not take it.
  */
 int journal_deliver(const Transition *const *transitions, size_t n);
 

@@ -14,6 +14,16 @@ EndpointState *scene_new(void);
 /* A g1 certificate of these dates is fetched at an address, with intermediate and root; all verifies. */
 void scene_fetch(EndpointState *state, const char *address, const char *not_before, const char *not_after);
 
+/* What a bundle would make of what was seen there: all is well, and the path is what was sent. */
+void scene_verify(AddressState *address);
+
+/*
+ * Made-up certificates have no DER, and a store keeps nothing else of them: this writes all that they have in
+ * its place, and the other reads it again.
+ */
+void scene_seal(Certificate *certificate);
+int scene_read(const uint8_t *der, size_t size, Certificate **ret);
+
 /* A probe fails. */
 void scene_fail(EndpointState *state, const char *address, Outcome outcome, const char *now);
 

@@ -1,0 +1,511 @@
+"""What outlives the daemon: the history, what stands, what is still to be said, silences. Restarts of every kind."""
+
+import contextlib
+import glob
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from lab import DAY, Dbcertd, Journald, Nginx, Postgres, ago, config, entry, findings, free_port, host, openssl_facts, run, wait_until
+
+ROOT = os.geteuid() == 0
+SANITIZED = bool(os.environ.get("DBCERTD_SANITIZED"))
+WINDOW = "sun:05:00-sun:06:00"
+
+
+def said(daemon, since=""):
+    """The lines about endpoints and stores, without the daemon's own."""
+    text = daemon.output()[len(since):]
+    return [line for line in text.splitlines() if ": " in line and not line.startswith(("dbcertd ", "daemon ", "configuration", "stopping"))]
+
+
+def restart(lab, binaries, daemon, text, how=signal.SIGTERM, **options):
+    """Ends it and starts it again on the same state. What the new one says is its own."""
+    if how == signal.SIGKILL:
+        daemon.process.kill()
+        daemon.process.wait()
+    else:
+        daemon.stop()
+    os.unlink(daemon.log)
+    return Dbcertd(lab, binaries, text, **options)
+
+
+@pytest.fixture
+def stalled(scratch, binaries):
+    """A rotation that has stalled, and nobody who listens."""
+    chain, leaf = scratch.pki.server("billing", host("billing"), ago(230), ago(230 - 365))
+    server = Postgres(scratch, "billing", chain)
+    text = config(scratch.pki.bundle("rsa2048"), [entry("billing", "postgres", server.port, maintenance_window=WINDOW),
+                                                  entry("legacy", "mysql", free_port())])
+    daemon = Dbcertd(scratch, binaries, text)
+    daemon.settle()
+    return server, text, daemon, leaf
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_says_nothing_again_and_forgets_nothing(stalled, scratch, binaries, how):
+    server, text, daemon, leaf = stalled
+    first = said(daemon)
+    assert sum("billing (127.0.0.1): rotation-overdue" in line for line in first) == 1
+    assert sum("legacy (127.0.0.1): unreachable" in line for line in first) == 1
+    before = {e["name"]: e for e in daemon.get("/v1/endpoints")["endpoints"]}
+    time.sleep(1.1)  # so that a new `since` would be another one
+    again = restart(scratch, binaries, daemon, text, how)
+    after = again.settle()
+    assert said(again) == []
+    for name in ("billing", "legacy"):
+        assert [(f["id"], f["since"]) for f in after[name]["findings"]] == [(f["id"], f["since"]) for f in before[name]["findings"]]
+    assert after["legacy"]["addresses"][0]["failures"] > before["legacy"]["addresses"][0]["failures"]
+
+
+def test_what_was_seen_goes_on_ageing_after_a_restart_although_the_server_is_gone(stalled, scratch, binaries):
+    server, text, daemon, leaf = stalled
+    server.stop()
+    again = restart(scratch, binaries, daemon, text)
+    billing = again.settle()["billing"]
+    assert findings(billing) == [("unreachable", "unknown"), ("rotation-overdue", "warning")]
+    address = billing["addresses"][0]
+    assert address["chain"][0]["serial"] == openssl_facts(leaf)["serial"] and address["trusted"] is True
+    assert address["outcome"] == "unreachable" and address["tls"]["version"] == "TLS1.3"
+    assert [c["role"] for c in address["chain"]] == ["server", "intermediate"]
+    assert not any("rotation-overdue" in line for line in said(again))
+
+
+def test_a_rotation_while_nobody_looked_is_told_and_no_false_alarm_before_it(scratch, binaries):
+    """At the start the old certificate is long overdue; but it has been replaced meanwhile."""
+    pki = scratch.pki
+    end = int(time.time()) + 7 * DAY + 6
+    old = pki.server("old", host("orders"), end - 365 * DAY, end)
+    new = pki.server("new", host("orders"), ago(0.1), ago(0.1 - 365))
+    server = Postgres(scratch, "orders", old[0])
+    text = config(pki.bundle("rsa2048"), [entry("orders", "postgres", server.port, maintenance_window=WINDOW)])
+    daemon = Dbcertd(scratch, binaries, text)
+    assert findings(daemon.settle()["orders"]) == [("rotation-overdue", "critical"), ("certificate-expiring", "warning")]
+    daemon.stop()
+    server.serve(new[0])
+    server.reload()
+    time.sleep(max(0, end - 7 * DAY + 1 - time.time()))  # it would be critical by now
+    again = restart(scratch, binaries, daemon, text)
+    assert findings(again.settle()["orders"]) == []
+    words = [line.split(": ")[1].split(",")[0] for line in said(again)]
+    assert words == ["rotated", "certificate-expiring resolved after", "rotation-overdue resolved after"] or \
+        sorted(w.split(" ")[0] for w in words) == ["certificate-expiring", "rotated", "rotation-overdue"], words
+    assert "critical" not in "".join(line.split(". It was:")[0] for line in said(again))
+
+
+def test_history_has_a_line_for_each_certificate_that_was_served(scratch, binaries):
+    pki = scratch.pki
+    made = [pki.server(f"h{i}", host("orders"), ago(days), ago(days - 365)) for i, days in enumerate((200, 10, 5))]
+    server = Postgres(scratch, "orders", made[0][0])
+    daemon = Dbcertd(scratch, binaries, config(pki.bundle("rsa2048"), [entry("orders", "postgres", server.port)]))
+    daemon.settle()
+    for chain, _ in made[1:]:
+        server.serve(chain)
+        server.reload()
+        daemon.probe("orders")
+    lines = daemon.get("/v1/endpoints/orders/history")["certificates"]
+    facts = [openssl_facts(leaf) for _, leaf in made]
+    assert [(line["serial"], line["sha256"], line["not_before"]) for line in lines] == [(f["serial"], f["sha256"], f["not_before"]) for f in facts]
+    assert [line["current"] for line in lines] == [False, False, True]
+    assert [line["age_at_rotation_seconds"] for line in lines] == [190 * DAY, 5 * DAY, None]
+    assert [line["age_at_rotation_percent"] for line in lines] == [52, 1, None]
+    assert {line["ca"] for line in lines} == {"rds-ca-rsa2048-g1"} and {line["address"] for line in lines} == {"127.0.0.1"}
+    assert all(a["last_seen"] <= b["first_seen"] for a, b in zip(lines, lines[1:]))
+    out = daemon.ctl("history", "orders").stdout.splitlines()
+    assert out[0].split() == ["ADDRESS", "FROM", "TO", "SERIAL", "CA", "MADE", "ENDS", "AGE", "AT", "ROTATION"] and len(out) == 4
+    assert facts[0]["serial"] in out[1] and "190d (52 %)" in out[1] and " now " in out[3]
+    assert json.loads(daemon.ctl("--json", "history", "orders").stdout)["certificates"] == lines
+    nobody = daemon.ctl("history", "nobody")
+    assert nobody.returncode == 1 and 'no endpoint is named "nobody"' in nobody.stderr
+    # Out of the configuration, it is still history.
+    daemon.write(config(pki.bundle("rsa2048"), [entry("other", "postgres", server.port)]))
+    daemon.reload()
+    assert [line["serial"] for line in daemon.get("/v1/endpoints/orders/history")["certificates"]] == [f["serial"] for f in facts]
+
+
+def test_nothing_is_written_while_nothing_changes(scratch, binaries):
+    server = Postgres(scratch, "orders", scratch.pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0])
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("orders", "postgres", server.port)]))
+    daemon.settle()
+    before = daemon.get("/v1/status")["state"]
+    files = {path: (os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in glob.glob(daemon.state + "/dbcertd.db*")}
+    for _ in range(20):
+        daemon.probe("orders")
+    after = daemon.get("/v1/status")["state"]
+    assert before["commits"] == after["commits"] and before["error"] is None and before["path"] == daemon.state + "/dbcertd.db"
+    assert {path: (os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in glob.glob(daemon.state + "/dbcertd.db*")} == files
+
+
+def test_a_reload_that_takes_an_endpoint_out_and_puts_it_back(stalled):
+    server, text, daemon, leaf = stalled
+    before = daemon.output()
+    with_out = text.replace(text[text.index("{ name = \"billing\""):text.index("{ name = \"legacy\"")], "")
+    daemon.write(with_out)
+    daemon.reload()
+    assert [line.split(": ")[1].split(" after")[0] for line in said(daemon, before)] == ["rotation-overdue resolved"]
+    before = daemon.output()
+    daemon.write(text)
+    daemon.reload()
+    assert findings(daemon.settle()["billing"]) == [("rotation-overdue", "warning")]
+    wait_until("it is raised again", lambda: any("billing (127.0.0.1): rotation-overdue, warning: " in line for line in said(daemon, before)))
+
+
+def test_what_was_taken_out_while_it_was_stopped_is_resolved(stalled, scratch, binaries):
+    server, text, daemon, leaf = stalled
+    again = restart(scratch, binaries, daemon, config(scratch.pki.bundle("rsa2048"), [entry("legacy", "mysql", free_port())]))
+    assert sum("billing (127.0.0.1): rotation-overdue resolved after" in line for line in said(again)) == 1
+
+
+# Files that are not what they were.
+
+def schema(daemon):
+    with contextlib.closing(sqlite3.connect(daemon.state + "/dbcertd.db", isolation_level=None)) as db:
+        return db.execute("PRAGMA user_version").fetchone()[0]
+
+
+def test_an_older_schema_goes_forward_by_itself_with_what_it_holds(stalled, scratch, binaries):
+    server, text, daemon, leaf = stalled
+    daemon.stop()
+    newest = schema(daemon)
+    assert newest == 3
+    with contextlib.closing(sqlite3.connect(daemon.state + "/dbcertd.db", isolation_level=None)) as db:  # as the first step had left it
+        db.executescript("DROP TABLE silence; DROP TABLE alert; DROP TABLE outbox; PRAGMA user_version = 1;")
+    again = Dbcertd(scratch, binaries, text)
+    again.settle()
+    assert [c["serial"] for c in again.get("/v1/endpoints/billing/history")["certificates"]] == [openssl_facts(leaf)["serial"]]
+    again.stop()
+    assert schema(again) == newest
+
+
+def test_a_newer_schema_is_refused_and_left_as_it_is(stalled, binaries):
+    server, text, daemon, leaf = stalled
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.state + "/dbcertd.db", isolation_level=None)) as db:
+        db.execute("PRAGMA user_version = 4")
+    before = open(daemon.state + "/dbcertd.db", "rb").read()
+    done = subprocess.run([os.path.join(binaries, "dbcertd"), "--config", daemon.config], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "dbcertd.db: its schema has version 4, and this dbcertd knows those up to 3: a newer dbcertd has made it" in done.stderr
+    assert open(daemon.state + "/dbcertd.db", "rb").read() == before and not glob.glob(daemon.state + "/*.damaged-*")
+
+
+def test_another_program_s_database_is_refused(stalled, binaries):
+    server, text, daemon, leaf = stalled
+    daemon.stop()
+    os.unlink(daemon.state + "/dbcertd.db")
+    with contextlib.closing(sqlite3.connect(daemon.state + "/dbcertd.db", isolation_level=None)) as db:
+        db.executescript("CREATE TABLE theirs (x); PRAGMA application_id = 77;")
+    done = subprocess.run([os.path.join(binaries, "dbcertd"), "--config", daemon.config], capture_output=True, text=True)
+    assert done.returncode == 1 and "it is another program's database" in done.stderr
+    with contextlib.closing(sqlite3.connect(daemon.state + "/dbcertd.db", isolation_level=None)) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
+
+
+def own_findings(daemon):
+    return {f["id"]: f for f in daemon.get("/v1/findings")["findings"] if f.get("daemon") == "dbcertd"}
+
+
+@pytest.mark.parametrize("damage", ["garbage", "truncated", "page"])
+def test_a_damaged_file_is_set_aside_and_watching_goes_on(stalled, scratch, binaries, damage):
+    server, text, daemon, leaf = stalled
+    daemon.stop()
+    path = daemon.state + "/dbcertd.db"
+    size = os.path.getsize(path)
+    with open(path, "r+b") as f:
+        if damage == "garbage":
+            f.write(random.Random(7).randbytes(size))
+        elif damage == "truncated":
+            f.truncate(size // 2)
+        else:
+            f.seek(4096)
+            f.write(bytes(4096 * 4))
+    damaged = open(path, "rb").read()
+    again = restart(scratch, binaries, daemon, text)
+    assert findings(again.settle()["billing"]) == [("rotation-overdue", "warning")]
+    aside = [p for p in glob.glob(path + ".damaged-*") if not p.endswith(("-wal", "-shm"))]
+    assert len(aside) == 1 and aside[0][len(path):][:9] == ".damaged-" and open(aside[0], "rb").read() == damaged
+    finding = own_findings(again)["state-damaged"]
+    assert finding["severity"] == "warning" and aside[0] in finding["message"] and "rm " in finding["remedy"]
+    assert "daemon dbcertd: state-damaged, warning: " in again.output()
+    assert again.get("/v1/status")["daemon"] == "warning" and "dbcertd itself: warning" in again.ctl("status").stdout
+    assert [c["serial"] for c in again.get("/v1/endpoints/billing/history")["certificates"]] == [openssl_facts(leaf)["serial"]]
+    # It stands for as long as the file lies there, also after a restart, and is not said twice.
+    third = restart(scratch, binaries, again, text)
+    third.settle()
+    assert "state-damaged" in own_findings(third) and "state-damaged" not in third.output()
+    for p in aside:
+        os.unlink(p)
+    fourth = restart(scratch, binaries, third, text)
+    fourth.settle()
+    assert "state-damaged" not in own_findings(fourth) and "daemon dbcertd: state-damaged resolved after" in fourth.output()
+
+
+def test_a_file_damaged_at_random_is_always_an_outcome(stalled, scratch, binaries):
+    server, text, daemon, leaf = stalled
+    daemon.stop()
+    path = daemon.state + "/dbcertd.db"
+    good = open(path, "rb").read()
+    chance = random.Random(20261121)
+    for i in range(10 if SANITIZED else 60):
+        bad = bytearray(good)
+        for _ in range(chance.choice((1, 8, 64))):
+            bad[chance.randrange(len(bad))] = chance.randrange(256)
+        for old in glob.glob(path + "*"):
+            os.unlink(old)
+        with open(path, "wb") as f:
+            f.write(bad)
+        again = Dbcertd(scratch, binaries, text, name="dbcertd")
+        assert ("rotation-overdue", "warning") in findings(again.settle()["billing"]), i
+        assert again.get("/v1/endpoints/billing/history")["certificates"], i
+        assert again.stop() == 0, i
+
+
+@pytest.mark.skipif(not ROOT, reason="needs root to mount a small file system")
+def test_a_full_disk_loses_nothing_but_the_keeping(scratch, binaries):
+    pki = scratch.pki
+    server = Postgres(scratch, "orders", pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0])
+    text = config(pki.bundle("rsa2048"), [entry("orders", "postgres", server.port, maintenance_window=WINDOW)])
+    small = os.path.join(scratch.directory, "dbcertd.state")
+    os.mkdir(small)
+    run("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", small)
+    scratch.callback(subprocess.run, ["umount", "-l", small], check=False)
+    daemon = Dbcertd(scratch, binaries, text)
+    daemon.settle()
+    filler = small + "/filler"
+    subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=1k", "count=1000"], capture_output=True)
+    overdue = pki.server("overdue", host("orders"), ago(230), ago(230 - 365))
+    server.serve(overdue[0])
+    server.reload()
+    assert findings(daemon.probe("orders")) == [("rotation-overdue", "warning")]
+    assert "orders (127.0.0.1): rotation-overdue, warning: " in daemon.output()
+    assert "full" in daemon.get("/v1/status")["state"]["error"] or \
+        wait_until("the finding", lambda: own_findings(daemon).get("state-unwritable"), 70)
+    os.unlink(filler)
+    # Within a minute it is written again, all of it.
+    wait_until("it is kept again", lambda: daemon.get("/v1/status")["state"]["error"] is None, 130)
+    again = restart(scratch, binaries, daemon, text, signal.SIGKILL)
+    again.settle()
+    assert said(again) == []
+    assert len(again.get("/v1/endpoints/orders/history")["certificates"]) >= 1
+
+
+def test_a_state_directory_that_cannot_be_made_is_a_finding_and_no_end(scratch, binaries):
+    server = Postgres(scratch, "orders", scratch.pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0])
+    with open(os.path.join(scratch.directory, "dbcertd.state"), "w") as f:
+        f.write("a file")
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("orders", "postgres", server.port)]))
+    assert findings(daemon.settle()["orders"]) == []
+    finding = own_findings(daemon)["state-unwritable"]
+    assert finding["severity"] == "warning" and "a restart now would forget it" in finding["message"]
+    assert daemon.ctl("check").returncode == 1 and "dbcertd itself: warning" in daemon.ctl("check").stdout
+    assert daemon.ctl("history", "orders").returncode == 0
+
+
+# Silences.
+
+def test_a_silence_is_made_shown_logged_and_ends_by_itself(stalled, scratch, binaries):
+    server, text, daemon, leaf = stalled
+    before = daemon.output()
+    made = daemon.ctl("silence", "billing", "--for", "1m", "--reason", "the owner knows, ticket 4711")
+    assert made.returncode == 0 and made.stdout.startswith("billing: silenced until ")
+    listed = daemon.get("/v1/silences")["silences"]
+    assert [(s["subject"], s["finding"], s["reason"], s["author"]) for s in listed] == [
+        ("billing", None, "the owner knows, ticket 4711", f"uid {os.geteuid()}")]
+    assert f"silenced until {listed[0]['ends_at']} by uid {os.geteuid()}: billing: everything. Reason: the owner knows, ticket 4711" in daemon.output()
+    assert daemon.endpoint("billing")["findings"][0]["silenced_until"] == listed[0]["ends_at"]
+    assert f"silenced until {listed[0]['ends_at']}" in daemon.ctl("findings").stdout and "silences: 1" in daemon.ctl("status").stdout
+    assert "billing" in daemon.ctl("silence").stdout
+    # What gets worse meanwhile is not said, and neither is it after a restart.
+    worse = scratch.pki.server("worse", host("billing"), ago(340), ago(340 - 365))
+    server.serve(worse[0])
+    server.reload()
+    assert ("rotation-overdue", "critical") in findings(daemon.probe("billing"))
+    assert not [line for line in said(daemon, before) if line.startswith("billing (")]
+    check = daemon.ctl("check", "billing")
+    assert check.returncode == 0, check.stdout
+    again = restart(scratch, binaries, daemon, text, signal.SIGKILL)
+    again.settle()
+    assert [s["id"] for s in again.get("/v1/silences")["silences"]] == [listed[0]["id"]]
+    assert not [line for line in said(again) if line.startswith("billing (")]
+    assert again.ctl("check", "billing").returncode == 0
+    # When it is over, what stands is said as what it has become.
+    wait_until("the silence is over", lambda: again.get("/v1/silences")["silences"] == [], 70)
+    assert "the silence is over: billing: everything." in again.output()
+    wait_until("what stands is said", lambda: "billing (127.0.0.1): rotation-overdue, critical, escalated: " in again.output())
+    assert "billing (127.0.0.1): certificate-expiring, warning: " in again.output()
+    assert again.ctl("check", "billing").returncode == 2
+
+
+def test_a_finding_is_silenced_everywhere_and_told_again_when_that_is_ended_by_hand(scratch, binaries):
+    text = config(scratch.pki.bundle("rsa2048"), [entry("one", "mysql", free_port()), entry("two", "mysql", free_port())])
+    daemon = Dbcertd(scratch, binaries, text, wait=True)
+    daemon.settle()
+    assert daemon.ctl("silence", "unreachable", "--for", "14d", "--reason", "the network is being rebuilt").stdout.startswith("all unreachable: ")
+    before = daemon.output()
+    daemon.write(text.replace('"one"', '"three"'))
+    daemon.reload()
+    assert {e["findings"][0]["silenced_until"] is not None for e in daemon.settle().values()} == {True}
+    assert not [line for line in said(daemon, before) if "unreachable, unknown" in line]
+    ended = daemon.ctl("silence", "--end", str(daemon.get("/v1/silences")["silences"][0]["id"]))
+    assert ended.returncode == 0
+    wait_until("the new one is told", lambda: any(line.startswith("three (127.0.0.1): unreachable, unknown: ") for line in said(daemon, before)))
+    assert not any(line.startswith("two (127.0.0.1): unreachable, unknown: ") for line in said(daemon, before))  # it was, before
+
+
+@pytest.mark.parametrize("words, status, error", [
+    (["silence", "nobody", "--for", "1d", "--reason", "x"], 1, 'no endpoint, trust store, bundle or finding is named "nobody"'),
+    (["silence", "billing", "no-such", "--for", "1d", "--reason", "x"], 1, 'no finding is named "no-such"'),
+    (["silence", "billing", "--for", "10s", "--reason", "x"], 1, 'for: "10s": expected a duration from 1m to 366d'),
+    (["silence", "billing", "--for", "2000d", "--reason", "x"], 1, "expected a duration from 1m to 366d"),
+    (["silence", "billing", "--for", "1d", "--reason", ""], 1, "reason: expected some words"),
+    (["silence", "billing", "--for", "1d"], 2, "a silence has an end and a reason: expected --for 14d --reason TEXT"),
+    (["silence", "--for", "1d", "--reason", "x"], 2, "expected the name of an endpoint, or a finding"),
+    (["silence", "--end", "99"], 1, 'no silence has the id "99"'),
+    (["silence", "--end", "1", "billing"], 2, "--end ends a silence, and takes nothing else"),
+    (["status", "--for", "1d"], 2, "--for, --reason and --end are for silence, not for status"),
+])
+def test_what_cannot_be_silenced_is_said(lab, binaries, words, status, error):
+    if not getattr(lab, "silenceable", None):
+        lab.silenceable = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), [entry("billing", "mysql", free_port())]))
+    done = lab.silenceable.ctl(*words)
+    assert (done.returncode, error in done.stderr) == (status, True), done.stderr
+    assert lab.silenceable.get("/v1/silences")["silences"] == []
+
+
+def test_silences_are_for_the_unix_socket_and_for_json(lab, binaries):
+    daemon = lab.silenceable
+    def post(body):
+        out = run("curl", "-sS", "-w", "%{http_code}", "--data-binary", body, "--unix-socket", daemon.socket, "http://localhost/v1/silences")
+        return int(out[-3:])
+    assert [post(body) for body in ("", "[]", "{", '{"name":"billing","for":1,"reason":"x"}', "\xff", '{"name":"billing","name":"x"}')] == [400] * 6
+    assert post('{"name":"billing","for":"1h","reason":"line\\nbreak"}') == 201
+    made = daemon.get("/v1/silences")["silences"][0]
+    assert made["reason"] == "line?break"
+    assert daemon.get(f"/v1/silences/{made['id']}", "DELETE") == {"ended": made["id"]}
+    out = run("curl", "-sS", "-D", "-", "-o", "/dev/null", "-X", "PUT", "--unix-socket", daemon.socket, "http://localhost/v1/silences")
+    assert " 405 " in out and "Allow: GET, POST" in out
+
+
+# One cause, many endpoints.
+
+def entries(journald, *matches):
+    run(*journald, "journalctl", "--sync", check=False)
+    out = run(*journald, "journalctl", "-q", "-o", "json", "--all", "-t", "dbcertd", *matches)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
+def test_an_expired_ca_over_500_endpoints_is_one_alert_with_a_count_and_names(scratch, binaries):
+    pki = scratch.pki
+    pki.authority("rsa4096", root_days=(2000, -1), subordinate_days=(1900, -1))  # like rds-ca-2019: all end in one second
+    chain, _ = pki.server("shared", host("shared"), ago(400), ago(1), kind="rsa4096", send=("sub", "root"))
+    web = Nginx(scratch, "shared", pki.directory, {"shared": chain}, pki.server_key)
+    names = [f"db{i:03}" for i in range(500)]
+    text = config(pki.bundle("rsa4096"), [entry(name, "tls", web.ports["shared"], host=host("shared"), ca="rds-ca-rsa4096-g1", rotation="external")
+                                          for name in names]).replace('group_wait = "0s"', 'group_wait = "8s"')
+    journal = Journald(scratch).inside
+    daemon = Dbcertd(scratch, binaries, text, prefix=journal)
+    daemon.settle(60)
+    wait_until("the entries", lambda: sum(int(e.get("DBCERTD_COUNT", "1")) for e in entries(journal, "DBCERTD_FINDING=ca-expired")) == 500, 30)
+    alert, = entries(journal, "DBCERTD_FINDING=ca-expired")
+    assert sorted(alert["DBCERTD_ENDPOINT"]) == names and len(set(alert["DBCERTD_TRANSITION_ID"].split())) == 500
+    assert alert["MESSAGE"].startswith('500 endpoints: ca-expired, critical, for one cause: the root "Amazon RDS us-east-1 Root CA RSA4096 G1"')
+    assert "and 480 more" in alert["MESSAGE"] and alert["PRIORITY"] == "2"
+    # The server's own certificate ends with its CA: that is the same cause, and one entry too.
+    assert len(entries(journal, "DBCERTD_FINDING=certificate-expired")) == 1
+    assert len(entries(journal, "PRIORITY=2")) == 2 and len(entries(journal, "PRIORITY=4")) <= 2
+    # By any of the names, journalctl finds it; the socket has each one's own.
+    assert len(entries(journal, "DBCERTD_ENDPOINT=db321", "DBCERTD_FINDING=ca-expired")) == 1
+    assert ("ca-expired", "critical") in findings(daemon.endpoint("db321"))
+    assert "░░ Subject: " in run(*journal, "journalctl", "-q", "-x", "DBCERTD_FINDING=ca-expired")
+    # A restart says none of it again.
+    daemon.process.kill()
+    daemon.process.wait()
+    again = Dbcertd(scratch, binaries, text, prefix=journal)
+    again.settle(60)
+    time.sleep(10)
+    assert len(entries(journal, "DBCERTD_FINDING=ca-expired")) == 1
+
+
+@pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
+def test_a_few_of_one_cause_are_told_one_by_one(scratch, binaries):
+    text = config(scratch.pki.bundle("rsa2048"), [entry(f"db{i}", "mysql", free_port()) for i in range(4)])
+    journal = Journald(scratch).inside
+    Dbcertd(scratch, binaries, text, prefix=journal).settle()
+    told = wait_until("all are told", lambda: len(entries(journal, "DBCERTD_FINDING=unreachable")) == 4 and entries(journal, "DBCERTD_FINDING=unreachable"))
+    assert sorted(t["DBCERTD_ENDPOINT"] for t in told) == ["db0", "db1", "db2", "db3"] and not any("DBCERTD_COUNT" in t for t in told)
+
+
+# SIGKILL at random moments.
+
+@pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
+def test_kill_9_at_random_moments_of_200_rotations_loses_and_doubles_nothing(scratch, binaries):
+    n = 25 if SANITIZED else 200
+    pki = scratch.pki
+    names = ["a", "b", "c"]
+    made = [pki.server(f"k{i}", host("shared"), ago(300) + i * 3600, ago(300 - 365) + i * 3600) for i in range(n + 1)]
+    serials = [openssl_facts(leaf)["serial"] for _, leaf in made]
+    server = Postgres(scratch, "shared", made[0][0])
+    journal = Journald(scratch).inside
+    text = config(pki.bundle("rsa2048"), [entry(name, "postgres", server.port, host=host("shared"), rotation="external") for name in names])
+    chance = random.Random(os.environ.get("DBCERTD_SEED", "5"))
+    daemon = Dbcertd(scratch, binaries, text, prefix=journal)
+    daemon.settle()
+
+    def serves(serial):
+        endpoints = daemon.get("/v1/endpoints")["endpoints"]
+        return all(e["addresses"] and e["addresses"][0]["chain"][0]["serial"] == serial for e in endpoints)
+
+    for i in range(1, n + 1):
+        server.serve(made[i][0])
+        server.process.send_signal(signal.SIGHUP)
+        asked = [subprocess.Popen(["curl", "-sS", "-o", "/dev/null", "-X", "POST", "--unix-socket", daemon.socket, f"http://localhost/v1/endpoints/{name}/probe"],
+                                  stderr=subprocess.DEVNULL) for name in names]
+        time.sleep(chance.uniform(0, 0.08))
+        daemon.process.kill()
+        daemon.process.wait()
+        for client in asked:
+            client.wait()
+        daemon = Dbcertd(scratch, binaries, text, prefix=journal)
+        # The server itself may take a moment to take its new certificate.
+        wait_until(lambda: f"rotation {i}", lambda: serves(serials[i]) or (daemon.probe(names[0]), daemon.probe(names[1]), daemon.probe(names[2])) and False)
+    told = {}
+    for e in entries(journal, "DBCERTD_FINDING=rotated"):
+        told.setdefault((e["DBCERTD_ENDPOINT"], e["DBCERTD_FINGERPRINT"]), set()).add(e["DBCERTD_TRANSITION_ID"])
+    fingerprints = [openssl_facts(leaf)["sha256"] for _, leaf in made]
+    assert sorted(told) == sorted((name, fingerprint) for name in names for fingerprint in fingerprints[1:])
+    assert {len(ids) for ids in told.values()} == {1}
+    assert not glob.glob(daemon.state + "/*.damaged-*")
+    for name in names:
+        assert [c["sha256"] for c in daemon.get(f"/v1/endpoints/{name}/history")["certificates"]] == fingerprints
+
+
+# A clock that is not right.
+
+FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), None)
+
+
+@pytest.mark.skipif(not FAKETIME or SANITIZED, reason="needs faketime, which does not go with the sanitizers")
+def test_findings_wait_for_a_clock_that_is_right(scratch, binaries):
+    clock = os.path.join(scratch.directory, "clock")
+    with open(clock, "w") as f:
+        f.write("@1970-01-01 00:00:10")
+    server = Postgres(scratch, "billing", scratch.pki.server("billing", host("billing"), ago(230), ago(230 - 365))[0])
+    text = config(scratch.pki.bundle("rsa2048"), [entry("billing", "postgres", server.port, maintenance_window=WINDOW)])
+    daemon = Dbcertd(scratch, binaries, text, env={"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1",
+                                                   "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"})
+    time.sleep(3)
+    assert daemon.endpoint("billing")["addresses"] == [] and said(daemon) == []
+    finding = own_findings(daemon)["clock-unsynchronised"]
+    assert finding["severity"] == "critical" and "this host's clock says 1970-01-01T00:00:" in finding["message"]
+    with open(clock, "w") as f:
+        f.write("+0")
+    wait_until("it is judged", lambda: findings(daemon.endpoint("billing")) == [("rotation-overdue", "warning")], 15)
+    assert [line.split(": ")[1] for line in said(daemon)] == ["rotation-overdue, warning"]
+    assert daemon.endpoint("billing")["findings"][0]["since"] > "2026-"

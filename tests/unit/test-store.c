@@ -1,0 +1,426 @@
+#include "unit.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/instant.h"
+#include "pki/facts.h"
+#include "rules/history.h"
+#include "scene.h"
+#include "store/store.h"
+
+/* A directory for one test, and the store in it. */
+typedef struct Place {
+    char *directory, *path;
+    Store *store;
+} Place;
+
+static Store *open_at(const char *path, int64_t now)
+{
+    _cleanup_free_ char *words = NULL;
+    Store *store = NULL;
+    assert_int_equal(store_open(&store, path, scene_read, now, &words), 0);
+    return store;
+}
+
+static Place place(void)
+{
+    char directory[] = "/tmp/dbcertd-store-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    Place p = { .directory = xstrdup(directory), .path = xasprintf("%s/d.db", directory) };
+    p.store = open_at(p.path, at(BEGIN_TEXT));
+    return p;
+}
+
+static void place_deinit(Place *p)
+{
+    _cleanup_free_ char *pattern = xasprintf("%s/*", p->directory);
+    glob_t found = { 0 };
+    store_free(p->store);
+    if (glob(pattern, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            (void)unlink(found.gl_pathv[i]);
+    globfree(&found);
+    assert_int_equal(rmdir(p->directory), 0);
+    free(p->directory);
+    free(p->path);
+}
+
+static void reopen(Place *p)
+{
+    store_free(p->store);
+    p->store = open_at(p->path, at(BEGIN_TEXT));
+}
+
+static TransitionList transitions(size_t n)
+{
+    TransitionList list = { 0 };
+    for (size_t i = 0; i < n; i++)
+        transition_list_append(&list, (Transition) {
+                                          .kind = TRANSITION_ESCALATED,
+                                          .at = (int64_t)i + 1,
+                                          .about = SUBJECT_BUNDLE,
+                                          .subject = xasprintf("s%zu", i),
+                                          .engine = xstrdup("postgres"),
+                                          .ca = xstrdup("rds-ca-rsa2048-g1"),
+                                          .configured_ca = NULL,
+                                          .fingerprint = xstrdup("f"),
+                                          .not_after = INSTANT_NONE,
+                                          .raises = 4,
+                                          .finding = { .id = FINDING_CA_EXPIRED,
+                                                       .severity = SEVERITY_CRITICAL,
+                                                       .address = xstrdup("10.0.0.1"),
+                                                       .since = 7,
+                                                       .due = INSTANT_NONE,
+                                                       .message = xstrdup("it's 'quoted'; \"twice\"\n\xff"),
+                                                       .remedy = xstrdup("r"),
+                                                       .cause = xstrdup("c") },
+                                      });
+    return list;
+}
+
+TEST(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once)
+{
+    _cleanup_(place_deinit) Place p = place();
+    TransitionList list = transitions(3);
+    char ids[3][TRANSITION_ID_MAX];
+    store_commit(p.store, &(Change) { .about = SUBJECT_BUNDLE, .subject = "s", .transitions = &list }, 1);
+    assert_int_equal(list.n, 0);
+    transition_list_deinit(&list);
+    for (size_t i = 0; i < 3; i++)
+        memcpy(ids[i], store_outbox(p.store)->items[i].id, TRANSITION_ID_MAX);
+    assert_string_not_equal(ids[0], ids[1]);
+    reopen(&p);
+    const Transition *second = &store_outbox(p.store)->items[1];
+    assert_int_equal(store_outbox(p.store)->n, 3);
+    assert_int_equal(second->kind, TRANSITION_ESCALATED);
+    assert_int_equal(second->about, SUBJECT_BUNDLE);
+    assert_string_equal(second->subject, "s1");
+    assert_string_equal(second->ca, "rds-ca-rsa2048-g1");
+    assert_null(second->configured_ca);
+    assert_int_equal(second->not_after, INSTANT_NONE);
+    assert_int_equal(second->raises, 4);
+    assert_int_equal(second->finding.id, FINDING_CA_EXPIRED);
+    assert_int_equal(second->finding.since, 7);
+    assert_int_equal(second->finding.due, INSTANT_NONE);
+    assert_string_equal(second->finding.message, "it's 'quoted'; \"twice\"\n\xff");
+    assert_string_equal(second->finding.cause, "c");
+    assert_string_equal(second->finding.address, "10.0.0.1");
+    store_delivered(p.store, &second, 1);
+    reopen(&p);
+    assert_int_equal(store_outbox(p.store)->n, 2);
+    assert_string_equal(store_outbox(p.store)->items[0].id, ids[0]);
+    assert_string_equal(store_outbox(p.store)->items[1].id, ids[2]);
+}
+
+TEST(what_stands_outlives_the_process_by_subject)
+{
+    _cleanup_(place_deinit) Place p = place();
+    Finding finding = { .id = FINDING_ROTATION_OVERDUE,
+                        .severity = SEVERITY_WARNING,
+                        .message = xstrdup("m"),
+                        .remedy = xstrdup("r"),
+                        .since = 5,
+                        .due = INSTANT_NONE };
+    alert_list_append(store_alerts(p.store, SUBJECT_ENDPOINT, "a"), (Alert) { .finding = finding,
+                                                                              .state = ALERT_FIRING,
+                                                                              .said = SEVERITY_NOTICE,
+                                                                              .worst = SEVERITY_CRITICAL,
+                                                                              .sent_at = 9,
+                                                                              .calmer_since = INSTANT_NONE,
+                                                                              .raises = 2,
+                                                                              .raises_since = 8 });
+    assert_int_equal(store_alerts(p.store, SUBJECT_TRUST_STORE, "a")->n, 0);
+    store_commit(p.store, &(Change) { .about = SUBJECT_TRUST_STORE, .subject = "a" }, 1);
+    store_commit(p.store, &(Change) { .about = SUBJECT_ENDPOINT, .subject = "a" }, 1);
+    reopen(&p);
+    const AlertList *alerts = store_alerts(p.store, SUBJECT_ENDPOINT, "a");
+    assert_int_equal(alerts->n, 1);
+    assert_false(alerts->changed);
+    const Alert *a = &alerts->items[0];
+    assert_int_equal(a->finding.id, FINDING_ROTATION_OVERDUE);
+    assert_int_equal(a->state, ALERT_FIRING);
+    assert_int_equal(a->said, SEVERITY_NOTICE);
+    assert_int_equal(a->worst, SEVERITY_CRITICAL);
+    assert_int_equal(a->sent_at, 9);
+    assert_int_equal(a->calmer_since, INSTANT_NONE);
+    assert_int_equal(a->raises, 2);
+    assert_int_equal(a->raises_since, 8);
+    assert_int_equal(store_alerts(p.store, SUBJECT_TRUST_STORE, "a")->n, 0);
+}
+
+static void seal(EndpointState *state)
+{
+    for (size_t i = 0; i < state->n_addresses; i++)
+        for (size_t j = 0; state->addresses[i].seen && j < state->addresses[i].seen->chain.n; j++)
+            scene_seal(state->addresses[i].seen->chain.certificates[j]);
+}
+
+static void keep(Place *p, EndpointState *state, int64_t now)
+{
+    seal(state);
+    store_commit(p->store,
+                 &(Change) { .about = SUBJECT_ENDPOINT, .subject = state->endpoint->name, .state = state },
+                 now);
+}
+
+static EndpointState *recall(Place *p, const EndpointState *of)
+{
+    EndpointState *state = endpoint_state_new(of->endpoint);
+    store_recall(p->store, state);
+    return state;
+}
+
+TEST(all_that_was_seen_of_an_endpoint_comes_back)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    scene_fetch(state, "2001:db8::1", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
+    scene_fail(state, "10.0.0.1", OUTCOME_TLS_REFUSED, "2026-03-01T00:00:00Z");
+    scene_fail(state, "10.0.0.1", OUTCOME_PROBER_BLOCKED, "2026-03-02T00:00:00Z");
+    AddressState *a = endpoint_state_find(state, "10.0.0.1");
+    a->counted = 17;
+    a->plaintext = PLAINTEXT_ACCEPTED;
+    a->plaintext_at = at("2026-03-03T00:00:00Z");
+    a->seen->tls_version = xstrdup("TLS1.3");
+    a->seen->tls_age = TLS_AGE_OLD_SUITE;
+    assert_true(address_state_replaces(a, "before", at("2026-03-03T00:00:00Z")));
+    endpoint_state_note_unresolved(state, "no such host", at("2026-03-04T00:00:00Z"));
+    keep(&p, state, at("2026-03-04T00:00:00Z"));
+    reopen(&p);
+
+    _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, state);
+    assert_int_equal(again->n_addresses, 2);
+    assert_string_equal(again->addresses[1].address.text, "2001:db8::1");
+    AddressState *b = endpoint_state_find(again, "10.0.0.1");
+    assert_int_equal(b->latest->outcome, OUTCOME_PROBER_BLOCKED);
+    assert_string_equal(b->latest->detail, "connection refused");
+    assert_int_equal(b->latest->observed_at, at("2026-03-02T00:00:00Z"));
+    assert_int_equal(b->failures.n, 2);
+    assert_int_equal(b->failures.first_at, at("2026-03-01T00:00:00Z"));
+    assert_int_equal(b->seen->observed_at, at(BEGIN_TEXT));
+    assert_int_equal(b->seen->chain.n, 3);
+    assert_int_equal(b->seen->chain.certificates[0]->role, ROLE_SERVER);
+    assert_string_equal(b->seen->chain.certificates[0]->sha256, BEGIN_TEXT "/" END_TEXT);
+    assert_string_equal(b->seen->tls_version, "TLS1.3");
+    assert_int_equal(b->seen->tls_age, TLS_AGE_OLD_SUITE);
+    assert_int_equal(b->counted, 17);
+    assert_int_equal(b->plaintext, PLAINTEXT_ACCEPTED);
+    assert_int_equal(b->plaintext_at, at("2026-03-03T00:00:00Z"));
+    assert_false(address_state_replaces(b, "before", at("2026-03-03T01:00:00Z"))); /* said already */
+    assert_int_equal(again->unresolved.n, 1);
+    assert_string_equal(again->unresolved_detail, "no such host");
+    AddressState *c = endpoint_state_find(again, "2001:db8::1");
+    assert_ptr_equal(c->latest, c->seen);
+    assert_int_equal(c->plaintext_at, INSTANT_NONE);
+}
+
+TEST(another_server_under_the_same_name_starts_anew)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    keep(&p, state, at(BEGIN_TEXT));
+    state->endpoint->port = 5433;
+    _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, state);
+    assert_int_equal(again->n_addresses, 0);
+}
+
+TEST(nothing_is_written_while_nothing_changes_but_for_the_heartbeat)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    keep(&p, state, at(BEGIN_TEXT));
+    uint64_t n = store_figures(p.store).n_commits;
+    assert_int_equal(n, 1);
+    for (int64_t t = 1; t < STORE_HEARTBEAT; t += HOUR) {
+        state->addresses[0].latest->observed_at = at(BEGIN_TEXT) + t;
+        keep(&p, state, at(BEGIN_TEXT) + t);
+        assert_int_equal(store_figures(p.store).n_commits, n);
+    }
+    keep(&p, state, at(BEGIN_TEXT) + STORE_HEARTBEAT);
+    assert_int_equal(store_figures(p.store).n_commits, n + 1);
+    scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-01-01T07:00:00Z");
+    keep(&p, state, at("2026-01-01T07:00:00Z"));
+    assert_int_equal(store_figures(p.store).n_commits, n + 2);
+    reopen(&p);
+    _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, state);
+    keep(&p, again, at("2026-01-01T08:00:00Z")); /* as it was left */
+    assert_int_equal(store_figures(p.store).n_commits, 0);
+}
+
+/* Another certificate at the address, seen at that instant. */
+static void replace(Place *p, EndpointState *state, const char *begin, const char *end, const char *last_seen)
+{
+    _cleanup_(observation_unrefp) Observation *before = observation_ref(state->addresses[0].seen);
+    before->observed_at = at(last_seen);
+    scene_fetch(state, "10.0.0.1", begin, end);
+    seal(state);
+    store_commit(
+        p->store,
+        &(Change) { .about = SUBJECT_ENDPOINT, .subject = "orders", .state = state, .replaced = before },
+        at(begin));
+}
+
+TEST(history_knows_from_when_to_when_each_was_served_and_how_old_it_was)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    keep(&p, state, at(BEGIN_TEXT));
+    replace(&p, state, "2026-07-05T05:30:00Z", "2027-07-05T05:30:00Z", "2026-07-05T05:00:00Z");
+    replace(&p, state, BEGIN_TEXT, END_TEXT, "2026-07-06T00:00:00Z"); /* taken back, */
+    state->addresses[0].seen->observed_at = at("2026-07-07T00:00:00Z");
+    replace(&p, state, "2026-07-12T05:30:00Z", "2027-07-12T05:30:00Z", "2026-07-12T05:00:00Z");
+    History history = { 0 };
+    store_history(p.store, "orders", &history);
+    history_complete(&history, state, NULL);
+    assert_int_equal(history.n, 3);
+    const HistoryLine *line = history.items;
+    assert_string_equal(line[0].ca, "rds-ca-rsa2048-g1");
+    assert_int_equal(line[0].first_seen, at(BEGIN_TEXT));
+    assert_int_equal(line[0].last_seen, at("2026-07-12T05:00:00Z"));
+    assert_int_equal(line[0].age, at("2026-07-05T05:30:00Z") - at(BEGIN_TEXT));
+    assert_int_equal(line[1].first_seen, at("2026-07-05T05:30:00Z"));
+    assert_int_equal(line[1].last_seen, at("2026-07-06T00:00:00Z"));
+    assert_int_equal(line[1].age, 7 * DAY);
+    assert_int_equal(line[2].age, INSTANT_NONE);
+    assert_int_equal(line[0].current + 2 * line[1].current + 4 * line[2].current, 4);
+    history_deinit(&history);
+    store_history(p.store, "nobody", &history);
+    assert_int_equal(history.n, 0);
+}
+
+TEST(what_is_long_past_is_forgotten_and_what_is_served_is_not)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    keep(&p, state, at(BEGIN_TEXT));
+    replace(&p, state, "2026-07-05T05:30:00Z", "2027-07-05T05:30:00Z", "2026-07-05T05:00:00Z");
+    History history = { 0 };
+    store_forget(p.store, at("2026-07-05T04:00:00Z"));
+    store_history(p.store, "orders", &history);
+    assert_int_equal(history.n, 2);
+    history_deinit(&history);
+    store_forget(p.store, at("2026-07-05T05:30:00Z")); /* a minute ago it still was */
+    store_history(p.store, "orders", &history);
+    assert_int_equal(history.n, 1);
+    assert_string_equal(history.items[0].chain.certificates[0]->sha256,
+                        "2026-07-05T05:30:00Z/2027-07-05T05:30:00Z");
+    assert_int_equal(history.items[0].chain.n, 3);
+    history_deinit(&history);
+    _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, state);
+    assert_int_equal(again->n_addresses, 1);
+    assert_null(store_error(p.store));
+}
+
+TEST(silences_keep_their_ids_and_end)
+{
+    _cleanup_(place_deinit) Place p = place();
+    FindingList findings = { 0 };
+    const Silence wish = { .finding = FINDING_CA_MISMATCH, .begins_at = 10, .ends_at = 20 };
+    for (int i = 0; i < 3; i++) {
+        Silence silence = wish;
+        silence.subject = i == 1 ? xstrdup("orders") : NULL;
+        silence.reason = xstrdup("because");
+        silence.author = xstrdup("uid 0");
+        assert_int_equal(store_silence(p.store, silence), i + 1);
+    }
+    assert_true(store_unsilence(p.store, 3));
+    assert_false(store_unsilence(p.store, 3));
+    reopen(&p);
+    const SilenceList *silences = store_silences(p.store);
+    assert_int_equal(silences->n, 2);
+    assert_string_equal(silences->items[1].subject, "orders");
+    assert_int_equal(silences->items[1].finding, FINDING_CA_MISMATCH);
+    finding_list_append(&findings, (Finding) { .id = FINDING_CA_MISMATCH });
+    finding_list_append(&findings, (Finding) { .id = FINDING_UNREACHABLE });
+    silence_list_apply(silences, "billing", &findings, 19);
+    assert_int_equal(findings.items[0].silenced_until, 20);
+    assert_int_equal(findings.items[1].silenced_until, INSTANT_NONE);
+    silence_list_apply(silences, "billing", &findings, 20);
+    assert_int_equal(findings.items[0].silenced_until, INSTANT_NONE);
+    assert_true(store_unsilence(p.store, 1));
+    silence_list_apply(store_silences(p.store), "billing", &findings, 19);
+    assert_int_equal(findings.items[0].silenced_until, INSTANT_NONE);
+    silence_list_apply(store_silences(p.store), "orders", &findings, 19);
+    assert_int_equal(findings.items[0].silenced_until, 20);
+    finding_list_deinit(&findings);
+}
+
+TEST(a_file_that_is_removed_under_it_is_written_anew_with_all)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    TransitionList list = transitions(2);
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    keep(&p, state, at(BEGIN_TEXT));
+    store_commit(p.store, &(Change) { .about = SUBJECT_BUNDLE, .subject = "s", .transitions = &list }, 1);
+    transition_list_deinit(&list);
+    assert_int_equal(unlink(p.path), 0);
+    store_tend(p.store, &state, 1, at(BEGIN_TEXT));
+    assert_null(store_error(p.store));
+    reopen(&p);
+    _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, state);
+    assert_int_equal(again->n_addresses, 1);
+    assert_int_equal(store_outbox(p.store)->n, 2);
+}
+
+TEST(a_place_that_cannot_be_written_is_said_and_taken_as_soon_as_it_can)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    _cleanup_free_ char *directory = xasprintf("%s/later", p.directory),
+                        *path = xasprintf("%s/d.db", directory);
+    _cleanup_(store_freep) Store *store = open_at(path, 1);
+    TransitionList list = transitions(2);
+    assert_non_null(strstr(store_error(store), "later/d.db: unable to open database file"));
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    seal(state);
+    store_commit(store, &(Change) { .subject = "orders", .state = state, .transitions = &list }, 1);
+    transition_list_deinit(&list);
+    assert_int_equal(store_outbox(store)->n, 2);
+    store_tend(store, &state, 1, 2);
+    assert_non_null(store_error(store));
+    assert_int_equal(mkdir(directory, 0700), 0);
+    store_tend(store, &state, 1, 3);
+    assert_null(store_error(store));
+    assert_int_equal(store_figures(store).n_commits, 1);
+    store_free(TAKE(store));
+    store = open_at(path, 4);
+    assert_int_equal(store_outbox(store)->n, 2);
+    store_free(TAKE(store));
+    _cleanup_free_ char *wal = xasprintf("%s-wal", path);
+    (void)unlink(wal);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+TEST(one_process_alone_has_it_and_the_next_may)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_free_ char *words = NULL;
+    Store *second = NULL;
+    assert_int_equal(store_open(&second, p.path, scene_read, 1, &words), -EBUSY);
+    assert_non_null(strstr(words, "another process has it open"));
+    reopen(&p);
+}
+
+RUN_TESTS(cmocka_unit_test(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once),
+          cmocka_unit_test(what_stands_outlives_the_process_by_subject),
+          cmocka_unit_test(all_that_was_seen_of_an_endpoint_comes_back),
+          cmocka_unit_test(another_server_under_the_same_name_starts_anew),
+          cmocka_unit_test(nothing_is_written_while_nothing_changes_but_for_the_heartbeat),
+          cmocka_unit_test(history_knows_from_when_to_when_each_was_served_and_how_old_it_was),
+          cmocka_unit_test(what_is_long_past_is_forgotten_and_what_is_served_is_not),
+          cmocka_unit_test(silences_keep_their_ids_and_end),
+          cmocka_unit_test(a_file_that_is_removed_under_it_is_written_anew_with_all),
+          cmocka_unit_test(a_place_that_cannot_be_written_is_said_and_taken_as_soon_as_it_can),
+          cmocka_unit_test(one_process_alone_has_it_and_the_next_may));
