@@ -123,12 +123,14 @@ def test_every_finding_is_in_the_manual():
 
 def test_every_finding_has_its_texts():
     of_trust = {name for name in finding_ids() if name.startswith(("FINDING_TRUST_STORE_", "FINDING_BUNDLE_"))}
+    own = {"FINDING_CLOCK_UNSYNCHRONISED", "FINDING_STATE_DAMAGED", "FINDING_STATE_UNWRITABLE"}
     events = {"FINDING_ROTATED", "FINDING_ROTATED_EARLY", "FINDING_ROTATED_BACK", "FINDING_CA_CHANGED"}
     for path in ("daemon/rules/message.c", "daemon/rules/remedy.c"):
         texts = read(path)
-        assert {name for name in finding_ids() if re.search(rf"\[{name}\] = \w+,", texts)} == set(finding_ids()) - of_trust - events
+        assert {name for name in finding_ids() if re.search(rf"\[{name}\] = \w+,", texts)} == set(finding_ids()) - of_trust - own - events
     assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/trust.c"))) == of_trust
     assert set(re.findall(r"return (FINDING_\w+);", read("daemon/rules/event.c"))) == events
+    assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/self.c"))) == own
 
 
 def keys(binaries):
