@@ -188,8 +188,8 @@ static Answer wish_for_silence(const Request *request, const Snapshot *snapshot,
         return bad_request("no endpoint, trust store, bundle or finding is named \"%s\"", name);
     if (finding && finding_from_string(finding) < 0)
         return bad_request("no finding is named \"%s\"; dbcertd(8) lists them", finding);
-    if (!period || duration_parse(period, &seconds) < 0 || seconds < MINUTE || seconds > 366 * DAY)
-        return bad_request("for: \"%s\": expected a duration from 1m to 366d, such as \"14d\"",
+    if (!period || duration_parse(period, &seconds) < 0 || seconds < 10 || seconds > 366 * DAY)
+        return bad_request("for: \"%s\": expected a duration from 10s to 366d, such as \"14d\"",
                            period ? period : "");
     if (!reason || !*reason || strlen(reason) > SILENCE_REASON_MAX)
         return bad_request("reason: expected %s",

@@ -19,7 +19,6 @@ typedef struct Member {
     bool force;            /* the next turn probes blocked addresses too: somebody asked */
     bool recalled;         /* what is known of it is of an earlier run: until its first turn is over, nothing is
                               said of that */
-    bool unverified;       /* what was seen is still to be verified, or again, before it is judged */
     bool farewell_failing; /* said once, until a farewell works again */
     int64_t wakes_at;      /* when time alone asks for a new verdict or a reminder */
 } Member;

@@ -199,7 +199,6 @@ static void on_added(Member *member)
 {
     store_recall(member->manager->store, member->state);
     member->recalled = member->state->n_addresses > 0 || member->state->unresolved.n > 0;
-    member->unverified = true;
 }
 
 static const FleetEvents fleet_events = { .added = on_added, .removed = on_removed };
@@ -217,7 +216,8 @@ void manager_judge_all(Manager *manager, const char *name)
 void manager_verify_all(Manager *manager)
 {
     for (size_t i = 0; i < manager->fleet.n; i++)
-        manager->fleet.members[i]->unverified = true;
+        for (size_t j = 0; j < manager->fleet.states[i]->n_addresses; j++)
+            manager->fleet.states[i]->addresses[j].verification.made = false;
     manager_judge_all(manager, NULL);
 }
 

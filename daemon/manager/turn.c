@@ -26,17 +26,11 @@ static const Bundle *bundle_of(const Member *member)
     return endpoint_is_acm(member->state->endpoint) ? loaded->system : trust_bundle(member->manager->trust);
 }
 
+/* The same chain against the same bundle is worth what it was. */
 static void verify(Member *member, AddressState *address)
 {
-    verify_address(bundle_of(member), member->state->endpoint, address);
-}
-
-static void verify_all(Member *member)
-{
-    for (size_t i = 0; member->unverified && i < member->state->n_addresses; i++)
-        if (member->state->addresses[i].seen)
-            verify(member, &member->state->addresses[i]);
-    member->unverified = false;
+    if (address->seen && !address->verification.made)
+        verify_address(bundle_of(member), member->state->endpoint, address);
 }
 
 /*
@@ -59,7 +53,8 @@ static void judge_now(Member *member, TransitionList *transitions)
     const char *name = state->endpoint->name;
     AlertList *standing = store_alerts(manager->store, SUBJECT_ENDPOINT, name);
     int64_t now = clock_now();
-    verify_all(member);
+    for (size_t i = 0; i < state->n_addresses; i++)
+        verify(member, &state->addresses[i]);
     judge(state, &policy, now);
     silence_list_apply(store_silences(manager->store), name, &state->findings, now);
     alert_update(standing, &state->findings, config->remind_seconds, now, transitions);
@@ -181,15 +176,16 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
     mind_farewell(member, observation);
     AddressState *address = endpoint_state_find(state, observation->address.text);
     bool news = is_news(address, observation);
-    verify_all(member);
     if (news && address && address->seen) {
+        verify(member, address);
         replaced = observation_ref(address->seen);
         served_note(&before, address);
     }
-    bool has_chain = endpoint_state_note(state, observation);
+    (void)endpoint_state_note(state, observation);
     address = endpoint_state_find(state, observation->address.text);
-    if (has_chain)
-        verify(member, address);
+    if (news)
+        address->verification.made = false;
+    verify(member, address);
     mind_count(member, address);
     if (news)
         trust_touch(member->manager->trust);

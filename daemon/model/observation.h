@@ -75,6 +75,7 @@ CLEANUP_OF(Observation, observation_unref);
 
 /* What the chain is worth, time aside: dates are judged by the rules, again and again. */
 typedef struct Verification {
+    bool made;         /* false: of this chain, or against this bundle, it is still to be */
     bool possible;     /* a bundle was there to verify against */
     bool trusted;      /* leads to a root of the bundle */
     bool incomplete;   /* trusted only with an intermediate that the bundle holds and the server did not send */

@@ -137,6 +137,7 @@ void verify_address(const Bundle *bundle, const Endpoint *endpoint, AddressState
 {
     verification_deinit(&address->verification);
     verify_chain(bundle, &address->seen->chain, endpoint_verify_name(endpoint), &address->verification);
+    address->verification.made = true;
 }
 
 bool verify_proves(const Bundle *bundle, const Endpoint *endpoint, const Chain *chain)
