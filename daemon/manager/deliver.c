@@ -6,13 +6,13 @@
 #include "manager/manager-internal.h"
 #include "sink/journal.h"
 
-#define RETRY_USEC          (60 * USEC_PER_SEC)
+#define RETRY_USEC          (10 * USEC_PER_SEC)
 #define TIMER_ACCURACY_USEC (100 * USEC_PER_MSEC)
 
 static void note_failure(Manager *manager, int r)
 {
     if (!manager->journal_fails)
-        log_error("cannot write to the journal: %s; %zu alerts are kept, and tried again every minute",
+        log_error("cannot write to the journal: %s; %zu alerts are kept, and tried again every 10 seconds",
                   strerror(-r), store_outbox(manager->store)->n);
     manager->journal_fails = true;
 }

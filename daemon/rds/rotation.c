@@ -85,6 +85,11 @@ Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_bef
         r.expected_by = r.overdue_after;
         break;
     case CLASS_ACM:
+        /*
+         * "Amazon RDS Proxy and Aurora Serverless v1 use certificates from the AWS Certificate Manager (ACM).
+         * If you're using RDS Proxy, when you rotate your SSL/TLS certificate, you don't need to update
+         * applications that use RDS Proxy connections."
+         */
         r.due_at = end - (life / 3 < ACM_RENEWAL ? life / 3 : ACM_RENEWAL);
         r.overdue_after = end - t->acm_warning;
         r.critical_from = end - t->acm_critical;

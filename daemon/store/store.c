@@ -20,7 +20,7 @@ typedef struct Entry {
 
 struct Store {
     char *path; /* NULL: nothing is to be kept */
-    CertificateReader reader;
+    SeenReader reader;
     Database *db;    /* NULL: not at present */
     char *error;     /* why; NULL: it is */
     bool lacks;      /* the file says less than memory */
@@ -48,6 +48,7 @@ void store_free(Store *store)
     free(store->entries);
     transition_list_deinit(&store->outbox);
     silence_list_deinit(&store->silences);
+    seen_reader_deinit(&store->reader);
     database_close(store->db);
     free(store->path);
     free(store->error);
@@ -187,7 +188,7 @@ int store_open(Store **ret, const char *path, CertificateReader reader, int64_t 
     _cleanup_(store_freep) Store *store = xcalloc(1, sizeof *store);
     _cleanup_free_ char *words = NULL;
     store->path = xstrdup(path);
-    store->reader = reader;
+    store->reader.read = reader;
     int r = open_file(store, now, &words);
     if (r == SQLITE_OK && read_all(store) != SQLITE_OK) { /* what could be read is kept */
         database_close(TAKE(store->db));
@@ -294,16 +295,25 @@ static void note_reading(Store *store, int r, int64_t now)
     }
 }
 
+/* Rows of another file have other certificates. */
+static SeenReader *reader_of(Store *store)
+{
+    if (store->reader.database != store->db)
+        seen_reader_deinit(&store->reader);
+    store->reader.database = store->db;
+    return &store->reader;
+}
+
 void store_recall(Store *store, EndpointState *state)
 {
     if (store->db)
-        note_reading(store, seen_recall(store->db, store->reader, state), clock_now());
+        note_reading(store, seen_recall(reader_of(store), state), clock_now());
 }
 
 void store_history(Store *store, const char *name, History *ret)
 {
     if (store->db)
-        note_reading(store, seen_history(store->db, store->reader, name, ret), clock_now());
+        note_reading(store, seen_history(reader_of(store), name, ret), clock_now());
 }
 
 const TransitionList *store_outbox(const Store *store)

@@ -442,6 +442,74 @@ def test_a_few_of_one_cause_are_told_one_by_one(scratch, binaries):
     assert sorted(t["DBCERTD_ENDPOINT"] for t in told) == ["db0", "db1", "db2", "db3"] and not any("DBCERTD_COUNT" in t for t in told)
 
 
+@pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
+def test_what_the_journal_does_not_take_is_kept_through_a_restart_until_it_does(stalled, scratch, binaries):
+    server, text, daemon, leaf = stalled
+    daemon.stop()
+    os.unlink(daemon.state + "/dbcertd.db")
+    journal = Journald(scratch)
+    os.unlink(daemon.log)
+    # The mount namespace is to outlive its journald.
+    again = Dbcertd(scratch, binaries, text.replace("billing\"; e", "later\"; e"), prefix=journal.inside)
+    again.settle()
+    inside = ["nsenter", f"--mount=/proc/{again.process.pid}/ns/mnt"]
+    journal.stop(signal.SIGKILL)
+    before = again.output()
+    again.write(text)
+    again.reload()
+    assert ("rotation-overdue", "warning") in findings(again.settle()["billing"])
+    assert "cannot write to the journal: " in again.output()[len(before):] and "billing (127.0.0.1): rotation-overdue" not in again.output()[len(before):]
+    holder = subprocess.Popen([*inside, "sleep", "120"])
+    scratch.callback(holder.kill)
+    wait_until("it holds the namespace", lambda: os.readlink(f"/proc/{holder.pid}/ns/mnt") == os.readlink(f"/proc/{again.process.pid}/ns/mnt"))
+    again.process.kill()
+    again.process.wait()
+    inside = ["nsenter", f"--mount=/proc/{holder.pid}/ns/mnt"]
+    third = Dbcertd(scratch, binaries, text, prefix=inside)
+    third.settle()
+    journald = subprocess.Popen([*inside, "/lib/systemd/systemd-journald"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    scratch.callback(journald.kill)
+    told = wait_until("it is told", lambda: entries(inside, "DBCERTD_ENDPOINT=billing", "DBCERTD_FINDING=rotation-overdue"), 30)
+    assert [t["DBCERTD_TRANSITION"] for t in told] == ["raised"]
+
+
+def test_what_comes_and_goes_is_held(scratch, binaries):
+    pki = scratch.pki
+    good = pki.server("good", host("orders"), ago(30), ago(30 - 365))[0]
+    bad = pki.server("bad", host("nobody"), ago(30), ago(30 - 365))[0]
+    server = Postgres(scratch, "orders", good)
+    text = config(pki.bundle("rsa2048"), [entry("orders", "postgres", server.port)])
+    daemon = Dbcertd(scratch, binaries, text)
+    daemon.settle()
+    for chain in (bad, good, bad, good, bad, good, bad, good):
+        server.serve(chain)
+        server.reload()
+        daemon.probe("orders")
+    lines = [line for line in said(daemon) if "name-mismatch" in line]
+    assert [line.split(" after ")[0].split(": certificate")[0] for line in lines] == [
+        "orders (127.0.0.1): name-mismatch, warning", "orders (127.0.0.1): name-mismatch resolved"] * 2 + ["orders (127.0.0.1): name-mismatch, warning"]
+    assert ". It has come and gone 3 times within a day, and counts as gone only after hours. Do: " in lines[-1]
+    again = restart(scratch, binaries, daemon, text, signal.SIGKILL)
+    assert findings(again.settle()["orders"]) == [] and said(again) == []
+
+
+def test_what_may_pass_is_pending_and_does_not_count(scratch, binaries):
+    server = Postgres(scratch, "orders", scratch.pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0])
+    text = config(scratch.pki.bundle("rsa2048"), [entry("orders", "postgres", server.port)]).replace("unreachable_after = 1", "unreachable_after = 3")
+    daemon = Dbcertd(scratch, binaries, text)
+    daemon.settle()
+    server.stop()
+    orders = daemon.probe("orders")
+    assert [(f["id"], f["state"]) for f in orders["findings"]] == [("unreachable", "pending")] and orders["severity"] == "ok"
+    assert "unreachable  at 127.0.0.1" in daemon.ctl("show", "orders").stdout and "  pending" in daemon.ctl("show", "orders").stdout
+    assert daemon.ctl("check", "orders").returncode == 0 and said(daemon) == []
+    daemon.probe("orders")
+    again = restart(scratch, binaries, daemon, text, signal.SIGKILL)  # the third failure in a row is one after the restart
+    orders = again.settle()["orders"]
+    assert [(f["id"], f["state"]) for f in orders["findings"]] == [("unreachable", "firing")] and orders["severity"] == "unknown"
+    assert sum("orders (127.0.0.1): unreachable, unknown: " in line for line in said(again)) == 1
+
+
 # SIGKILL at random moments.
 
 @pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")

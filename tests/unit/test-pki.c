@@ -58,6 +58,18 @@ static Bundle *read_bundle(const char *first, const char *second)
     return bundle;
 }
 
+/* RFC 5280 has no leap seconds, and UTCTime can hold one all the same. */
+TEST(a_certificate_that_ends_in_a_leap_second_ends_with_the_next_day_s_first)
+{
+    _cleanup_(certificate_unrefp) Certificate *c = read_certificate("server.pem"), *leap = NULL;
+    uint8_t *end = memmem(c->der, c->der_size, "270101000000Z", 13);
+    assert_non_null(end);
+    memcpy(end, "261231235960Z", 13);
+    assert_int_equal(certificate_from_der(c->der, c->der_size, &leap), 0);
+    assert_string_equal(INSTANT_TEXT(leap->not_after), "2027-01-01T00:00:00Z");
+    assert_string_equal(INSTANT_TEXT(leap->not_before), "2026-01-01T00:00:00Z");
+}
+
 TEST(a_certificate_s_facts_are_what_openssl_says)
 {
     Certificate *c = read_certificate("server.pem");
@@ -429,6 +441,7 @@ TEST(a_real_subordinate_tells_its_region_and_its_ca)
 }
 
 RUN_TESTS(cmocka_unit_test(a_certificate_s_facts_are_what_openssl_says),
+          cmocka_unit_test(a_certificate_that_ends_in_a_leap_second_ends_with_the_next_day_s_first),
           cmocka_unit_test(a_root_of_2125_is_read), cmocka_unit_test(what_is_no_certificate_is_refused),
           cmocka_unit_test(a_chain_is_verified_against_the_bundle_and_the_name_apart),
           cmocka_unit_test(the_end_of_the_root_is_found_though_the_server_does_not_send_it),
