@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/alloc.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -75,4 +77,15 @@ uint64_t text_hash(const char *text)
     hash ^= hash >> 33;
     hash *= UINT64_C(0xff51afd7ed558ccd);
     return hash ^ (hash >> 33);
+}
+
+char *text_hex(const uint8_t *bytes, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = xcalloc(2 * n + 1, 1);
+    for (size_t i = 0; i < n; i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    return text;
 }

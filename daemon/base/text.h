@@ -36,6 +36,9 @@ int text_find(const char *text, const char *const *table, size_t n);
 /* Whether they read the same; NULL does as another NULL alone. */
 bool text_same(const char *a, const char *b);
 
+/* Two digits for each byte. The caller's. */
+char *text_hex(const uint8_t *bytes, size_t n);
+
 /* Foreign bytes that will be shown or logged: each control character becomes a '?'. */
 void text_make_printable(char *text);
 

@@ -47,17 +47,6 @@ static void put(json_t *object, const char *key, json_t *value)
     assert(r == 0); /* fails for want of memory, or of a value */
 }
 
-static json_t *of_bytes(const uint8_t *bytes, size_t size)
-{
-    static const char digits[] = "0123456789abcdef";
-    _cleanup_free_ char *hex = xcalloc(2 * size + 1, 1);
-    for (size_t i = 0; i < size; i++) {
-        hex[2 * i] = digits[bytes[i] >> 4];
-        hex[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    return json_string(hex);
-}
-
 static json_t *of_certificate(const Certificate *c, bool der)
 {
     json_t *object = json_object();
@@ -71,8 +60,10 @@ static json_t *of_certificate(const Certificate *c, bool der)
     put(object, "key", text(c->key));
     put(object, "signature", text(c->signature));
     put(object, "names", list((const char *const *)c->names));
-    if (der)
-        put(object, "der", of_bytes(c->der, c->der_size));
+    if (der) {
+        _cleanup_free_ char *hex = text_hex(c->der, c->der_size);
+        put(object, "der", text(hex));
+    }
     return object;
 }
 

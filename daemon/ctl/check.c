@@ -126,11 +126,28 @@ static void write_worst(Buffer *text, const json_t *endpoints)
         buffer_printf(text, "; and %zu more", n - NAMES_SAID_MAX);
 }
 
-static int check_all(const json_t *endpoints, const json_t *status)
+/* The worst that is told of what is no endpoint: of those with that member. */
+static Severity worst_of(const json_t *findings, const char *member)
+{
+    size_t i;
+    json_t *finding;
+    Severity worst = SEVERITY_OK;
+    json_array_foreach(findings, i, finding)
+    {
+        if (*client_text(finding, member) && is_told(finding) && severity_of(finding, "severity") > worst)
+            worst = severity_of(finding, "severity");
+    }
+    return worst;
+}
+
+static int check_all(const json_t *endpoints, const json_t *findings)
 {
     Buffer text = { 0 }, data = { 0 };
     size_t counts[N_SEVERITIES] = { 0 }, i, n = json_array_size(endpoints);
-    Severity severity = SEVERITY_OK, trust = severity_of(status, "trust"), own = severity_of(status, "daemon");
+    Severity severity = SEVERITY_OK, trust = worst_of(findings, "trust_store"),
+             own = worst_of(findings, "daemon");
+    if (worst_of(findings, "bundle") > trust)
+        trust = worst_of(findings, "bundle");
     int64_t least = INSTANT_NONE, now = clock_now();
     json_t *endpoint;
     json_array_foreach(endpoints, i, endpoint)
@@ -166,7 +183,7 @@ static int fail(const char *what)
 
 int check(const char *socket, const char *name)
 {
-    _cleanup_(json_decrefp) json_t *body = NULL, *status = NULL;
+    _cleanup_(json_decrefp) json_t *body = NULL, *findings = NULL;
     _cleanup_free_ char *path = name ? xasprintf("/v1/endpoints/%s", name) : xstrdup("/v1/endpoints");
     if (name && !text_is_name(name))
         return fail("that is no name of an endpoint");
@@ -177,7 +194,7 @@ int check(const char *socket, const char *name)
         return fail(client_text(json_object_get(body, "error"), "message"));
     if (name)
         return check_one(body);
-    if (client_ask(socket, "GET", "/v1/status", &status) != OK_STATUS)
-        return fail("the daemon does not say its status");
-    return check_all(json_object_get(body, "endpoints"), status);
+    if (client_ask(socket, "GET", "/v1/findings", &findings) != OK_STATUS)
+        return fail("the daemon does not say what is wrong");
+    return check_all(json_object_get(body, "endpoints"), json_object_get(findings, "findings"));
 }

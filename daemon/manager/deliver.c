@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/instant.h"
 #include "base/log.h"
 #include "manager/manager-internal.h"
 #include "sink/journal.h"
@@ -64,13 +65,32 @@ void delivery_run(Manager *manager)
                                       wait == INSTANT_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
+/* What has a cause is waited for anyway: no later than the policy says. */
+static void deliver_within(Manager *manager, int64_t seconds)
+{
+    uint64_t at = clock_boottime_usec() + (uint64_t)seconds * USEC_PER_SEC, set_to;
+    int enabled;
+    if (sd_event_source_get_enabled(manager->deliver, &enabled) >= 0 && enabled != SD_EVENT_OFF &&
+        sd_event_source_get_time(manager->deliver, &set_to) >= 0 && set_to <= at)
+        return;
+    (void)sd_event_source_set_time(manager->deliver, at);
+    (void)sd_event_source_set_enabled(manager->deliver, SD_EVENT_ONESHOT);
+}
+
 void manager_commit(Manager *manager, const Change *change)
 {
+    const TransitionList *news = change->transitions;
+    int64_t wait = INSTANT_NEVER;
+    for (size_t i = 0; news && i < news->n; i++)
+        wait = instant_earlier(wait,
+                               news->items[i].finding.cause ? manager->loaded->config->group_wait_seconds : 0);
     store_commit(manager->store, change, clock_now());
     if ((store_error(manager->store) != NULL) != (manager->self.unwritable != NULL))
         (void)sd_event_source_set_time_relative(manager->look, 0); /* from the loop: a finding says so */
-    if (store_outbox(manager->store)->n > 0 && !manager->journal_fails)
+    if (wait == 0 && !manager->journal_fails)
         delivery_run(manager);
+    else if (wait != INSTANT_NEVER)
+        deliver_within(manager, wait);
 }
 
 static int on_deliver(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)

@@ -184,6 +184,8 @@ static void on_removed(Member *member)
         _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
         alert_resolve_all(store_alerts(manager->store, SUBJECT_ENDPOINT, name), clock_now(), &transitions);
         alert_of_endpoint(&transitions, member->state);
+        store_flush(manager->store, &member->state, 1,
+                    clock_now()); /* for when it comes back, and for history */
         manager_commit(manager,
                        &(Change) { .about = SUBJECT_ENDPOINT, .subject = name, .transitions = &transitions });
     }
@@ -283,6 +285,8 @@ void manager_reload(Manager *manager)
     int r = load(manager->loaded->path, false, &loaded, &errors, &warnings);
     if (r >= 0 && !text_same(loaded->config->socket, manager->loaded->config->socket))
         strv_append(&warnings, xstrdup("socket: is changed by a restart only, ignoring"));
+    if (r >= 0 && !text_same(loaded->config->state, manager->loaded->config->state))
+        strv_append(&warnings, xstrdup("state: the database moves with a restart only"));
     if (r >= 0 && (r = take_over(manager, loaded)) < 0)
         strv_append(&errors, xstrdup(strerror(-r)));
     if (r < 0) {

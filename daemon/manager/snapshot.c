@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/buffer.h"
@@ -35,14 +34,8 @@ static void show_forecast(const Snapshot *snapshot, int64_t until, Forecast *ret
 static void show_history(const Snapshot *snapshot, const char *endpoint, History *ret)
 {
     Manager *manager = snapshot->userdata;
-    EndpointState *state = NULL;
-    for (size_t i = 0; i < manager->fleet.n && !state; i++)
-        if (strcmp(manager->fleet.states[i]->endpoint->name, endpoint) == 0)
-            state = manager->fleet.states[i];
-    if (state) /* up to the latest probe */
-        store_flush(manager->store, &state, 1, clock_now());
     store_history(manager->store, endpoint, ret);
-    history_complete(ret, state, catalogue_of(snapshot));
+    history_complete(ret, snapshot_find(snapshot, endpoint), catalogue_of(snapshot));
 }
 
 void snapshot_take(Manager *manager, Snapshot *ret)

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
@@ -13,16 +14,6 @@
 #define NAMES_MAX 1000 /* subject alternative names that are kept */
 
 CLEANUP_OF(struct gnutls_x509_crt_int, gnutls_x509_crt_deinit);
-
-static char *hex(const uint8_t *bytes, size_t n, const char *digits)
-{
-    char *text = xcalloc(2 * n + 1, 1);
-    for (size_t i = 0; i < n; i++) {
-        text[2 * i] = digits[bytes[i] >> 4];
-        text[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    return text;
-}
 
 static char *take_datum(int r, gnutls_datum_t *datum)
 {
@@ -62,7 +53,10 @@ static char *serial_text(gnutls_x509_crt_t crt)
         return xstrdup("");
     while (skip + 1 < size && serial[skip] == 0)
         skip++; /* the sign's byte */
-    return hex(serial + skip, size - skip, "0123456789ABCDEF");
+    char *text = text_hex(serial + skip, size - skip);
+    for (char *c = text; *c; c++)
+        *c = (char)toupper(*c);
+    return text;
 }
 
 static char *key_text(gnutls_x509_crt_t crt)
@@ -83,7 +77,7 @@ static char *key_fingerprint(gnutls_x509_crt_t crt)
     size_t size = sizeof digest;
     if (gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, digest, &size) < 0)
         return NULL;
-    return hex(digest, size, "0123456789abcdef");
+    return text_hex(digest, size);
 }
 
 static char *signature_text(gnutls_x509_crt_t crt)
@@ -156,7 +150,7 @@ int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
     c->subject_cn = common_name(crt, gnutls_x509_crt_get_dn_by_oid);
     c->issuer_cn = common_name(crt, gnutls_x509_crt_get_issuer_dn_by_oid);
     c->serial = serial_text(crt);
-    c->sha256 = hex(digest, sizeof digest, "0123456789abcdef");
+    c->sha256 = text_hex(digest, sizeof digest);
     c->not_before = gnutls_x509_crt_get_activation_time(crt);
     c->not_after = gnutls_x509_crt_get_expiration_time(crt);
     c->key = key_text(crt);

@@ -6,14 +6,17 @@
 #include "base/instant.h"
 #include "rds/authority.h"
 
-static bool is_current(const HistoryLine *line, const EndpointState *state)
+/* What is kept may be older by a heartbeat. */
+static void note_current(HistoryLine *line, const EndpointState *state)
 {
     for (size_t i = 0; state && i < state->n_addresses; i++) {
-        const Certificate *now = address_certificate(&state->addresses[i]);
-        if (now && strcmp(state->addresses[i].address.text, line->address) == 0)
-            return strcmp(now->sha256, line->chain.certificates[0]->sha256) == 0;
+        const AddressState *address = &state->addresses[i];
+        if (!address->seen || strcmp(address->address.text, line->address) != 0 ||
+            strcmp(address_certificate(address)->sha256, line->chain.certificates[0]->sha256) != 0)
+            continue;
+        line->current = true;
+        line->last_seen = address->seen->observed_at;
     }
-    return false;
 }
 
 /* The next one there that was made later; one that came back is no successor. */
@@ -38,6 +41,6 @@ void history_complete(History *history, const EndpointState *state, const Catalo
         (void)authority_of_server(line->chain.certificates[0], &above, catalogue, &authority);
         line->ca = authority.id[0] ? xstrdup(authority.id) : NULL;
         line->age = age_at_rotation(history, i);
-        line->current = is_current(line, state);
+        note_current(line, state);
     }
 }

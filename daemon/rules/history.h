@@ -4,6 +4,8 @@
 #include "model/state.h"
 #include "rds/catalogue.h"
 
-/* Fills in what follows from the rest: CA, age at rotation, and which are current. state: NULL if the endpoint
- * is not watched any more. */
+/*
+ * Fills in what follows from the rest: CA, age at rotation, and which are current, seen last by the latest
+ * probe. state: NULL if the endpoint is not watched any more.
+ */
 void history_complete(History *history, const EndpointState *state, const Catalogue *catalogue);

@@ -85,18 +85,33 @@ static char *message_of_one(const Transition *t)
     return xasprintf("%s: %s: %s%s. Do: %s", subject, headline, f->message, flaps ? flaps : "", f->remedy);
 }
 
-/* "500 endpoints: ca-expired, critical, for one cause: CAUSE. They are: orders, billing ... The first says:
- * ..." */
+/* Each name once, in order: an endpoint may have several addresses. The list's end is NULL; borrowed names. */
+static const char **subjects_of(const Transition *const *transitions, size_t n, size_t *ret_n)
+{
+    const char **names = xcalloc(n + 1, sizeof *names);
+    *ret_n = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!strv_contains((char *const *)names, transitions[i]->subject))
+            names[(*ret_n)++] = transitions[i]->subject;
+    return names;
+}
+
+/* "500 endpoints: ca-expired, critical, for one cause: CAUSE. They are: orders, billing ... Of orders: ..." */
 static char *message_of_many(const Transition *const *transitions, size_t n)
 {
     const Transition *first = transitions[0];
     Buffer text = { 0 };
+    size_t n_names;
+    _cleanup_free_ const char **names = subjects_of(transitions, n, &n_names);
     _cleanup_free_ char *headline = headline_of(first);
-    buffer_printf(&text, "%zu endpoints: %s, for one cause: %s. They are:", n, headline, first->finding.cause);
-    for (size_t i = 0; i < n && i < NAMES_SAID_MAX; i++)
-        buffer_printf(&text, "%s %s", i ? "," : "", transitions[i]->subject);
-    if (n > NAMES_SAID_MAX)
-        buffer_printf(&text, ", and %zu more", n - NAMES_SAID_MAX);
+    if (n_names < n)
+        buffer_printf(&text, "%zu addresses of ", n);
+    buffer_printf(&text, "%zu endpoint%s: %s, for one cause: %s. They are:", n_names, PLURAL(n_names), headline,
+                  first->finding.cause);
+    for (size_t i = 0; i < n_names && i < NAMES_SAID_MAX; i++)
+        buffer_printf(&text, "%s %s", i ? "," : "", names[i]);
+    if (n_names > NAMES_SAID_MAX)
+        buffer_printf(&text, ", and %zu more", n_names - NAMES_SAID_MAX);
     buffer_printf(&text, ". Of %s: %s. Do: dbcertctl findings; and for %s: %s", first->subject,
                   first->finding.message, first->subject, first->finding.remedy);
     return buffer_take_text(&text);
@@ -178,6 +193,8 @@ int journal_deliver(const Transition *const *transitions, size_t n)
     _cleanup_(entry_deinit) Entry entry = { 0 };
     const Transition *t = transitions[0];
     _cleanup_free_ char *message = n == 1 ? message_of_one(t) : message_of_many(transitions, n);
+    size_t n_names;
+    _cleanup_free_ const char **names = subjects_of(transitions, n, &n_names);
     _cleanup_free_ char *ids = ids_of(transitions, n);
     char priority[] = { (char)('0' + priority_of(t)), 0 }, due[INSTANT_TEXT_MAX];
 
@@ -193,9 +210,9 @@ int journal_deliver(const Transition *const *transitions, size_t n)
     if (n == 1)
         add_one(&entry, t);
     else
-        add_many(&entry, t, n);
-    for (size_t i = 0; i < n; i++)
-        add(&entry, subject_fields[transitions[i]->about], transitions[i]->subject);
+        add_many(&entry, t, n_names);
+    for (size_t i = 0; i < n_names; i++)
+        add(&entry, subject_fields[t->about], names[i]);
     int r = sd_journal_sendv(entry.fields, entry.n);
     if (r >= 0 && !log_is_journal())
         fprintf(stderr, "%s\n", message);

@@ -138,6 +138,8 @@ static void set_aside(Store *store, int64_t now)
 {
     static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
     char date[INSTANT_TEXT_MAX], *to = date;
+    if (!store->path)
+        return;
     instant_text(now, date);
     for (const char *from = date; *from; from++)
         if (*from != '-' && *from != ':')

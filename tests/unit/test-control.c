@@ -50,6 +50,12 @@ TEST(each_path_answers_as_documented)
         { "GET", "/v1/endpoints/nobody", NULL, true, 404 },
         { "GET", "/v1/endpoints/orders/else", NULL, true, 404 },
         { "GET", "/v1/findings", NULL, true, 200 },
+        { "GET", "/v1/silences", NULL, false, 200 },
+        { "POST", "/v1/silences", NULL, true, 400 }, /* without a body */
+        { "POST", "/v1/silences", NULL, false, 403 },
+        { "PUT", "/v1/silences", NULL, true, 405 },
+        { "DELETE", "/v1/silences/1", NULL, true, 404 },
+        { "DELETE", "/v1/silences/1", NULL, false, 403 },
         { "GET", "/healthz", NULL, false, 200 },
         { "GET", "/", NULL, true, 404 },
         { "POST", "/v1/status", NULL, true, 405 },
