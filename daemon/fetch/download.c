@@ -314,6 +314,7 @@ static void on_answer(const HttpAnswer *answer, void *userdata)
     Download *d = userdata;
     bool adopted = false;
     d->exchange = NULL;
+    d->source.awaited = false;
     if (answer->error)
         note_failure(d, xstrdup(answer->error));
     else if (answer->status != STATUS_OK && answer->status != STATUS_NOT_MODIFIED)
@@ -352,6 +353,7 @@ static void ask(Download *d)
     int r = http_get(&d->exchange, d->http, &request, on_answer, d);
     if (r >= 0)
         return;
+    d->source.awaited = false;
     note_failure(d, xasprintf("cannot ask: %s", strerror(-r)));
     arm(d, pause_after(d));
     d->events->changed(false, d->userdata);
@@ -394,8 +396,9 @@ int download_new(Download **ret, sd_event *event, Http *http, const DownloadPara
         .changes_at = INSTANT_NEVER,
     };
     load_kept(d, warnings);
-    int r = sd_event_add_time_relative(event, &d->timer, CLOCK_BOOTTIME,
-                                       (uint64_t)first_pause(d, params->asked, clock_now()) * USEC_PER_SEC,
+    int64_t pause = first_pause(d, params->asked, clock_now());
+    d->source.awaited = pause == 0;
+    int r = sd_event_add_time_relative(event, &d->timer, CLOCK_BOOTTIME, (uint64_t)pause * USEC_PER_SEC,
                                        TIMER_ACCURACY_USEC, on_timer, d);
     if (r < 0)
         return r;

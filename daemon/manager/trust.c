@@ -107,7 +107,7 @@ static int64_t commit(Trust *trust, SubjectKind about, const char *subject, Find
 
 static void judge_source_now(Trust *trust, BundleSource *source)
 {
-    if (trust->manager->self.clock_waits)
+    if (trust->manager->self.clock_waits || source->awaited)
         return;
     judge_source(source, clock_now());
     int64_t reminder = commit(trust, SUBJECT_BUNDLE, source->url, &source->findings);

@@ -70,6 +70,7 @@ typedef struct BundleSource {
     int64_t answered_at;      /* the latest answer that was fine, with or without news; INSTANT_NONE: never */
     int64_t failing_since;    /* the first failure in a row; INSTANT_NONE: the latest went well */
     char *error;              /* of the latest one, if it failed */
+    bool awaited;             /* the first answer of this run is: whether it still fails is not known before */
     char *refused;            /* why what was downloaded last is not used; NULL: it is */
     int64_t
         modified_at; /* the server's Last-Modified, else when it was adopted; INSTANT_NONE: there is none yet */

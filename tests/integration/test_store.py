@@ -22,7 +22,7 @@ WINDOW = "sun:05:00-sun:06:00"
 def said(daemon, since=""):
     """The lines about endpoints and stores, without the daemon's own."""
     text = daemon.output()[len(since):]
-    return [line for line in text.splitlines() if ": " in line and not line.startswith(("dbcertd ", "daemon ", "configuration", "stopping"))]
+    return [line for line in text.splitlines() if ": " in line and not line.startswith(("dbcertd ", "daemon ", "configuration", "stopping", "another "))]
 
 
 def restart(lab, binaries, daemon, text, how=signal.SIGTERM, **options):
@@ -160,6 +160,26 @@ def test_what_was_taken_out_while_it_was_stopped_is_resolved(stalled, scratch, b
     server, text, daemon, leaf = stalled
     again = restart(scratch, binaries, daemon, config(scratch.pki.bundle("rsa2048"), [entry("legacy", "mysql", free_port())]))
     assert sum("billing (127.0.0.1): rotation-overdue resolved after" in line for line in said(again)) == 1
+
+
+def test_what_stands_of_a_bundle_and_a_trust_store_is_not_said_again(scratch, binaries):
+    """Whether a bundle still cannot be fetched is known only once it was asked for again."""
+    pki = scratch.pki
+    server = Postgres(scratch, "orders", pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0])
+    store = os.path.join(scratch.directory, "store.pem")
+    pki.authority("ecc384")
+    run("cp", pki.bundle("ecc384"), store)
+    text = config(pki.bundle("rsa2048"), [entry("orders", "postgres", server.port)], f'trust_stores = ( {{ name = "app"; path = "{store}"; }} );').replace(
+        "trust = {", f'trust = {{ fetch = [ "http://127.0.0.1:{free_port()}/bundle.pem" ]; fetch_http = true;')
+    daemon = Dbcertd(scratch, binaries, text)
+    daemon.settle()
+    wait_until("both are said", lambda: len([line for line in said(daemon) if line.startswith(("bundle ", "trust store "))]) == 2)
+    daemon.reload()
+    again = restart(scratch, binaries, daemon, text, signal.SIGKILL)
+    again.settle()
+    wait_until("it was asked for", lambda: {f["id"] for f in again.all_findings()} == {"bundle-stale", "trust-store-lacks-ca"})
+    time.sleep(1.5)  # longer than stores are waited for
+    assert said(again) == []
 
 
 # Files that are not what they were.
