@@ -1,6 +1,7 @@
 """The second half of tests/demo. Run that."""
 
 import os
+import shlex
 import shutil
 import sys
 
@@ -15,7 +16,7 @@ def say(text):
 
 
 def show(daemon, *words):
-    say("dbcertctl " + " ".join(words))
+    say("dbcertctl " + shlex.join(words))
     print(daemon.ctl(*words).stdout.rstrip(), flush=True)
 
 
@@ -74,6 +75,22 @@ def rotate(lab, daemon, billing):
     print(daemon.output()[before:].rstrip(), flush=True)
 
 
+def remember(lab, daemon, journal):
+    """What it knows outlives it."""
+    show(daemon, "history", "billing")
+    show(daemon, "silence", "users", "name-mismatch", "--for", "14d", "--reason", "they move to the right name, ticket 4711")
+    say("kill -9, and started again: what was said is not said again")
+    daemon.process.kill()
+    daemon.process.wait()
+    before = len(daemon.output())
+    daemon = Dbcertd(lab, binaries, daemon.text, prefix=journal, env=lab.credential("reports-store", "changeit"))
+    daemon.settle()
+    print(daemon.output()[before:].rstrip(), flush=True)
+    show(daemon, "silence")
+    show(daemon, "history", "billing")
+    return daemon
+
+
 def look(daemon, journal):
     show(daemon, "status")
     show(daemon, "show", "billing")
@@ -118,6 +135,7 @@ with Lab() as lab:
     daemon, journal, billing = start(lab)
     look(daemon, journal)
     rotate(lab, daemon, billing)
+    daemon = remember(lab, daemon, journal)
     if keep:
         leave_running(lab, daemon, journal)
     else:

@@ -472,6 +472,7 @@ class Dbcertd(Process):
             return s.connect_ex(self.socket) == 0
 
     def write(self, config):
+        self.text = config
         self.catalogue = self.lab.pki.catalogue(os.path.join(self.lab.directory, "catalogue.tsv"))
         with open(self.config, "w") as f:
             f.write(f'socket = "{self.socket}"; state = "{self.state}";\n' + config)
