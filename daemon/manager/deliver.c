@@ -87,6 +87,8 @@ void manager_commit(Manager *manager, const Change *change)
     store_commit(manager->store, change, clock_now());
     if ((store_error(manager->store) != NULL) != (manager->self.unwritable != NULL))
         (void)sd_event_source_set_time_relative(manager->look, 0); /* from the loop: a finding says so */
+    if (manager->together)
+        return; /* it is not kept yet */
     if (wait == 0 && !manager->journal_fails)
         delivery_run(manager);
     else if (wait != INSTANT_NEVER)

@@ -24,6 +24,7 @@ struct Manager {
     Store *store;
     GroupMemory groups;
     bool journal_fails; /* said once, until it takes entries again */
+    bool together;      /* many are judged: what there is to say is said when all that is kept */
     SelfState self;
     int64_t forgot_at; /* when the store last forgot what is old; INSTANT_NONE: not yet */
     Control *control;
@@ -37,11 +38,12 @@ struct Manager {
 /* First durable, then loud: stores what has changed, then delivers. */
 void manager_commit(Manager *manager, const Change *change);
 
-/* Judges what has been judged before anew; name: that endpoint alone, NULL: all. */
-void manager_judge_all(Manager *manager, const char *name);
+/* Judges what has been judged before anew; name: that endpoint, at once; NULL: all, bit by bit from the loop.
+ */
+void manager_judge_again(Manager *manager, const char *name);
 
-/* The same, for all: the bundle is another one, or this is the first verdict under a new configuration. */
-void manager_verify_all(Manager *manager);
+/* The same for all, and their chains are verified: the bundle or the configuration is another one. */
+void manager_verify_again(Manager *manager);
 
 /* Something was judged outside of a turn: arms the timer for what time changes next, and tells the status. */
 void manager_judged(Manager *manager);

@@ -19,6 +19,7 @@
 #include "sink/journal.h"
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
+#define WAKE_SLICE_USEC     (10 * USEC_PER_MSEC) /* then others have their turn */
 
 #define DEFAULT_RUNTIME_DIRECTORY "/run/dbcertd"
 
@@ -161,14 +162,26 @@ static int on_turns(sd_event_source *source _unused_, uint64_t usec _unused_, vo
     return 0;
 }
 
+/*
+ * A whole fleet may be due at one instant, when its CA is about to end or a bundle is another one: it is judged
+ * in pieces, with a transaction each, and whoever asks in between is answered.
+ */
 static int on_wake(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
     Manager *manager = userdata;
     int64_t now = clock_now();
+    uint64_t until_usec = clock_boottime_usec() + WAKE_SLICE_USEC;
     silencing_expire(manager, now);
-    for (size_t i = 0; i < manager->fleet.n; i++)
+    if (manager->self.clock_waits)
+        return 0; /* once it is set, all is judged */
+    manager->together = true;
+    store_begin(manager->store);
+    for (size_t i = 0; i < manager->fleet.n && clock_boottime_usec() < until_usec; i++)
         if (manager->fleet.members[i]->wakes_at <= now)
             turn_judge(manager->fleet.members[i]);
+    store_end(manager->store);
+    manager->together = false;
+    delivery_run(manager);
     trust_wake(manager->trust, now);
     manager_judged(manager);
     return 0;
@@ -205,22 +218,27 @@ static void on_added(Member *member)
 
 static const FleetEvents fleet_events = { .added = on_added, .removed = on_removed };
 
-void manager_judge_all(Manager *manager, const char *name)
+void manager_judge_again(Manager *manager, const char *name)
 {
+    int64_t now = clock_now();
     for (size_t i = 0; i < manager->fleet.n; i++) {
         Member *member = manager->fleet.members[i];
-        if (member->state->judged_at != INSTANT_NONE &&
-            (!name || strcmp(member->state->endpoint->name, name) == 0))
+        if (member->state->judged_at == INSTANT_NONE)
+            continue;
+        if (!name)
+            member->wakes_at = now;
+        else if (strcmp(member->state->endpoint->name, name) == 0)
             turn_judge(member);
     }
+    arm_wake(manager);
 }
 
-void manager_verify_all(Manager *manager)
+void manager_verify_again(Manager *manager)
 {
     for (size_t i = 0; i < manager->fleet.n; i++)
         for (size_t j = 0; j < manager->fleet.states[i]->n_addresses; j++)
             manager->fleet.states[i]->addresses[j].verification.made = false;
-    manager_judge_all(manager, NULL);
+    manager_judge_again(manager, NULL);
 }
 
 static bool is_watched(const Manager *manager, SubjectKind about, const char *subject)
@@ -261,7 +279,7 @@ static int take_over(Manager *manager, Loaded *loaded)
     loaded_free(old);
     manager->reloaded_at = clock_now();
     fleet_replace(&manager->fleet, manager, loaded->config, &fleet_events);
-    manager_verify_all(manager);
+    manager_verify_again(manager);
     return 0;
 }
 

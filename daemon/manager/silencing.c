@@ -18,7 +18,7 @@ static char *words_of(const Silence *silence)
 /* What it covers, or did, is judged anew: in part it is said now, or is not any more. */
 static void judge_again(Manager *manager, const char *subject)
 {
-    manager_judge_all(manager, subject);
+    manager_judge_again(manager, subject);
     trust_touch(manager->trust);
     self_look(manager);
 }

@@ -170,7 +170,7 @@ static void on_changed(bool adopted, void *userdata)
     if (adopted || trust->pending) {
         make_bundle(trust);
         log_info("another bundle is used: %zu trusted certificates", bundle_size(trust->bundle));
-        manager_verify_all(trust->manager);
+        manager_verify_again(trust->manager);
     }
     for (size_t i = 0; i < trust->n_downloads; i++)
         judge_source_now(trust, trust->sources[i]);

@@ -29,6 +29,9 @@ struct Store {
     TransitionList outbox;
     SilenceList silences;
     int64_t last_silence; /* the highest id that was given */
+    bool together;        /* a transaction is open, for many steps; as it went so far, and since when: */
+    int together_result;
+    uint64_t together_usec;
     StoreFigures figures;
 };
 
@@ -212,14 +215,19 @@ int store_open(Store **ret, const char *path, CertificateReader reader, int64_t 
     return 0;
 }
 
+/* Within store_begin() and store_end() there is one for all. */
 static int begin(Store *store)
 {
-    return database_run(store->db, "BEGIN IMMEDIATE", NO_VALUES);
+    return store->together ? store->together_result : database_run(store->db, "BEGIN IMMEDIATE", NO_VALUES);
 }
 
 /* Ends a transaction that went as r says. Memory goes on in any case. */
 static void end(Store *store, int r, uint64_t began_usec, int64_t now)
 {
+    if (store->together) {
+        store->together_result = r;
+        return;
+    }
     if (r == SQLITE_OK)
         r = database_run(store->db, "COMMIT", NO_VALUES);
     uint64_t usec = clock_boottime_usec() - began_usec;
@@ -235,6 +243,23 @@ static void end(Store *store, int r, uint64_t began_usec, int64_t now)
     }
     database_close(TAKE(store->db));
     set_aside(store, now);
+}
+
+void store_begin(Store *store)
+{
+    if (!store->db || store->lacks)
+        return;
+    store->together_usec = clock_boottime_usec();
+    store->together_result = begin(store);
+    store->together = true;
+}
+
+void store_end(Store *store)
+{
+    if (!store->together)
+        return;
+    store->together = false;
+    end(store, store->together_result, store->together_usec, clock_now());
 }
 
 static void give_identity(Transition *t)

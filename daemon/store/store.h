@@ -65,6 +65,13 @@ void store_recall(Store *store, EndpointState *state);
 /* What an endpoint of that name has served. */
 void store_history(Store *store, const char *name, History *ret);
 
+/*
+ * Between the two, what is committed is kept together, in one transaction: for many verdicts at once. Nothing
+ * of it may be delivered before the end.
+ */
+void store_begin(Store *store);
+void store_end(Store *store);
+
 /* What is to be delivered, in order; the pointers into it are good until the next commit or delivery. */
 const TransitionList *store_outbox(const Store *store);
 void store_delivered(Store *store, const Transition *const *delivered, size_t n);

@@ -117,6 +117,25 @@ TEST(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once)
     assert_string_equal(store_outbox(p.store)->items[1].id, ids[2]);
 }
 
+TEST(many_steps_may_be_kept_together)
+{
+    _cleanup_(place_deinit) Place p = place();
+    store_begin(p.store);
+    for (size_t i = 1; i <= 3; i++) {
+        TransitionList list = transitions(i);
+        store_commit(p.store, &(Change) { .about = SUBJECT_BUNDLE, .subject = "s", .transitions = &list }, 1);
+        transition_list_deinit(&list);
+    }
+    assert_int_equal(store_figures(p.store).n_commits, 0);
+    store_end(p.store);
+    assert_int_equal(store_figures(p.store).n_commits, 1);
+    store_begin(p.store);
+    store_end(p.store);
+    assert_null(store_error(p.store));
+    reopen(&p);
+    assert_int_equal(store_outbox(p.store)->n, 6);
+}
+
 TEST(what_stands_outlives_the_process_by_subject)
 {
     _cleanup_(place_deinit) Place p = place();
@@ -414,6 +433,7 @@ TEST(one_process_alone_has_it_and_the_next_may)
 }
 
 RUN_TESTS(cmocka_unit_test(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once),
+          cmocka_unit_test(many_steps_may_be_kept_together),
           cmocka_unit_test(what_stands_outlives_the_process_by_subject),
           cmocka_unit_test(all_that_was_seen_of_an_endpoint_comes_back),
           cmocka_unit_test(another_server_under_the_same_name_starts_anew),
