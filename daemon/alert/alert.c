@@ -82,6 +82,15 @@ static void improve(Alert *alert, Severity severity, int64_t now, TransitionList
     say(alert, severity == SEVERITY_OK ? TRANSITION_RESOLVED : TRANSITION_EASED, now, transitions);
 }
 
+/* The clock was ahead, and was set back: what was noted then must not hold anything until it is there again. */
+static void mind_clock(Alert *alert, int64_t now)
+{
+    int64_t *const instants[] = { &alert->sent_at, &alert->calmer_since, &alert->raises_since };
+    for (size_t i = 0; i < ARRAY_SIZE(instants); i++)
+        if (*instants[i] > now)
+            *instants[i] = now;
+}
+
 /* finding: as it is now; NULL: gone. True if anything but its words has changed. */
 static bool update_one(Alert *alert, Finding *finding, int64_t remind_seconds, int64_t now,
                        TransitionList *transitions)
@@ -91,6 +100,7 @@ static bool update_one(Alert *alert, Finding *finding, int64_t remind_seconds, i
     size_t n_before = transitions->n;
     Severity severity = finding && !finding->pending ? finding->severity : SEVERITY_OK;
     bool silenced = finding && is_silenced(finding, now);
+    mind_clock(alert, now);
     if (finding) {
         alert->state = finding->pending && alert->said == SEVERITY_OK ? ALERT_PENDING : ALERT_FIRING;
         finding->since = alert->state == before ? alert->finding.since : now;

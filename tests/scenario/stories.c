@@ -260,6 +260,54 @@ TEST(a_healthy_endpoint_is_rotated_each_half_year_and_nothing_else_is_said)
                     "2031-03-02T05:30:00Z resolved rotation-due notice\n");
 }
 
+/* As RDS does it: half an hour into the first window that begins after half-life; windows begin on the hour. */
+static int64_t rotated_at(int64_t begin, int64_t end, int day, int hour)
+{
+    int64_t t = begin + (end - begin) / 2;
+    t += (3600 - t % 3600) % 3600;
+    while ((t / DAY + 4) % 7 != day || t / 3600 % 24 != hour)
+        t += 3600;
+    return t + 1800;
+}
+
+/* One member of a fleet, with its own window; what is to be said is written down beside it. */
+static void live_five_years(int day, int hour, const char *begin_text)
+{
+    static const char *const days[] = { "sun", "mon", "tue", "wed", "thu", "fri", "sat" };
+    _cleanup_(story_deinit) Story s = story(begin_text);
+    _cleanup_(buffer_deinit) Buffer expected = { 0 };
+    _cleanup_free_ char *window =
+        xasprintf("%s:%02d:00-%s:%02d:00", days[day], hour, days[(day + (hour == 23)) % 7], (hour + 1) % 24);
+    int64_t begin = s.now, end = begin + 365 * DAY, last = begin + 5 * 365 * DAY;
+    unsigned n = 0;
+    assert_int_equal(window_parse(window, &s.state->endpoint->maintenance_window), 0);
+    s.signer_ends = "2042-01-01T00:00:00Z";
+    serves(&s, ADDRESS, begin_text, INSTANT_TEXT(end));
+    for (;; n++) {
+        int64_t half = begin + (end - begin) / 2;
+        begin = rotated_at(begin, end, day, hour);
+        end = begin + 365 * DAY;
+        if (begin > last)
+            break;
+        until(&s, INSTANT_TEXT(begin));
+        serves(&s, ADDRESS, INSTANT_TEXT(begin), INSTANT_TEXT(end));
+        buffer_printf(
+            &expected,
+            "%s raised rotation-due notice\n%s raised rotated notice\n%s resolved rotation-due notice\n",
+            INSTANT_TEXT(half), INSTANT_TEXT(begin), INSTANT_TEXT(begin));
+    }
+    assert_in_range(n, 9, 10);
+    assert_said(&s, (const char *)expected.data);
+}
+
+TEST(a_fleet_with_a_window_at_every_hour_of_the_week_says_its_rotations_and_nothing_else)
+{
+    for (int i = 0; i < 7 * 24; i += killing ? 13 : 1) {
+        int64_t begin = at("2026-01-01T00:00:00Z") + i * (2 * DAY + 7 * HOUR + 11);
+        live_five_years(i / 24, i % 24, INSTANT_TEXT(begin));
+    }
+}
+
 TEST(a_rotation_that_has_stalled_is_said_half_a_year_ahead_and_until_it_comes)
 {
     _cleanup_(story_deinit) Story s = story("2026-01-01T00:00:00Z");
@@ -610,6 +658,7 @@ static int let_live(void **cmocka_state _unused_)
 #define TWICE(f) cmocka_unit_test(f), KILLED(f)
 
 RUN_TESTS(TWICE(a_healthy_endpoint_is_rotated_each_half_year_and_nothing_else_is_said),
+          TWICE(a_fleet_with_a_window_at_every_hour_of_the_week_says_its_rotations_and_nothing_else),
           TWICE(a_rotation_that_has_stalled_is_said_half_a_year_ahead_and_until_it_comes),
           TWICE(a_window_that_is_missed_once_is_made_up_for_and_nobody_is_woken),
           TWICE(three_years_from_notice_through_restart),

@@ -205,6 +205,15 @@ TEST(a_severity_that_flaps_is_held_at_its_worst)
     assert_string_equal(step(&standing, "2026-01-01T12:00:00Z", WARNING), "eased");
 }
 
+TEST(a_clock_that_was_ahead_holds_nothing_back)
+{
+    _cleanup_(alert_list_deinit) AlertList standing = { 0 };
+    assert_string_equal(step(&standing, "2027-01-01T00:00:00Z", WARNING), "raised");
+    assert_string_equal(step(&standing, "2026-01-01T00:00:00Z", WARNING), "");
+    assert_int_equal(alert_next(&standing, DAY, at("2026-01-01T00:00:00Z")), at("2026-01-02T00:00:00Z"));
+    assert_string_equal(step(&standing, "2026-01-02T00:00:00Z", WARNING), "reminded");
+}
+
 TEST(a_silence_keeps_quiet_and_its_end_says_the_difference)
 {
     static const char end[] = "2026-01-15T00:00:00Z";
@@ -302,6 +311,7 @@ RUN_TESTS(cmocka_unit_test(a_stalled_rotation_is_said_when_it_changes_and_once_a
           cmocka_unit_test(nothing_is_marked_as_changed_while_only_words_do),
           cmocka_unit_test(what_flaps_is_held_until_it_has_been_gone_for_hours),
           cmocka_unit_test(a_severity_that_flaps_is_held_at_its_worst),
+          cmocka_unit_test(a_clock_that_was_ahead_holds_nothing_back),
           cmocka_unit_test(a_silence_keeps_quiet_and_its_end_says_the_difference),
           cmocka_unit_test(what_has_no_cause_is_never_kept_waiting),
           cmocka_unit_test(many_of_one_cause_wait_for_each_other_and_are_one),
