@@ -41,6 +41,8 @@ class Tap:
 def pytest_configure(config):
     if os.environ.get("DBCERTD_TAP"):
         config.pluginmanager.register(Tap())
+    if not hasattr(config.option, "verbose"):
+        config.option.verbose = 1  # without the terminal's plugin nobody else does, and a failed comparison asks for it
 
 
 @pytest.fixture(scope="module")

@@ -284,7 +284,7 @@ class Server:
     def __init__(self, serve=None, address="127.0.0.1", port=0):
         if serve:
             self.serve = serve
-        self.seen, self.results = [], []
+        self.seen, self.results, self.by_connection = [], [], {}
         self.listener = socket.create_server((address, port))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -295,22 +295,23 @@ class Server:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._handle, args=(connection,), daemon=True).start()
+            self.seen.append(connection)
+            threading.Thread(target=self._handle, args=(connection, len(self.seen) - 1), daemon=True).start()
 
-    def _handle(self, connection):
+    def _handle(self, connection, number):
         connection.settimeout(20)
-        self.seen.append(connection)
         with connection:
             try:
                 result = self.serve(connection)
             except (OSError, EOFError, AssertionError) as e:
                 result = f"{type(e).__name__}: {e}"
-            self.results.append(result)
+            self.by_connection[number] = result
+            self.results.append(result)  # in the order in which they ended
 
     def result(self, n=0):
         """What came of connection n, once it is over."""
-        wait_until("the connection ends", lambda: len(self.results) > n)
-        return self.results[n]
+        wait_until("the connection ends", lambda: n in self.by_connection)
+        return self.by_connection[n]
 
     def stop(self):
         self.listener.close()

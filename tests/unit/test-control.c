@@ -74,6 +74,7 @@ TEST(each_path_answers_as_documented)
             assert_non_null(text(json_object_get(answer.body, "error"), "message"));
         json_decref(answer.body);
         free(answer.probe);
+        free(answer.allow);
     }
 }
 
