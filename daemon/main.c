@@ -123,7 +123,5 @@ int main(int argc, char **argv)
     r = manager_new(&manager, loaded);
     if (r >= 0)
         r = manager_run(manager);
-    if (r < 0)
-        log_error("dbcertd: %s", strerror(-r));
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

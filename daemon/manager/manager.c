@@ -371,28 +371,33 @@ static int add_sources(Manager *manager)
     return r < 0 ? r : 0;
 }
 
+/* All that waits for something. */
+static int start(Manager *manager)
+{
+    int r = sd_event_new(&manager->event);
+    if (r >= 0)
+        r = add_sources(manager);
+    if (r >= 0)
+        r = delivery_start(manager);
+    if (r >= 0)
+        r = self_start(manager);
+    if (r >= 0)
+        r = trust_new(&manager->trust, manager, NULL);
+    if (r >= 0)
+        r = control_new(&manager->control, manager->event, &control_events, manager);
+    if (r < 0)
+        log_error("cannot start: %s", strerror(-r));
+    return r;
+}
+
 int manager_new(Manager **ret, Loaded *loaded)
 {
     _cleanup_(manager_freep) Manager *manager = xcalloc(1, sizeof *manager);
     manager->loaded = loaded;
     manager->started_at = manager->reloaded_at = clock_now();
     int r = self_open_store(manager);
-    if (r < 0)
-        return r;
-    r = sd_event_new(&manager->event);
-    if (r < 0)
-        return r;
-    r = add_sources(manager);
     if (r >= 0)
-        r = delivery_start(manager);
-    if (r >= 0)
-        r = self_start(manager);
-    if (r < 0)
-        return r;
-    r = trust_new(&manager->trust, manager, NULL);
-    if (r < 0)
-        return r;
-    r = control_new(&manager->control, manager->event, &control_events, manager);
+        r = start(manager);
     if (r < 0)
         return r;
     fleet_replace(&manager->fleet, manager, loaded->config, &fleet_events);
@@ -442,5 +447,8 @@ int manager_run(Manager *manager)
     (void)sd_notify(0, "READY=1");
     self_look(manager);
     delivery_run(manager);
-    return sd_event_loop(manager->event);
+    r = sd_event_loop(manager->event);
+    if (r < 0)
+        log_error("cannot wait for events: %s", strerror(-r));
+    return r;
 }

@@ -6,7 +6,7 @@
 
 typedef struct Manager Manager;
 
-/* Takes loaded. */
+/* Takes loaded. Both say what went wrong. */
 int manager_new(Manager **ret, Loaded *loaded);
 void manager_free(Manager *manager);
 CLEANUP_OF(Manager, manager_free);
