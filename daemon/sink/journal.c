@@ -51,10 +51,12 @@ static int priority_of(const Transition *t)
     return t->kind == TRANSITION_RESOLVED ? LOG_NOTICE : priorities[t->finding.severity];
 }
 
-/* "dbcertd", "trust store billing", "orders (10.0.1.7)" */
+/* "dbcertd itself", "trust store billing", "orders (10.0.1.7)" */
 static char *subject_of(const Transition *t)
 {
     const char *address = t->finding.address;
+    if (t->about == SUBJECT_DAEMON)
+        return xasprintf("%s itself", t->subject);
     if (t->about != SUBJECT_ENDPOINT)
         return xasprintf("%s %s", subject_kind_to_string(t->about), t->subject);
     return xasprintf("%s%s%s%s", t->subject, address ? " (" : "", address ? address : "", address ? ")" : "");
@@ -149,7 +151,7 @@ static const char *const subject_fields[] = {
     [SUBJECT_DAEMON] = "DBCERTD_DAEMON",
 };
 
-/* What holds for one alone. */
+/* What holds for one; of many, for the first of them, that the message speaks of as well. */
 static void add_one(Entry *entry, const Transition *t)
 {
     char not_after[INSTANT_TEXT_MAX];
@@ -159,7 +161,6 @@ static void add_one(Entry *entry, const Transition *t)
     add(entry, "DBCERTD_CONFIGURED_CA", t->configured_ca);
     add(entry, "DBCERTD_NOT_AFTER", instant_or_none(t->not_after, not_after));
     add(entry, "DBCERTD_FINGERPRINT", t->fingerprint);
-    add(entry, "DBCERTD_REMEDY", t->finding.remedy);
 }
 
 static void add_many(Entry *entry, const Transition *first, size_t n)
@@ -207,8 +208,9 @@ int journal_deliver(const Transition *const *transitions, size_t n)
     add(&entry, "DBCERTD_TRANSITION", transition_to_string(t->kind));
     add(&entry, "DBCERTD_TRANSITION_ID", ids);
     add(&entry, "DBCERTD_DUE", instant_or_none(earliest_due(transitions, n), due));
+    add_one(&entry, t);
     if (n == 1)
-        add_one(&entry, t);
+        add(&entry, "DBCERTD_REMEDY", t->finding.remedy);
     else
         add_many(&entry, t, n_names);
     for (size_t i = 0; i < n_names; i++)

@@ -22,7 +22,7 @@ WINDOW = "sun:05:00-sun:06:00"
 def said(daemon, since=""):
     """The lines about endpoints and stores, without the daemon's own."""
     text = daemon.output()[len(since):]
-    return [line for line in text.splitlines() if ": " in line and not line.startswith(("dbcertd ", "daemon ", "configuration", "stopping", "another "))]
+    return [line for line in text.splitlines() if ": " in line and not line.startswith(("dbcertd ", "configuration", "stopping", "another "))]
 
 
 def restart(lab, binaries, daemon, text, how=signal.SIGTERM, **options):
@@ -252,7 +252,7 @@ def test_a_damaged_file_is_set_aside_and_watching_goes_on(stalled, scratch, bina
     assert len(aside) == 1 and aside[0][len(path):][:9] == ".damaged-" and open(aside[0], "rb").read() == damaged
     finding = own_findings(again)["state-damaged"]
     assert finding["severity"] == "warning" and aside[0] in finding["message"] and "rm " in finding["remedy"]
-    assert "daemon dbcertd: state-damaged, warning: " in again.output()
+    assert "dbcertd itself: state-damaged, warning: " in again.output()
     assert again.get("/v1/status")["daemon"] == "warning" and "dbcertd itself: warning" in again.ctl("status").stdout
     assert [c["serial"] for c in again.get("/v1/endpoints/billing/history")["certificates"]] == [openssl_facts(leaf)["serial"]]
     # It stands for as long as the file lies there, also after a restart, and is not said twice.
@@ -263,7 +263,7 @@ def test_a_damaged_file_is_set_aside_and_watching_goes_on(stalled, scratch, bina
         os.unlink(p)
     fourth = restart(scratch, binaries, third, text)
     fourth.settle()
-    assert "state-damaged" not in own_findings(fourth) and "daemon dbcertd: state-damaged resolved after" in fourth.output()
+    assert "state-damaged" not in own_findings(fourth) and "dbcertd itself: state-damaged resolved after" in fourth.output()
 
 
 def test_a_file_damaged_at_random_is_always_an_outcome(stalled, scratch, binaries):
