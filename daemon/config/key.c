@@ -1,7 +1,6 @@
 #include "config/key.h"
 
-#include <stdio.h>
-
+#include "base/alloc.h"
 #include "base/instant.h"
 #include "config/config.h"
 
@@ -109,14 +108,12 @@ const Key config_keys[] = {
 static void for_each(const Key *keys, const char *prefix, void (*fn)(const char *, const Key *, void *),
                      void *userdata)
 {
-    char name[160];
     for (const Key *key = keys; key->name; key++) {
-        snprintf(name, sizeof name, "%s%s", prefix, key->name);
+        _cleanup_free_ char *name = xasprintf("%s%s", prefix, key->name);
         fn(name, key, userdata);
         if (!key->keys)
             continue;
-        char inner[168];
-        snprintf(inner, sizeof inner, "%s%s.", name, key->type == KEY_GROUP_LIST ? "[]" : "");
+        _cleanup_free_ char *inner = xasprintf("%s%s.", name, key->type == KEY_GROUP_LIST ? "[]" : "");
         for_each(key->keys, inner, fn, userdata);
     }
 }
