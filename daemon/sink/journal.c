@@ -114,8 +114,11 @@ static char *message_of_many(const Transition *const *transitions, size_t n)
         buffer_printf(&text, "%s %s", i ? "," : "", names[i]);
     if (n_names > NAMES_SAID_MAX)
         buffer_printf(&text, ", and %zu more", n_names - NAMES_SAID_MAX);
-    buffer_printf(&text, ". Of %s: %s. Do: dbcertctl findings; and for %s: %s", first->subject,
-                  first->finding.message, first->subject, first->finding.remedy);
+    if (first->kind == TRANSITION_RESOLVED)
+        buffer_printf(&text, ". Of %s it was: %s", first->subject, first->finding.message);
+    else
+        buffer_printf(&text, ". Of %s: %s. Do: dbcertctl findings; and for %s: %s", first->subject,
+                      first->finding.message, first->subject, first->finding.remedy);
     return buffer_take_text(&text);
 }
 

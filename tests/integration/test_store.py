@@ -454,6 +454,23 @@ def test_an_expired_ca_over_500_endpoints_is_one_alert_with_a_count_and_names(sc
 
 
 @pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
+def test_what_is_resolved_for_one_cause_is_one_entry_and_each_address_is_counted(scratch, binaries):
+    entries_of = [entry(f"db{i}", "postgres", free_port(), host=host("shared"), addresses=["127.0.0.1", "127.0.0.2"]) for i in range(3)]
+    text = config(scratch.pki.bundle("rsa2048"), entries_of).replace('group_wait = "0s"', 'group_wait = "2s"; group_interval = "1s"')
+    journal = Journald(scratch).inside
+    daemon = Dbcertd(scratch, binaries, text, prefix=journal)
+    daemon.settle()
+    raised, = wait_until("they are told", lambda: entries(journal, "DBCERTD_FINDING=unreachable"))
+    assert raised["MESSAGE"].startswith("6 addresses of 3 endpoints: unreachable, unknown, for one cause: perhaps the network of this host. They are: ")
+    assert sorted(raised["DBCERTD_ENDPOINT"]) == ["db0", "db1", "db2"] and raised["DBCERTD_COUNT"] == "3"
+    daemon.write(text.replace("db0", "db9").replace("db1", "db8").replace("db2", "db7"))
+    daemon.reload()
+    resolved, = wait_until("they are resolved", lambda: entries(journal, "DBCERTD_TRANSITION=resolved"))
+    assert resolved["MESSAGE"].startswith("6 addresses of 3 endpoints: unreachable resolved, for one cause: ")
+    assert " it was: connection refused" in resolved["MESSAGE"] and " Do: " not in resolved["MESSAGE"]
+
+
+@pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
 def test_a_few_of_one_cause_are_told_one_by_one(scratch, binaries):
     text = config(scratch.pki.bundle("rsa2048"), [entry(f"db{i}", "mysql", free_port()) for i in range(4)])
     journal = Journald(scratch).inside
