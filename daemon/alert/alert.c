@@ -157,6 +157,22 @@ void alert_update(AlertList *standing, FindingList *findings, int64_t remind_sec
     }
 }
 
+void alert_recall(const AlertList *standing, EndpointState *state)
+{
+    bool seen = false;
+    finding_list_deinit(&state->findings);
+    for (size_t i = 0; i < standing->n; i++) {
+        const Alert *alert = &standing->items[i];
+        if (alert->state == ALERT_RESOLVED || alert->calmer_since != INSTANT_NONE)
+            continue;
+        Finding *finding = finding_list_append(&state->findings, finding_copy(&alert->finding));
+        finding->pending = alert->state == ALERT_PENDING;
+    }
+    for (size_t i = 0; i < state->n_addresses; i++)
+        seen |= state->addresses[i].seen != NULL;
+    state->severity = finding_list_worst(&state->findings, seen ? SEVERITY_OK : SEVERITY_UNKNOWN);
+}
+
 void alert_resolve_all(AlertList *standing, int64_t now, TransitionList *transitions)
 {
     for (size_t i = 0; i < standing->n; i++)

@@ -24,6 +24,12 @@
 void alert_update(AlertList *standing, FindingList *findings, int64_t remind_seconds, int64_t now,
                   TransitionList *transitions);
 
+/*
+ * Until what an earlier run has seen is judged anew, what it made of it is what there is: writes that into the
+ * findings and the severity of a state.
+ */
+void alert_recall(const AlertList *standing, EndpointState *state);
+
 /* The subject is not watched any more: all that was said of it is resolved. */
 void alert_resolve_all(AlertList *standing, int64_t now, TransitionList *transitions);
 

@@ -83,6 +83,8 @@ static void dispatch(Manager *manager)
             slot->due_usec = now_usec + (uint64_t)member->state->endpoint->interval_seconds * USEC_PER_SEC;
             log_error("%s: cannot start a probe: %s; trying again at the next interval",
                       member->state->endpoint->name, strerror(-r));
+            member->recalled = false; /* it goes on ageing without */
+            turn_judge(member);
             control_given_up(manager->control,
                              member->state->endpoint->name); /* whoever waits is answered as it is */
             continue;
@@ -212,8 +214,15 @@ static void on_removed(Member *member)
 /* It is watched for the first time, or again: what was seen of it before goes on. */
 static void on_added(Member *member)
 {
-    store_recall(member->manager->store, member->state);
-    member->recalled = member->state->n_addresses > 0 || member->state->unresolved.n > 0;
+    Store *store = member->manager->store;
+    EndpointState *state = member->state;
+    const char *name = state->endpoint->name;
+    store_recall(store, state);
+    member->recalled = state->n_addresses > 0 || state->unresolved.n > 0;
+    if (!member->recalled)
+        return;
+    alert_recall(store_alerts(store, SUBJECT_ENDPOINT, name), state);
+    silence_list_apply(store_silences(store), name, &state->findings, clock_now());
 }
 
 static const FleetEvents fleet_events = { .added = on_added, .removed = on_removed };

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from lab import DAY, Dbcertd, Journald, Nginx, Postgres, ago, config, entry, findings, free_port, host, openssl_facts, run, wait_until
+from lab import DAY, Dbcertd, Journald, Nginx, Postgres, Server, ago, config, entry, findings, free_port, host, openssl_facts, run, wait_until
 
 ROOT = os.geteuid() == 0
 SANITIZED = bool(os.environ.get("DBCERTD_SANITIZED"))
@@ -160,6 +160,41 @@ def test_what_was_taken_out_while_it_was_stopped_is_resolved(stalled, scratch, b
     server, text, daemon, leaf = stalled
     again = restart(scratch, binaries, daemon, config(scratch.pki.bundle("rsa2048"), [entry("legacy", "mysql", free_port())]))
     assert sum("billing (127.0.0.1): rotation-overdue resolved after" in line for line in said(again)) == 1
+
+
+def test_until_it_is_probed_again_an_endpoint_is_what_it_was(scratch, binaries):
+    """A first round takes its time: `check` must not call a fleet unknown at each restart."""
+    pki = scratch.pki
+    server = Postgres(scratch, "billing", pki.server("billing", host("billing"), ago(230), ago(230 - 365))[0])
+    silent = Server(lambda connection: connection.recv(1) and time.sleep(20))
+    entries_of = [entry("slow", "mysql", silent.port), entry("billing", "postgres", server.port, maintenance_window=WINDOW)]
+    text = config(pki.bundle("rsa2048"), entries_of, 'concurrency = 1; timeout = "4s";')
+    daemon = Dbcertd(scratch, binaries, text)
+    before = daemon.settle()["billing"]
+    assert findings(before) == [("rotation-overdue", "warning")]
+    again = restart(scratch, binaries, daemon, text, signal.SIGKILL)
+    now = again.endpoint("billing")
+    assert now["rotation"] is None and now["severity"] == "warning"  # not judged yet
+    assert [(f["id"], f["since"]) for f in now["findings"]] == [(f["id"], f["since"]) for f in before["findings"]]
+    assert again.ctl("check", "billing").returncode == 1
+    assert again.settle()["billing"]["rotation"]["class"] == "online" and said(again) == []
+
+
+def test_a_disagreement_outlives_a_restart_in_which_one_of_the_two_is_gone(scratch, binaries):
+    pki = scratch.pki
+    servers = [Postgres(scratch, f"node{i}", pki.server(f"node{i}", host("orders"), ago(30 + i), ago(30 + i - 365))[0], address=f"127.0.0.{i + 1}")
+               for i in range(2)]
+    port = servers[0].port
+    servers[1].stop()
+    servers[1] = Postgres(scratch, "twin", pki.server("twin", host("orders"), ago(40), ago(40 - 365))[0], address="127.0.0.2", settings={"port": port})
+    text = config(pki.bundle("rsa2048"), [entry("orders", "postgres", port, addresses=["127.0.0.1", "127.0.0.2"])])
+    daemon = Dbcertd(scratch, binaries, text)
+    assert findings(daemon.settle()["orders"]) == [("addresses-disagree", "warning")]
+    servers[1].stop()
+    assert sorted(findings(daemon.probe("orders"))) == [("addresses-disagree", "warning"), ("unreachable", "unknown")]
+    again = restart(scratch, binaries, daemon, text, signal.SIGKILL)
+    assert sorted(findings(again.settle()["orders"])) == [("addresses-disagree", "warning"), ("unreachable", "unknown")]
+    assert said(again) == []
 
 
 def test_what_stands_of_a_bundle_and_a_trust_store_is_not_said_again(scratch, binaries):
