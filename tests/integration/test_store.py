@@ -80,10 +80,11 @@ def test_what_was_seen_goes_on_ageing_after_a_restart_although_the_server_is_gon
 def test_a_rotation_while_nobody_looked_is_told_and_no_false_alarm_before_it(scratch, binaries):
     """At the start the old certificate is long overdue; but it has been replaced meanwhile."""
     pki = scratch.pki
-    end = int(time.time()) + 7 * DAY + 6
-    old = pki.server("old", host("orders"), end - 365 * DAY, end)
     new = pki.server("new", host("orders"), ago(0.1), ago(0.1 - 365))
-    server = Postgres(scratch, "orders", old[0])
+    server = Postgres(scratch, "orders", new[0])
+    end = int(time.time()) + 7 * DAY + 8
+    server.serve(pki.server("old", host("orders"), end - 365 * DAY, end)[0])
+    server.reload()
     text = config(pki.bundle("rsa2048"), [entry("orders", "postgres", server.port, maintenance_window=WINDOW)])
     daemon = Dbcertd(scratch, binaries, text)
     assert findings(daemon.settle()["orders"]) == [("rotation-overdue", "critical"), ("certificate-expiring", "warning")]
