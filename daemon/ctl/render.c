@@ -25,7 +25,8 @@ static char *verdict(const json_t *endpoint)
         if (strcmp(get(finding, "state"), "pending") == 0)
             continue;
         if (strcmp(id, last) != 0) /* the same at several addresses */
-            buffer_printf(&text, "%s%s", n_said++ ? ", " : " ", id);
+            buffer_printf(&text, "%s%s%s", n_said++ ? ", " : " ", id,
+                          has(finding, "silenced_until") ? " (silenced)" : "");
         last = id;
     }
     return buffer_take_text(&text);
