@@ -188,7 +188,8 @@ static Answer wish_for_silence(const Request *request, const Snapshot *snapshot,
         return bad_request("no endpoint, trust store, bundle or finding is named \"%s\"", name);
     if (finding && finding_from_string(finding) < 0)
         return bad_request("no finding is named \"%s\"; dbcertd(8) lists them", finding);
-    if (!period || duration_parse(period, &seconds) < 0 || seconds < 10 || seconds > 366 * DAY)
+    if (!period || duration_parse(period, &seconds) < 0 || seconds < SILENCE_SHORTEST ||
+        seconds > SILENCE_LONGEST)
         return bad_request("for: \"%s\": expected a duration from 10s to 366d, such as \"14d\"",
                            period ? period : "");
     if (!reason || !*reason || strlen(reason) > SILENCE_REASON_MAX)

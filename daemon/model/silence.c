@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/instant.h"
 
 void silence_deinit(Silence *silence)
 {

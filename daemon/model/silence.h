@@ -3,10 +3,13 @@
 /* Somebody knows, and does not want to be told for a while. What is so stays so, and stays on the status
  * socket. */
 
+#include "base/instant.h"
 #include "model/finding.h"
 
 #define SILENCES_MAX       1000
 #define SILENCE_REASON_MAX 500 /* bytes */
+#define SILENCE_SHORTEST   10  /* seconds */
+#define SILENCE_LONGEST    (366 * DAY)
 
 typedef struct Silence {
     int64_t id;

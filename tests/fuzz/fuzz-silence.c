@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(answer.deed == DEED_SILENCE ? answer.body == NULL : answer.status >= 400 && answer.body);
     if (answer.deed == DEED_SILENCE) {
         const Silence *s = &answer.silence;
-        assert(s->ends_at > s->begins_at && s->ends_at - s->begins_at <= 366 * DAY && s->reason[0]);
+        assert(s->ends_at > s->begins_at && s->ends_at - s->begins_at <= SILENCE_LONGEST && s->reason[0]);
         assert(s->subject || s->finding >= 0);
         assert(!strpbrk(s->reason, "\n\r\033"));
         json_t *shown = json_of_silence(s);
