@@ -26,7 +26,7 @@ struct Manager {
     bool journal_fails; /* said once, until it takes entries again */
     bool together;      /* many are judged: what there is to say is said when all that is kept */
     SelfState self;
-    int64_t forgot_at; /* when the store last forgot what is old; INSTANT_NONE: not yet */
+    uint64_t forget_usec; /* CLOCK_BOOTTIME: when the store is to forget what is old */
     Control *control;
     int64_t started_at;
     int64_t reloaded_at;

@@ -15,7 +15,9 @@
 #define DATABASE "dbcertd.db"
 
 #define LOOK_USEC           (60 * USEC_PER_SEC)
-#define LOOK_SOON_USEC      (2 * USEC_PER_SEC) /* while a clock is waited for */
+#define LOOK_SOON_USEC      (2 * USEC_PER_SEC)    /* while a clock is waited for */
+#define FORGET_FIRST_USEC   (3600 * USEC_PER_SEC) /* time enough to set a clock that is wrong */
+#define FORGET_USEC         (24 * FORGET_FIRST_USEC)
 #define TIMER_ACCURACY_USEC (100 * USEC_PER_MSEC)
 
 int self_open_store(Manager *manager)
@@ -24,7 +26,7 @@ int self_open_store(Manager *manager)
     if (mkdir(directory, 0750) < 0 && errno != EEXIST)
         log_warning("%s: cannot make it: %m", directory); /* and a finding says what follows */
     manager->self.database = xasprintf("%s/" DATABASE, directory);
-    manager->forgot_at = INSTANT_NONE;
+    manager->forget_usec = clock_boottime_usec() + FORGET_FIRST_USEC;
     int r = store_open(&manager->store, manager->self.database, certificate_from_der, clock_now(), &words);
     if (r < 0)
         log_error("%s", words);
@@ -61,9 +63,10 @@ static void tend_store(Manager *manager, int64_t now)
     store_tend(manager->store, manager->fleet.states, manager->fleet.n, now);
     free(manager->self.unwritable);
     manager->self.unwritable = xstrdup(store_error(manager->store));
-    if (manager->self.clock_waits || (manager->forgot_at != INSTANT_NONE && now - manager->forgot_at < DAY))
-        return;
-    manager->forgot_at = now;
+    if (clock_boottime_usec() < manager->forget_usec || manager->self.clock_waits ||
+        manager->self.clock == CLOCK_UNSYNCHRONISED)
+        return; /* by a clock that is ahead by years, all would be forgotten */
+    manager->forget_usec = clock_boottime_usec() + FORGET_USEC;
     store_forget(manager->store, now - manager->loaded->config->retention_seconds);
 }
 
