@@ -8,8 +8,8 @@
  */
 #define GROUP_LEAST 5
 
-/* Subjects in one entry: each has a field there, and journald takes 1024 in all (ENTRY_FIELD_COUNT_MAX). */
-#define GROUP_MOST 900
+/* Transitions in one entry: a whole fleet; bounds the entry, not the outbox. */
+#define GROUP_MOST 10000
 
 typedef struct GroupPolicy {
     int64_t wait_seconds;     /* for others of the same cause, before the first is said */

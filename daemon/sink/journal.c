@@ -14,8 +14,10 @@
 #include "base/instant.h"
 #include "base/log.h"
 
-#define FIELDS_MAX     1000 /* journald takes 1024 (ENTRY_FIELD_COUNT_MAX) */
-#define NAMES_SAID_MAX 20   /* of many in one message; the fields have them all */
+/* libsystemd makes two pieces of a field and hands on at most IOV_MAX, 1024, of them. */
+#define FIELDS_MAX     500
+#define SUBJECTS_MAX   470 /* of these, with a field each */
+#define NAMES_SAID_MAX 20  /* of many in one message; the fields have them all */
 
 static const struct {
     const char *message_id;
@@ -87,24 +89,31 @@ static char *message_of_one(const Transition *t)
     return xasprintf("%s: %s: %s%s. Do: %s", subject, headline, f->message, flaps ? flaps : "", f->remedy);
 }
 
-/* Each name once, in order: an endpoint may have several addresses. The list's end is NULL; borrowed names. */
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Each name once, as an endpoint may have several addresses, in order; borrowed. */
 static const char **subjects_of(const Transition *const *transitions, size_t n, size_t *ret_n)
 {
-    const char **names = xcalloc(n + 1, sizeof *names);
+    const char **names = xcalloc(n, sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = transitions[i]->subject;
+    qsort(names, n, sizeof *names, compare_names);
     *ret_n = 0;
     for (size_t i = 0; i < n; i++)
-        if (!strv_contains((char *const *)names, transitions[i]->subject))
-            names[(*ret_n)++] = transitions[i]->subject;
+        if (i == 0 || strcmp(names[i], names[*ret_n - 1]) != 0)
+            names[(*ret_n)++] = names[i];
     return names;
 }
 
 /* "500 endpoints: ca-expired, critical, for one cause: CAUSE. They are: orders, billing ... Of orders: ..." */
-static char *message_of_many(const Transition *const *transitions, size_t n)
+static char *message_of_many(const Transition *const *transitions, size_t n, const char *const *names,
+                             size_t n_names)
 {
     const Transition *first = transitions[0];
     Buffer text = { 0 };
-    size_t n_names;
-    _cleanup_free_ const char **names = subjects_of(transitions, n, &n_names);
     _cleanup_free_ char *headline = headline_of(first);
     if (n_names < n)
         buffer_printf(&text, "%zu addresses of ", n);
@@ -192,33 +201,63 @@ static char *ids_of(const Transition *const *transitions, size_t n)
     return buffer_take_text(&text);
 }
 
+/* What every entry about them has; `ids`: their identities. */
+static void add_common(Entry *entry, const Transition *t, const char *message, const char *priority,
+                       const char *ids)
+{
+    add(entry, "MESSAGE", message);
+    add(entry, "MESSAGE_ID", finding_message_id(t->finding.id));
+    add(entry, "PRIORITY", priority);
+    add(entry, "SYSLOG_IDENTIFIER", "dbcertd");
+    add(entry, "DBCERTD_FINDING", finding_to_string(t->finding.id));
+    add(entry, "DBCERTD_SEVERITY", severity_to_string(t->finding.severity));
+    add(entry, "DBCERTD_TRANSITION", transition_to_string(t->kind));
+    add(entry, "DBCERTD_TRANSITION_ID", ids);
+}
+
+static void add_subjects(Entry *entry, SubjectKind about, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n && i < SUBJECTS_MAX; i++)
+        add(entry, subject_fields[about], names[i]);
+}
+
+/* So that a filter by any name finds it: those for whom the entry before had no room. It wakes nobody. */
+static int deliver_others(const Transition *t, const char *ids, const char *const *names, size_t n,
+                          size_t n_all)
+{
+    _cleanup_(entry_deinit) Entry entry = { 0 };
+    _cleanup_free_ char *headline = headline_of(t);
+    size_t n_here = n < SUBJECTS_MAX ? n : SUBJECTS_MAX;
+    const char *last = n_here > 1 ? names[n_here - 1] : NULL;
+    _cleanup_free_ char *message =
+        xasprintf("%s%s%s: %s, told of %zu endpoints in the entry before, of which these are %zu", names[0],
+                  last ? " to " : "", last ? last : "", headline, n_all, n_here);
+    add_common(&entry, t, message, "6", ids);
+    add_subjects(&entry, t->about, names, n);
+    return sd_journal_sendv(entry.fields, entry.n);
+}
+
 int journal_deliver(const Transition *const *transitions, size_t n)
 {
     _cleanup_(entry_deinit) Entry entry = { 0 };
     const Transition *t = transitions[0];
-    _cleanup_free_ char *message = n == 1 ? message_of_one(t) : message_of_many(transitions, n);
     size_t n_names;
     _cleanup_free_ const char **names = subjects_of(transitions, n, &n_names);
     _cleanup_free_ char *ids = ids_of(transitions, n);
+    _cleanup_free_ char *message = n == 1 ? message_of_one(t) : message_of_many(transitions, n, names, n_names);
     char priority[] = { (char)('0' + priority_of(t)), 0 }, due[INSTANT_TEXT_MAX];
 
-    add(&entry, "MESSAGE", message);
-    add(&entry, "MESSAGE_ID", finding_message_id(t->finding.id));
-    add(&entry, "PRIORITY", priority);
-    add(&entry, "SYSLOG_IDENTIFIER", "dbcertd");
-    add(&entry, "DBCERTD_FINDING", finding_to_string(t->finding.id));
-    add(&entry, "DBCERTD_SEVERITY", severity_to_string(t->finding.severity));
-    add(&entry, "DBCERTD_TRANSITION", transition_to_string(t->kind));
-    add(&entry, "DBCERTD_TRANSITION_ID", ids);
+    add_common(&entry, t, message, priority, ids);
     add(&entry, "DBCERTD_DUE", instant_or_none(earliest_due(transitions, n), due));
     add_one(&entry, t);
     if (n == 1)
         add(&entry, "DBCERTD_REMEDY", t->finding.remedy);
     else
         add_many(&entry, t, n_names);
-    for (size_t i = 0; i < n_names; i++)
-        add(&entry, subject_fields[t->about], names[i]);
+    add_subjects(&entry, t->about, names, n_names);
     int r = sd_journal_sendv(entry.fields, entry.n);
+    for (size_t i = SUBJECTS_MAX; i < n_names && r >= 0; i += SUBJECTS_MAX)
+        r = deliver_others(t, ids, names + i, n_names - i, n_names);
     if (r >= 0 && !log_is_journal())
         fprintf(stderr, "%s\n", message);
     return r;

@@ -298,8 +298,8 @@ TEST(an_entry_has_an_end_and_a_clock_that_is_set_back_keeps_nothing_waiting)
     _cleanup_(group_memory_deinit) GroupMemory memory = { 0 };
     _cleanup_(transition_list_deinit) TransitionList outbox = { 0 };
     int64_t next;
-    put(&outbox, 2000, TRANSITION_RAISED, "x", "2027-01-01T00:00:00Z");
-    assert_string_equal(sizes(&memory, &outbox, "2026-01-01T00:00:00Z", &next), "900 900 200");
+    put(&outbox, 10200, TRANSITION_RAISED, "x", "2027-01-01T00:00:00Z");
+    assert_string_equal(sizes(&memory, &outbox, "2026-01-01T00:00:00Z", &next), "10000 200");
 }
 
 RUN_TESTS(cmocka_unit_test(a_stalled_rotation_is_said_when_it_changes_and_once_a_day),
