@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -18,7 +19,23 @@ static void note_failure(Manager *manager, int r)
     manager->journal_fails = true;
 }
 
-/* Says them in order, up to the first that the journal does not take. Returns its error. */
+/* The journal does not take this one, and would not take it later: the others must not wait behind it. */
+static bool is_refused(int r)
+{
+    return r == -EINVAL || r == -E2BIG || r == -EMSGSIZE || r == -EBADMSG;
+}
+
+static int say_one(const Bulletin *bulletin)
+{
+    int r = journal_deliver(bulletin->items, bulletin->n);
+    if (!is_refused(r))
+        return r;
+    log_error("the journal does not take an alert of %s: %s; it is on the status socket only",
+              bulletin->items[0]->subject, strerror(-r));
+    return 0;
+}
+
+/* Says them in order, until the journal is away. Returns its error. */
 static int say(Manager *manager, const BulletinList *bulletins)
 {
     const Transition **said = NULL;
@@ -26,7 +43,7 @@ static int say(Manager *manager, const BulletinList *bulletins)
     int r = 0;
     for (size_t i = 0; i < bulletins->n && r >= 0; i++) {
         const Bulletin *b = &bulletins->items[i];
-        r = journal_deliver(b->items, b->n);
+        r = say_one(b);
         for (size_t j = 0; j < b->n && r >= 0; j++) {
             said = xgrow(said, n, sizeof *said);
             said[n++] = b->items[j];
