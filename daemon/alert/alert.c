@@ -5,6 +5,22 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 
+static void count_return(Alert *alert, int64_t now)
+{
+    if (alert->raises_since == INSTANT_NONE || now - alert->raises_since >= FLAP_PERIOD) {
+        alert->raises_since = now;
+        alert->raises = 0;
+    }
+    alert->raises++;
+    if (alert->raises >= FLAP_RAISES)
+        alert->raises_since = now; /* it flaps, from its latest return on for a period */
+}
+
+static bool flaps(const Alert *alert, int64_t now)
+{
+    return alert->raises >= FLAP_RAISES && now - alert->raises_since < FLAP_PERIOD;
+}
+
 /* Takes nothing: the finding is copied. */
 static void say(Alert *alert, TransitionKind kind, int64_t now, TransitionList *transitions)
 {
@@ -12,7 +28,7 @@ static void say(Alert *alert, TransitionKind kind, int64_t now, TransitionList *
                                             .kind = kind,
                                             .at = now,
                                             .finding = finding_copy(&alert->finding),
-                                            .raises = alert->raises >= FLAP_RAISES ? alert->raises : 0,
+                                            .raises = flaps(alert, now) ? alert->raises : 0,
                                             .not_after = INSTANT_NONE,
                                         });
     alert->sent_at = now;
@@ -45,15 +61,6 @@ static bool is_silenced(const Finding *finding, int64_t now)
     return finding->silenced_until > now;
 }
 
-static void count_return(Alert *alert, int64_t now)
-{
-    if (alert->raises_since == INSTANT_NONE || now - alert->raises_since >= FLAP_PERIOD) {
-        alert->raises_since = now;
-        alert->raises = 0;
-    }
-    alert->raises++;
-}
-
 /* It is worse than what was said. */
 static void worsen(Alert *alert, Severity severity, int64_t now, TransitionList *transitions)
 {
@@ -68,8 +75,7 @@ static void worsen(Alert *alert, Severity severity, int64_t now, TransitionList 
 /* Whether an alert that flaps is still to be taken for as bad as it was. */
 static bool is_held(const Alert *alert, int64_t now)
 {
-    return alert->raises >= FLAP_RAISES &&
-           (alert->calmer_since == INSTANT_NONE || now - alert->calmer_since < FLAP_HOLD);
+    return flaps(alert, now) && (alert->calmer_since == INSTANT_NONE || now - alert->calmer_since < FLAP_HOLD);
 }
 
 /* It is better than what was said; SEVERITY_OK: gone. */
@@ -109,8 +115,10 @@ static bool update_one(Alert *alert, Finding *finding, int64_t remind_seconds, i
     } else if (alert->said == SEVERITY_OK)
         alert->state = ALERT_RESOLVED;
 
-    if (severity >= alert->said)
+    if (severity >= alert->said && alert->calmer_since != INSTANT_NONE) {
         alert->calmer_since = INSTANT_NONE;
+        count_return(alert, now); /* unsaid */
+    }
     if (severity > alert->said && !silenced)
         worsen(alert, severity, now, transitions);
     else if (severity < alert->said && is_held(alert, now))

@@ -8,8 +8,8 @@
 #include "model/transition.h"
 
 /*
- * An alert that was raised so often within the period flaps: it then counts as better only once it has been so
- * for the hold, and coming back before that is no news.
+ * An alert that was raised so often within the period flaps, until it has not come back for as long: it then
+ * counts as better only once it has been so for the hold, and coming back before that is no news.
  */
 #define FLAP_RAISES 3
 #define FLAP_PERIOD (1 * DAY)

@@ -19,7 +19,7 @@ typedef struct Alert {
     int64_t sent_at;      /* when something was last said of it */
     int64_t calmer_since; /* it flaps, and is less than what was said since then; INSTANT_NONE: it is not */
     unsigned raises;      /* how often it came back since raises_since, the first time included */
-    int64_t raises_since; /* INSTANT_NONE: it was never raised */
+    int64_t raises_since; /* if it flaps: when it came back last; INSTANT_NONE: it was never raised */
 } Alert;
 
 /* What stands of one subject. */

@@ -185,9 +185,11 @@ TEST(what_flaps_is_held_until_it_has_been_gone_for_hours)
     assert_int_equal(alert_next(&standing, DAY, at("2026-01-01T21:00:00Z")), at("2026-01-02T03:00:00Z"));
     assert_string_equal(step(&standing, "2026-01-02T02:59:59Z", GONE), "");
     assert_string_equal(step(&standing, "2026-01-02T03:00:00Z", GONE), "resolved");
-    assert_string_equal(step(&standing, "2026-01-02T04:00:00Z", WARNING), "raised"); /* a day after the first */
-    assert_string_equal(step(&standing, "2026-01-02T05:00:00Z", GONE), "resolved");
-    assert_string_equal(step(&standing, "2026-01-04T05:00:00Z", GONE), "");
+    assert_string_equal(step(&standing, "2026-01-02T04:00:00Z", WARNING), "raised"); /* and stays, */
+    assert_string_equal(step(&standing, "2026-01-03T03:59:59Z", WARNING), "");
+    assert_string_equal(step(&standing, "2026-01-03T04:00:00Z", GONE),
+                        "resolved"); /* for a day: that is over */
+    assert_string_equal(step(&standing, "2026-01-03T04:00:01Z", GONE), "");
     assert_int_equal(standing.n, 0); /* forgotten */
 }
 
