@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "alert/alert.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/instant.h"
@@ -110,6 +111,27 @@ void manager_commit(Manager *manager, const Change *change)
         delivery_run(manager);
     else if (wait != INSTANT_NEVER)
         deliver_within(manager, wait);
+}
+
+int64_t manager_tell(Manager *manager, SubjectKind about, const char *subject, FindingList *findings)
+{
+    int64_t remind_seconds = manager->loaded->config->remind_seconds, now = clock_now();
+    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
+    AlertList *standing = store_alerts(manager->store, about, subject);
+    silence_list_apply(store_silences(manager->store), subject, findings, now);
+    alert_update(standing, findings, remind_seconds, now, &transitions);
+    alert_of(&transitions, about, subject);
+    int64_t next = alert_next(standing, remind_seconds, now);
+    manager_commit(manager, &(Change) { .about = about, .subject = subject, .transitions = &transitions });
+    return next;
+}
+
+void manager_resolve(Manager *manager, SubjectKind about, const char *subject)
+{
+    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
+    alert_resolve_all(store_alerts(manager->store, about, subject), clock_now(), &transitions);
+    alert_of(&transitions, about, subject);
+    manager_commit(manager, &(Change) { .about = about, .subject = subject, .transitions = &transitions });
 }
 
 static int on_deliver(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)

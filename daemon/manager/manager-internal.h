@@ -38,6 +38,13 @@ struct Manager {
 /* First durable, then loud: stores what has changed, then delivers. */
 void manager_commit(Manager *manager, const Change *change);
 
+/* Brings what stands of a trust store, a bundle or the daemon up to its findings. Returns when time alone asks
+ * for that again. */
+int64_t manager_tell(Manager *manager, SubjectKind about, const char *subject, FindingList *findings);
+
+/* Such a one, or an endpoint that was never watched in this run, is not watched any more. */
+void manager_resolve(Manager *manager, SubjectKind about, const char *subject);
+
 /* Judges what has been judged before anew; name: that endpoint, at once; NULL: all, bit by bit from the loop.
  */
 void manager_judge_again(Manager *manager, const char *name);

@@ -229,16 +229,13 @@ static const FleetEvents fleet_events = { .added = on_added, .removed = on_remov
 
 void manager_judge_again(Manager *manager, const char *name)
 {
+    Member *one = name ? fleet_find(&manager->fleet, name) : NULL;
     int64_t now = clock_now();
-    for (size_t i = 0; i < manager->fleet.n; i++) {
-        Member *member = manager->fleet.members[i];
-        if (member->state->judged_at == INSTANT_NONE)
-            continue;
-        if (!name)
-            member->wakes_at = now;
-        else if (strcmp(member->state->endpoint->name, name) == 0)
-            turn_judge(member);
-    }
+    if (one && one->state->judged_at != INSTANT_NONE)
+        turn_judge(one);
+    for (size_t i = 0; !name && i < manager->fleet.n; i++)
+        if (manager->fleet.states[i]->judged_at != INSTANT_NONE)
+            manager->fleet.members[i]->wakes_at = now;
     arm_wake(manager);
 }
 
@@ -261,13 +258,8 @@ static bool is_watched(const Manager *manager, SubjectKind about, const char *su
  */
 static void resolve_unwatched(SubjectKind about, const char *subject, void *userdata)
 {
-    Manager *manager = userdata;
-    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-    if (is_watched(manager, about, subject))
-        return;
-    alert_resolve_all(store_alerts(manager->store, about, subject), clock_now(), &transitions);
-    alert_of(&transitions, about, subject);
-    manager_commit(manager, &(Change) { .about = about, .subject = subject, .transitions = &transitions });
+    if (!is_watched(userdata, about, subject))
+        manager_resolve(userdata, about, subject);
 }
 
 /* Takes loaded, also on error. */

@@ -2,7 +2,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "alert/alert.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -73,19 +72,13 @@ static void tend_store(Manager *manager, int64_t now)
 void self_look(Manager *manager)
 {
     SelfState *self = &manager->self;
-    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
     int64_t now = clock_now();
     bool waited = self->clock_waits;
     note_clock(self);
     note_files(manager);
     tend_store(manager, now);
     judge_self(self, now);
-    silence_list_apply(store_silences(manager->store), SELF_NAME, &self->findings, now);
-    alert_update(store_alerts(manager->store, SUBJECT_DAEMON, SELF_NAME), &self->findings,
-                 manager->loaded->config->remind_seconds, now, &transitions);
-    alert_of(&transitions, SUBJECT_DAEMON, SELF_NAME);
-    manager_commit(manager,
-                   &(Change) { .about = SUBJECT_DAEMON, .subject = SELF_NAME, .transitions = &transitions });
+    (void)manager_tell(manager, SUBJECT_DAEMON, SELF_NAME, &self->findings); /* the next look is soon enough */
     if (waited && !self->clock_waits)
         manager_reload(manager); /* all that was begun by the wrong clock is begun anew */
     (void)sd_event_source_set_time_relative(manager->look, self->clock_waits ? LOOK_SOON_USEC : LOOK_USEC);

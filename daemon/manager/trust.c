@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <systemd/sd-event.h>
 
-#include "alert/alert.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -90,27 +89,12 @@ const Bundle *trust_bundle(const Trust *trust)
     return trust->bundle;
 }
 
-/* Says what has changed. Returns when the next reminder is due. */
-static int64_t commit(Trust *trust, SubjectKind about, const char *subject, FindingList *findings)
-{
-    Manager *manager = trust->manager;
-    int64_t remind_seconds = manager->loaded->config->remind_seconds, now = clock_now();
-    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-    AlertList *standing = store_alerts(manager->store, about, subject);
-    silence_list_apply(store_silences(manager->store), subject, findings, now);
-    alert_update(standing, findings, remind_seconds, now, &transitions);
-    alert_of(&transitions, about, subject);
-    int64_t next = alert_next(standing, remind_seconds, now);
-    manager_commit(manager, &(Change) { .about = about, .subject = subject, .transitions = &transitions });
-    return next;
-}
-
 static void judge_source_now(Trust *trust, BundleSource *source)
 {
     if (trust->manager->self.clock_waits || source->awaited)
         return;
     judge_source(source, clock_now());
-    int64_t reminder = commit(trust, SUBJECT_BUNDLE, source->url, &source->findings);
+    int64_t reminder = manager_tell(trust->manager, SUBJECT_BUNDLE, source->url, &source->findings);
     source->changes_at = instant_earlier(source->changes_at, reminder);
 }
 
@@ -123,7 +107,8 @@ static void judge_store_now(Trust *trust, WatchedStore *store)
         audit(&store->state, store->bundle, &store->memory, manager->fleet.states, manager->fleet.n,
               manager->loaded->catalogue);
     judge_trust_store(&store->state, manager->loaded->catalogue, clock_now());
-    int64_t reminder = commit(trust, SUBJECT_TRUST_STORE, store->state.store->name, &store->state.findings);
+    int64_t reminder =
+        manager_tell(trust->manager, SUBJECT_TRUST_STORE, store->state.store->name, &store->state.findings);
     store->state.changes_at = instant_earlier(store->state.changes_at, reminder);
 }
 
@@ -432,15 +417,6 @@ void trust_show(const Trust *trust, Snapshot *snapshot)
     snapshot->n_sources = trust->n_downloads;
 }
 
-static void resolve(Trust *trust, SubjectKind about, const char *subject)
-{
-    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-    alert_resolve_all(store_alerts(trust->manager->store, about, subject), clock_now(), &transitions);
-    alert_of(&transitions, about, subject);
-    manager_commit(trust->manager,
-                   &(Change) { .about = about, .subject = subject, .transitions = &transitions });
-}
-
 bool trust_has(const Trust *trust, SubjectKind about, const char *subject)
 {
     bool has = false;
@@ -455,8 +431,8 @@ void trust_leave(Trust *trust, const Trust *successor)
 {
     for (size_t i = 0; i < trust->n_downloads; i++)
         if (!successor || !trust_has(successor, SUBJECT_BUNDLE, trust->sources[i]->url))
-            resolve(trust, SUBJECT_BUNDLE, trust->sources[i]->url);
+            manager_resolve(trust->manager, SUBJECT_BUNDLE, trust->sources[i]->url);
     for (size_t i = 0; i < trust->n_stores; i++)
         if (!successor || !trust_has(successor, SUBJECT_TRUST_STORE, trust->states[i]->store->name))
-            resolve(trust, SUBJECT_TRUST_STORE, trust->states[i]->store->name);
+            manager_resolve(trust->manager, SUBJECT_TRUST_STORE, trust->states[i]->store->name);
 }

@@ -29,9 +29,9 @@ struct Store {
     TransitionList outbox;
     SilenceList silences;
     int64_t last_silence; /* the highest id that was given */
-    bool together;        /* a transaction is open, for many steps; as it went so far, and since when: */
+    uint64_t began_usec;  /* the transaction that is open */
+    bool together;        /* it is for many steps; as it went so far: */
     int together_result;
-    uint64_t together_usec;
     StoreFigures figures;
 };
 
@@ -215,14 +215,30 @@ int store_open(Store **ret, const char *path, CertificateReader reader, int64_t 
     return 0;
 }
 
+/* Whether the file says all that memory does, and is to go on doing so. */
+static bool is_kept(const Store *store)
+{
+    return store->db && !store->lacks;
+}
+
+/* Goes on without the damaged file, until another one is made. */
+static void abandon(Store *store)
+{
+    database_close(TAKE(store->db));
+    set_aside(store, clock_now());
+}
+
 /* Within store_begin() and store_end() there is one for all. */
 static int begin(Store *store)
 {
-    return store->together ? store->together_result : database_run(store->db, "BEGIN IMMEDIATE", NO_VALUES);
+    if (store->together)
+        return store->together_result;
+    store->began_usec = clock_boottime_usec();
+    return database_run(store->db, "BEGIN IMMEDIATE", NO_VALUES);
 }
 
 /* Ends a transaction that went as r says. Memory goes on in any case. */
-static void end(Store *store, int r, uint64_t began_usec, int64_t now)
+static void end(Store *store, int r)
 {
     if (store->together) {
         store->together_result = r;
@@ -230,26 +246,23 @@ static void end(Store *store, int r, uint64_t began_usec, int64_t now)
     }
     if (r == SQLITE_OK)
         r = database_run(store->db, "COMMIT", NO_VALUES);
-    uint64_t usec = clock_boottime_usec() - began_usec;
+    uint64_t usec = clock_boottime_usec() - store->began_usec;
     if (r == SQLITE_OK) {
         store->figures.n_commits++;
         store->figures.longest_usec = usec > store->figures.longest_usec ? usec : store->figures.longest_usec;
         return;
     }
     note_error(store, database_error(store->db));
-    if (!database_is_damage(r)) {
+    if (database_is_damage(r))
+        abandon(store);
+    else
         (void)database_run(store->db, "ROLLBACK", NO_VALUES); /* SQLite may have done so by itself */
-        return;
-    }
-    database_close(TAKE(store->db));
-    set_aside(store, now);
 }
 
 void store_begin(Store *store)
 {
-    if (!store->db || store->lacks)
+    if (!is_kept(store))
         return;
-    store->together_usec = clock_boottime_usec();
     store->together_result = begin(store);
     store->together = true;
 }
@@ -259,7 +272,7 @@ void store_end(Store *store)
     if (!store->together)
         return;
     store->together = false;
-    end(store, store->together_result, store->together_usec, clock_now());
+    end(store, store->together_result);
 }
 
 static void give_identity(Transition *t)
@@ -294,8 +307,7 @@ void store_commit(Store *store, const Change *change, int64_t now)
         change->transitions->n = 0; /* what the items held is the outbox's now */
     bool seen = state && (change->replaced || now - state->kept_at >= STORE_HEARTBEAT || now < state->kept_at ||
                           seen_differs(state));
-    if (store->db && !store->lacks && (seen || alerts->changed || store->outbox.n > n_before)) {
-        uint64_t began_usec = clock_boottime_usec();
+    if (is_kept(store) && (seen || alerts->changed || store->outbox.n > n_before)) {
         int r = begin(store);
         for (size_t i = n_before; i < store->outbox.n && r == SQLITE_OK; i++)
             r = outbox_write(store->db, &store->outbox.items[i]);
@@ -303,7 +315,7 @@ void store_commit(Store *store, const Change *change, int64_t now)
             r = alerts_write(store->db, change->about, change->subject, alerts);
         if (r == SQLITE_OK && seen)
             r = seen_write(store->db, state, change->replaced, now);
-        end(store, r, began_usec, now);
+        end(store, r);
     }
     alerts->changed = false;
     drop_if_empty(store, change->about, change->subject);
@@ -311,15 +323,13 @@ void store_commit(Store *store, const Change *change, int64_t now)
 }
 
 /* What is read besides the alerts is no reason to stop: without it, an endpoint starts anew. */
-static void note_reading(Store *store, int r, int64_t now)
+static void note_reading(Store *store, int r)
 {
     if (r == SQLITE_OK)
         return;
     note_error(store, database_is_damage(r) ? "it is damaged" : database_error(store->db));
-    if (database_is_damage(r)) {
-        database_close(TAKE(store->db));
-        set_aside(store, now);
-    }
+    if (database_is_damage(r))
+        abandon(store);
 }
 
 /* Rows of another file have other certificates. */
@@ -334,13 +344,13 @@ static SeenReader *reader_of(Store *store)
 void store_recall(Store *store, EndpointState *state)
 {
     if (store->db)
-        note_reading(store, seen_recall(reader_of(store), state), clock_now());
+        note_reading(store, seen_recall(reader_of(store), state));
 }
 
 void store_history(Store *store, const char *name, History *ret)
 {
     if (store->db)
-        note_reading(store, seen_history(reader_of(store), name, ret), clock_now());
+        note_reading(store, seen_history(reader_of(store), name, ret));
 }
 
 const TransitionList *store_outbox(const Store *store)
@@ -352,8 +362,7 @@ void store_delivered(Store *store, const Transition *const *delivered, size_t n)
 {
     if (n == 0)
         return;
-    uint64_t began_usec = clock_boottime_usec();
-    bool keeps = store->db && !store->lacks;
+    bool keeps = is_kept(store);
     int r = keeps ? begin(store) : SQLITE_OK;
     for (size_t i = 0; i < n; i++) {
         Transition *t = &store->outbox.items[delivered[i] - store->outbox.items];
@@ -362,7 +371,7 @@ void store_delivered(Store *store, const Transition *const *delivered, size_t n)
         transition_deinit(t);
     }
     if (keeps)
-        end(store, r, began_usec, clock_now());
+        end(store, r);
     size_t left = 0;
     for (size_t i = 0; i < store->outbox.n; i++)
         if (store->outbox.items[i].subject) /* those that were freed have none */
@@ -379,28 +388,26 @@ const SilenceList *store_silences(const Store *store)
 
 int64_t store_silence(Store *store, Silence silence)
 {
-    uint64_t began_usec = clock_boottime_usec();
     silence.id = ++store->last_silence;
     silence_list_append(&store->silences, silence);
-    if (store->db && !store->lacks) {
+    if (is_kept(store)) {
         int r = begin(store);
-        end(store, r == SQLITE_OK ? silence_write(store->db, &silence) : r, began_usec, silence.begins_at);
+        end(store, r == SQLITE_OK ? silence_write(store->db, &silence) : r);
     }
     return silence.id;
 }
 
 bool store_unsilence(Store *store, int64_t id)
 {
-    uint64_t began_usec = clock_boottime_usec();
     size_t i = 0;
     while (i < store->silences.n && store->silences.items[i].id != id)
         i++;
     if (i == store->silences.n)
         return false;
     silence_list_remove(&store->silences, i);
-    if (store->db && !store->lacks) {
+    if (is_kept(store)) {
         int r = begin(store);
-        end(store, r == SQLITE_OK ? silence_remove(store->db, id) : r, began_usec, clock_now());
+        end(store, r == SQLITE_OK ? silence_remove(store->db, id) : r);
     }
     return true;
 }
@@ -434,32 +441,29 @@ void store_tend(Store *store, EndpointState *const *states, size_t n_states, int
         note_error(store, words);
         return;
     }
-    uint64_t began_usec = clock_boottime_usec();
     free(TAKE(store->error));
     int r = begin(store);
     store->lacks = false;
-    end(store, r == SQLITE_OK ? write_all(store, states, n_states, now) : r, began_usec, now);
+    end(store, r == SQLITE_OK ? write_all(store, states, n_states, now) : r);
 }
 
 void store_forget(Store *store, int64_t before)
 {
-    if (!store->db || store->lacks)
+    if (!is_kept(store))
         return;
-    uint64_t began_usec = clock_boottime_usec();
     int r = begin(store);
-    end(store, r == SQLITE_OK ? seen_forget(store->db, before) : r, began_usec, clock_now());
+    end(store, r == SQLITE_OK ? seen_forget(store->db, before) : r);
 }
 
 void store_flush(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
 {
-    if (!store->db || store->lacks)
+    if (!is_kept(store))
         return;
-    uint64_t began_usec = clock_boottime_usec();
     int r = begin(store);
     for (size_t i = 0; i < n_states && r == SQLITE_OK; i++)
         if (states[i]->n_addresses > 0 || states[i]->unresolved.n > 0)
             r = seen_write(store->db, states[i], NULL, now);
-    end(store, r, began_usec, now);
+    end(store, r);
 }
 
 StoreFigures store_figures(const Store *store)
