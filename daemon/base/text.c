@@ -1,9 +1,9 @@
 #include "base/text.h"
 
-#include "base/alloc.h"
-
 #include <errno.h>
 #include <string.h>
+
+#include "base/alloc.h"
 
 #define WORD_MAX 64 /* longer words are not compared */
 

@@ -91,3 +91,17 @@ const char *client_text(const json_t *object, const char *key)
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
 }
+
+int client_show_error(const json_t *body)
+{
+    const char *message = client_text(json_object_get(body, "error"), "message");
+    fprintf(stderr, "dbcertctl: %s\n",
+            *message ? message : "the daemon answered with an error that has no message");
+    return EXIT_FAILURE;
+}
+
+void client_print_json(const json_t *body)
+{
+    (void)json_dumpf(body, stdout, JSON_INDENT(2)); /* main looks at stdout's error flag */
+    puts("");
+}

@@ -11,5 +11,11 @@ int client_ask(const char *socket, const char *method, const char *path, json_t 
 /* The same with a body, which is borrowed. */
 int client_send(const char *socket, const char *method, const char *path, const json_t *body, json_t **ret);
 
+/* What an answer of the daemon says is wrong, on standard error. EXIT_FAILURE. */
+int client_show_error(const json_t *body);
+
+/* The answer as it is. */
+void client_print_json(const json_t *body);
+
 /* A member that is a text, borrowed; "" if there is none. */
 const char *client_text(const json_t *object, const char *key);

@@ -89,20 +89,6 @@ typedef struct Options {
     TrustOptions trust;
 } Options;
 
-static int show_error(const json_t *body)
-{
-    const char *message = json_string_value(json_object_get(json_object_get(body, "error"), "message"));
-    fprintf(stderr, "dbcertctl: %s\n",
-            message ? message : "the daemon answered with an error that has no message");
-    return EXIT_FAILURE;
-}
-
-static void print_json(const json_t *body)
-{
-    (void)json_dumpf(body, stdout, JSON_INDENT(2)); /* main looks at stdout's error flag */
-    puts("");
-}
-
 /* Asks, and renders the answer's member (or, without one, all of it). */
 static int ask(const Options *options, const char *method, const char *path, const char *member,
                void (*render)(const json_t *), json_t **ret_body)
@@ -113,9 +99,9 @@ static int ask(const Options *options, const char *method, const char *path, con
         return EXIT_FAILURE;
     int r = EXIT_SUCCESS;
     if (status != 200)
-        r = show_error(body);
+        r = client_show_error(body);
     else if (options->json)
-        print_json(body);
+        client_print_json(body);
     else
         render(member ? json_object_get(body, member) : body);
     if (ret_body)

@@ -22,26 +22,14 @@ static int usage_error(const char *what)
     return EXIT_USAGE;
 }
 
-static void print_json(const json_t *body)
-{
-    (void)json_dumpf(body, stdout, JSON_INDENT(2)); /* main looks at stdout's error flag */
-    puts("");
-}
-
-static int fail(const json_t *body)
-{
-    fprintf(stderr, "dbcertctl: %s\n", client_text(json_object_get(body, "error"), "message"));
-    return EXIT_FAILURE;
-}
-
 static int list(const char *socket, bool json)
 {
     _cleanup_(json_decrefp) json_t *body = NULL;
     int status = client_ask(socket, "GET", "/v1/silences", &body);
     if (status != STATUS_OK)
-        return status < 0 ? EXIT_FAILURE : fail(body);
+        return status < 0 ? EXIT_FAILURE : client_show_error(body);
     if (json)
-        print_json(body);
+        client_print_json(body);
     else
         render_silences(json_object_get(body, "silences"));
     return EXIT_SUCCESS;
@@ -55,9 +43,9 @@ static int end(const char *socket, bool json, const char *id)
     _cleanup_free_ char *path = xasprintf("/v1/silences/%s", id);
     int status = client_ask(socket, "DELETE", path, &body);
     if (status != STATUS_OK)
-        return status < 0 ? EXIT_FAILURE : fail(body);
+        return status < 0 ? EXIT_FAILURE : client_show_error(body);
     if (json)
-        print_json(body);
+        client_print_json(body);
     else
         printf("The silence %s is ended; what still stands is told again.\n", id);
     return EXIT_SUCCESS;
@@ -73,9 +61,9 @@ static int make(const SilenceOptions *options, const char *socket, bool json, co
         return usage_error("the words are not UTF-8");
     int status = client_send(socket, "POST", "/v1/silences", wish, &body);
     if (status != STATUS_MADE)
-        return status < 0 ? EXIT_FAILURE : fail(body);
+        return status < 0 ? EXIT_FAILURE : client_show_error(body);
     if (json) {
-        print_json(body);
+        client_print_json(body);
         return EXIT_SUCCESS;
     }
     const char *subject = client_text(body, "subject"), *what = client_text(body, "finding");

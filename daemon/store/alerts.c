@@ -65,13 +65,6 @@ int alerts_clear(Database *db)
     return r == SQLITE_OK ? database_run(db, "DELETE FROM silence", NO_VALUES) : r;
 }
 
-/* -1 where there is no text. */
-static int word(sqlite3_stmt *row, int column, int (*from_string)(const char *))
-{
-    const char *text = column_text(row, column);
-    return text ? from_string(text) : -1;
-}
-
 static char *text_or_empty(sqlite3_stmt *row, int column)
 {
     const char *text = column_text(row, column);
@@ -82,7 +75,8 @@ static char *text_or_empty(sqlite3_stmt *row, int column)
  * dbcertd's. */
 static bool read_finding(sqlite3_stmt *row, int first, Finding *ret)
 {
-    int id = word(row, first, finding_from_string), severity = word(row, first + 1, severity_from_string);
+    int id = column_word(row, first, finding_from_string),
+        severity = column_word(row, first + 1, severity_from_string);
     if (id < 0 || severity < 0)
         return false;
     *ret = (Finding) {
@@ -108,8 +102,9 @@ typedef struct AlertReading {
 static int on_alert(sqlite3_stmt *row, void *userdata)
 {
     const AlertReading *reading = userdata;
-    int about = word(row, 0, subject_kind_from_string), state = word(row, 11, alert_state_from_string);
-    int said = word(row, 12, severity_from_string), worst = word(row, 13, severity_from_string);
+    int about = column_word(row, 0, subject_kind_from_string),
+        state = column_word(row, 11, alert_state_from_string);
+    int said = column_word(row, 12, severity_from_string), worst = column_word(row, 13, severity_from_string);
     Alert alert = { 0 };
     if (about < 0 || state < 0 || said < 0 || worst < 0 || !column_text(row, 1) ||
         !read_finding(row, 2, &alert.finding))
@@ -134,7 +129,8 @@ int alerts_read(Database *db, void (*fn)(SubjectKind about, const char *subject,
 
 static int on_transition(sqlite3_stmt *row, void *userdata)
 {
-    int kind = word(row, 2, transition_from_string), about = word(row, 5, subject_kind_from_string);
+    int kind = column_word(row, 2, transition_from_string),
+        about = column_word(row, 5, subject_kind_from_string);
     Transition t = { 0 };
     if (kind < 0 || about < 0 || !column_text(row, 1) || !column_text(row, 6) ||
         !read_finding(row, 12, &t.finding))

@@ -263,6 +263,12 @@ const char *column_text(sqlite3_stmt *row, int column)
     return (const char *)sqlite3_column_text(row, column);
 }
 
+int column_word(sqlite3_stmt *row, int column, int (*from_string)(const char *))
+{
+    const char *text = column_text(row, column);
+    return text ? from_string(text) : -1;
+}
+
 int64_t column_instant(sqlite3_stmt *row, int column)
 {
     return sqlite3_column_type(row, column) == SQLITE_NULL ? INSTANT_NONE : sqlite3_column_int64(row, column);

@@ -70,4 +70,5 @@ int database_query(Database *database, const char *sql, const Value *values, siz
 
 /* Columns of a row. Texts are borrowed until the next row. */
 const char *column_text(sqlite3_stmt *row, int column);
+int column_word(sqlite3_stmt *row, int column, int (*from_string)(const char *)); /* negative: none of them */
 int64_t column_instant(sqlite3_stmt *row, int column);

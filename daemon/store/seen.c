@@ -298,8 +298,7 @@ static int read_chain(Recall *recall, int64_t server)
 /* Words of a table that a newer dbcertd may have made: those that are not known count as the first one. */
 static unsigned word(sqlite3_stmt *row, int column, int (*from_string)(const char *))
 {
-    const char *text = column_text(row, column);
-    int value = text ? from_string(text) : 0;
+    int value = column_word(row, column, from_string);
     return value < 0 ? 0 : (unsigned)value;
 }
 

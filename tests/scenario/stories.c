@@ -187,16 +187,28 @@ static Observation *seen_at(const Story *s, const char *address)
     return known && known->seen ? observation_ref(known->seen) : NULL;
 }
 
-/* At that instant a probe finds a certificate that was made then. */
-static void serves(Story *s, const char *address, const char *begin, const char *end)
+/* At that instant a probe finds a certificate that was made then. Instances of a cluster have names of their
+ * own, and certificates of their own age; instance: NULL if there is but one. */
+static void instance_serves(Story *s, const char *address, const char *instance, const char *begin,
+                            const char *end)
 {
     _cleanup_(served_deinit) Served before = { 0 };
     _cleanup_(observation_unrefp) Observation *replaced = seen_at(s, address);
     served_note(&before, endpoint_state_find(s->state, address));
     scene_fetch(s->state, address, begin, end);
+    const Chain *chain = &endpoint_state_find(s->state, address)->seen->chain;
     if (s->signer_ends)
-        endpoint_state_find(s->state, address)->seen->chain.certificates[1]->not_after = at(s->signer_ends);
+        chain->certificates[1]->not_after = at(s->signer_ends);
+    if (instance) {
+        free(chain->certificates[0]->subject);
+        chain->certificates[0]->subject = xasprintf("CN=%s", instance);
+    }
     note(s, address, &before, replaced);
+}
+
+static void serves(Story *s, const char *address, const char *begin, const char *end)
+{
+    instance_serves(s, address, NULL, begin, end);
 }
 
 static void probe_fails(Story *s, const char *instant)
@@ -442,24 +454,6 @@ TEST(a_rotation_that_is_taken_back_is_said)
                     "2026-07-06T12:00:00Z raised rotation-due notice\n"
                     "2026-07-12T05:30:00Z raised rotated notice\n"
                     "2026-07-12T05:30:00Z resolved rotation-due notice\n");
-}
-
-/* Instances have names of their own, and certificates of their own age. */
-static void make_instance(Story *s, const char *address, const char *name)
-{
-    Certificate *c = endpoint_state_find(s->state, address)->seen->chain.certificates[0];
-    free(c->subject);
-    c->subject = xasprintf("CN=%s", name);
-}
-
-static void instance_serves(Story *s, const char *address, const char *name, const char *begin, const char *end)
-{
-    _cleanup_(served_deinit) Served before = { 0 };
-    _cleanup_(observation_unrefp) Observation *replaced = seen_at(s, address);
-    served_note(&before, endpoint_state_find(s->state, address));
-    scene_fetch(s->state, address, begin, end);
-    make_instance(s, address, name);
-    note(s, address, &before, replaced);
 }
 
 TEST(the_members_of_a_cluster_rotate_on_different_nights)
