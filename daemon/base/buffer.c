@@ -26,6 +26,8 @@ void buffer_append(Buffer *buffer, const void *data, size_t size)
         uint8_t *grown = xcalloc(capacity, 1);
         if (buffer->size > 0)
             memcpy(grown, buffer->data, buffer->size);
+        if (buffer->data)
+            explicit_bzero(buffer->data, buffer->capacity); /* buffer_wipe() does not see it any more */
         free(buffer->data);
         buffer->data = grown;
         buffer->capacity = capacity;

@@ -350,7 +350,7 @@ static void ask(Download *d)
         .bytes_max = BUNDLE_BYTES_MAX,
         .seconds_max = DOWNLOAD_SECONDS,
     };
-    int r = http_get(&d->exchange, d->http, &request, on_answer, d);
+    int r = http_ask(&d->exchange, d->http, &request, on_answer, d);
     if (r >= 0)
         return;
     d->source.awaited = false;

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <strings.h>
 
@@ -22,6 +23,7 @@ struct HttpExchange {
     Http *http;
     CURL *curl;
     struct curl_slist *headers;
+    char *form; /* NULL: none */
     char error[CURL_ERROR_SIZE];
     Buffer body;
     size_t bytes_max;
@@ -35,7 +37,8 @@ static void exchange_free(HttpExchange *exchange)
     if (exchange->curl)
         curl_easy_cleanup(exchange->curl);
     curl_slist_free_all(exchange->headers);
-    buffer_deinit(&exchange->body);
+    free(exchange->form);
+    buffer_wipe(&exchange->body);
     free(exchange->etag);
     free(exchange->last_modified);
     free(exchange);
@@ -146,6 +149,31 @@ static int on_timeout_changed(CURLM *multi _unused_, long msec, void *userdata)
     return r < 0 ? -1 : 0;
 }
 
+/* libcurl keeps keys and tokens on the heap as well, and does not wipe them. */
+static void wipe_and_free(void *memory)
+{
+    if (memory)
+        explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+static void *wipe_and_grow(void *memory, size_t size)
+{
+    void *grown = malloc(size);
+    size_t had = memory ? malloc_usable_size(memory) : 0;
+    if (!grown)
+        return NULL;
+    if (had > 0)
+        memcpy(grown, memory, had < size ? had : size);
+    wipe_and_free(memory);
+    return grown;
+}
+
+static CURLcode start_curl(void)
+{
+    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_and_free, wipe_and_grow, strdup, calloc);
+}
+
 int http_new(Http **ret, sd_event *event)
 {
     _cleanup_(http_freep) Http *http = xcalloc(1, sizeof *http);
@@ -155,7 +183,7 @@ int http_new(Http **ret, sd_event *event)
         r = sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
     if (r < 0)
         return r;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(http->multi = curl_multi_init()) ||
+    if (start_curl() != CURLE_OK || !(http->multi = curl_multi_init()) ||
         curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
         curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK ||
         curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timeout_changed) != CURLM_OK ||
@@ -224,6 +252,47 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
     return size * n;
 }
 
+static bool add_header(HttpExchange *exchange, const char *header)
+{
+    struct curl_slist *longer = curl_slist_append(exchange->headers, header);
+    exchange->headers = longer ? longer : exchange->headers;
+    return longer != NULL;
+}
+
+static bool set_signature(HttpExchange *exchange, const HttpSignature *s)
+{
+    CURL *curl = exchange->curl;
+    _cleanup_free_ char *scope = xasprintf("aws:amz:%s:%s", s->region, s->service), *token = NULL;
+    bool ok = true;
+    if (s->session_token) {
+        token = xasprintf("X-Amz-Security-Token: %s", s->session_token);
+        ok = add_header(exchange, token);
+        explicit_bzero(token, strlen(token));
+    }
+    return ok && curl_easy_setopt(curl, CURLOPT_AWS_SIGV4, scope) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_USERNAME, s->access_key_id) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PASSWORD, s->secret_access_key) == CURLE_OK;
+}
+
+/* How it is asked; what is handed over and when it ends is in set_options(). */
+static bool set_question(HttpExchange *exchange, const HttpRequest *request)
+{
+    CURL *curl = exchange->curl;
+    bool ok = true;
+    for (char *const *header = request->headers; header && *header; header++)
+        ok = ok && add_header(exchange, *header);
+    if (request->signature)
+        ok = ok && set_signature(exchange, request->signature);
+    if (request->form)
+        ok = ok && curl_easy_setopt(curl, CURLOPT_POSTFIELDS, exchange->form) == CURLE_OK; /* stays ours */
+    if (request->method)
+        ok = ok && curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+    if (request->direct)
+        ok = ok && curl_easy_setopt(curl, CURLOPT_NOPROXY, "*") == CURLE_OK;
+    long follows = !request->direct && !request->signature;
+    return ok && curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, follows) == CURLE_OK;
+}
+
 static bool set_options(HttpExchange *exchange, const HttpRequest *request)
 {
     CURL *curl = exchange->curl;
@@ -233,7 +302,6 @@ static bool set_options(HttpExchange *exchange, const HttpRequest *request)
            curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, protocols) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ==
                CURLE_OK && /* RFC 8996 */
-           curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_MAXREDIRS, HTTP_REDIRECTS_MAX) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)request->seconds_max) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
@@ -249,22 +317,33 @@ static bool set_options(HttpExchange *exchange, const HttpRequest *request)
            curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange) == CURLE_OK;
 }
 
-int http_get(HttpExchange **ret, Http *http, const HttpRequest *request,
+char *http_escape(const char *value)
+{
+    Buffer text = { 0 };
+    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+        if ((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
+            strchr("-._~", *c))
+            buffer_append(&text, c, 1);
+        else
+            buffer_printf(&text, "%%%02X", *c);
+    }
+    return buffer_take_text(&text);
+}
+
+int http_ask(HttpExchange **ret, Http *http, const HttpRequest *request,
              void (*answered)(const HttpAnswer *answer, void *userdata), void *userdata)
 {
     HttpExchange *exchange = xcalloc(1, sizeof *exchange);
-    bool ok = true;
     *exchange = (HttpExchange) {
-        .http = http, .bytes_max = request->bytes_max, .answered = answered, .userdata = userdata
+        .http = http,
+        .curl = curl_easy_init(),
+        .form = xstrdup(request->form),
+        .bytes_max = request->bytes_max,
+        .answered = answered,
+        .userdata = userdata,
     };
-    for (char *const *header = request->headers; header && *header; header++) {
-        struct curl_slist *longer = curl_slist_append(exchange->headers, *header);
-        ok &= longer != NULL;
-        exchange->headers = longer ? longer : exchange->headers;
-    }
-    exchange->curl = curl_easy_init();
-    ok = ok && exchange->curl && set_options(exchange, request) &&
-         curl_multi_add_handle(http->multi, exchange->curl) == CURLM_OK;
+    bool ok = exchange->curl && set_question(exchange, request) && set_options(exchange, request) &&
+              curl_multi_add_handle(http->multi, exchange->curl) == CURLM_OK;
     if (!ok) {
         exchange_free(exchange);
         return -ENOMEM;

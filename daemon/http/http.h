@@ -18,13 +18,30 @@ int http_new(Http **ret, sd_event *event);
 void http_free(Http *http); /* its exchanges have to be over or cancelled */
 CLEANUP_OF(Http, http_free);
 
+/*
+ * AWS Signature Version 4, by libcurl. Up to 7.88 it is right for POST forms to a URL without a query; a handle
+ * that has signed once goes on signing, so each exchange has one of its own.
+ */
+typedef struct HttpSignature {
+    const char *region, *service; /* "us-east-1", "rds" */
+    const char *access_key_id, *secret_access_key;
+    const char *session_token; /* a header that is signed, too; NULL: none */
+} HttpSignature;
+
 typedef struct HttpRequest {
     const char *url;
+    const char *method;   /* NULL: GET, or POST if there is a form */
     bool plain_allowed;   /* http:// too, also behind a redirect; else https:// alone */
+    bool direct;          /* no proxy, and no redirect: it is for a server of this very host or network */
     char *const *headers; /* "If-None-Match: ..."; NULL: none */
-    size_t bytes_max;     /* of the answer's body */
-    int64_t seconds_max;  /* for all of it */
+    const char *form;     /* application/x-www-form-urlencoded; NULL: no body */
+    const HttpSignature *signature; /* NULL: it is not signed; a redirect of what is signed is not followed */
+    size_t bytes_max;               /* of the answer's body */
+    int64_t seconds_max;            /* for all of it */
 } HttpRequest;
+
+/* "a%20b": as a form's value is written (RFC 3986's unreserved characters stay). The caller's. */
+char *http_escape(const char *value);
 
 /* Borrowed until the callback returns. */
 typedef struct HttpAnswer {
@@ -38,11 +55,11 @@ typedef struct HttpAnswer {
 typedef struct HttpExchange HttpExchange;
 
 /*
- * GETs a URL, through the proxy that the environment names (https_proxy, no_proxy) if it does. The answer comes
- * from the loop, once, and never from within this call; then the exchange is over. Negative errno if it could
- * not begin.
+ * Asks, through the proxy that the environment names (https_proxy, no_proxy) if it does. The answer comes from
+ * the loop, once, and never from within this call; then the exchange is over. What was sent and received is
+ * wiped afterwards, since there may be secrets in it. Negative errno if it could not begin.
  */
-int http_get(HttpExchange **ret, Http *http, const HttpRequest *request,
+int http_ask(HttpExchange **ret, Http *http, const HttpRequest *request,
              void (*answered)(const HttpAnswer *answer, void *userdata), void *userdata);
 
 /* Gives up one that is not over: there will be no answer. NULL is fine. */

@@ -6,6 +6,7 @@
 
 #include "alert/group.h"
 #include "control/control.h"
+#include "http/http.h"
 #include "manager/fleet.h"
 #include "manager/load.h"
 #include "manager/trust.h"
@@ -19,6 +20,7 @@ struct Manager {
     sd_event_source *deliver; /* CLOCK_BOOTTIME: when what is kept waiting may be said */
     sd_event_source *look;    /* CLOCK_BOOTTIME: the next look at ourselves */
     Loaded *loaded;
+    Http *http;
     Trust *trust;
     Fleet fleet;
     Store *store;

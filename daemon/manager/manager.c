@@ -32,6 +32,7 @@ void manager_free(Manager *manager)
     control_free(manager->control);
     fleet_deinit(&manager->fleet);
     trust_free(manager->trust);
+    http_free(manager->http);
     sd_event_source_disable_unref(manager->turns);
     sd_event_source_disable_unref(manager->wake);
     sd_event_unref(manager->event);
@@ -382,6 +383,8 @@ static int start(Manager *manager)
         r = delivery_start(manager);
     if (r >= 0)
         r = self_start(manager);
+    if (r >= 0)
+        r = http_new(&manager->http, manager->event);
     if (r >= 0)
         r = trust_new(&manager->trust, manager, NULL);
     if (r >= 0)

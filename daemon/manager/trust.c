@@ -12,7 +12,6 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "fetch/download.h"
-#include "http/http.h"
 #include "manager/audit.h"
 #include "manager/manager-internal.h"
 #include "rules/trust.h"
@@ -41,7 +40,6 @@ typedef struct WatchedStore {
 
 struct Trust {
     Manager *manager;
-    Http *http; /* NULL: nothing is fetched */
     Download **downloads;
     size_t n_downloads;
     BundleSource **sources; /* of the downloads, for snapshots */
@@ -74,7 +72,6 @@ void trust_free(Trust *trust)
         watched_store_free(trust->stores[i]);
     sd_event_source_disable_unref(trust->settle);
     sd_event_source_disable_unref(trust->look_again);
-    http_free(trust->http);
     bundle_free(trust->bundle);
     strv_free(trust->fingerprints);
     free(trust->downloads);
@@ -176,7 +173,7 @@ static int start_downloads(Trust *trust, bool asked)
     _cleanup_free_ char *state = loaded_state_directory(loaded), *directory = xasprintf("%s/bundles", state);
     if ((mkdir(state, 0755) < 0 && errno != EEXIST) || (mkdir(directory, 0755) < 0 && errno != EEXIST))
         log_warning("%s: cannot make it: %m; what is fetched will not outlast a restart", directory);
-    int r = http_new(&trust->http, trust->manager->event);
+    int r = 0;
     trust->downloads = xcalloc(n, sizeof(Download *));
     trust->sources = xcalloc(n, sizeof(BundleSource *));
     for (size_t i = 0; i < n && r >= 0; i++) {
@@ -187,7 +184,7 @@ static int start_downloads(Trust *trust, bool asked)
             .interval_seconds = loaded->config->fetch_interval_seconds,
             .asked = asked,
         };
-        r = download_new(&trust->downloads[i], trust->manager->event, trust->http, &params, &download_events,
+        r = download_new(&trust->downloads[i], trust->manager->event, trust->manager->http, &params, &download_events,
                          trust, &warnings);
         if (r < 0)
             break;
