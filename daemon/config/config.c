@@ -264,7 +264,7 @@ static void check_farewell(Parser *parser, config_setting_t *group, const char *
 {
     bool mysql = endpoint->engine->family == FAMILY_MYSQL;
     if (!config_setting_get_member(group, "farewell"))
-        endpoint->farewell = mysql ? FAREWELL_REFUSED : FAREWELL_CLOSE;
+        endpoint->farewell = (int)farewell_default(endpoint->engine);
     else if (mysql && endpoint->farewell == FAREWELL_CLOSE)
         complain(parser, group, name,
                  "farewell \"close\" would count as a failed connection on MySQL and MariaDB; expected "

@@ -111,7 +111,60 @@ void endpoint_unref(Endpoint *endpoint)
     free(endpoint->user);
     free(endpoint->password_credential);
     free(endpoint->origin);
+    if (endpoint->rds)
+        rds_endpoint_deinit(endpoint->rds);
+    free(endpoint->rds);
     free(endpoint);
+}
+
+Endpoint *endpoint_copy(const Endpoint *endpoint)
+{
+    Endpoint *copy = xmemdup(endpoint, sizeof *endpoint);
+    copy->n_refs = 1;
+    copy->name = xstrdup(endpoint->name);
+    copy->host = xstrdup(endpoint->host);
+    copy->engine_name = xstrdup(endpoint->engine_name);
+    copy->ca = xstrdup(endpoint->ca);
+    copy->region = xstrdup(endpoint->region);
+    copy->verify_name = xstrdup(endpoint->verify_name);
+    copy->addresses = NULL;
+    for (char **address = endpoint->addresses; address && *address; address++)
+        strv_append(&copy->addresses, xstrdup(*address));
+    copy->user = xstrdup(endpoint->user);
+    copy->password_credential = xstrdup(endpoint->password_credential);
+    copy->origin = xstrdup(endpoint->origin);
+    copy->rds = NULL;
+    if (endpoint->rds)
+        endpoint_take_rds(copy, endpoint->rds);
+    return copy;
+}
+
+Farewell farewell_default(const Engine *engine)
+{
+    return engine->family == FAMILY_MYSQL ? FAREWELL_REFUSED : FAREWELL_CLOSE;
+}
+
+void endpoint_take_rds(Endpoint *endpoint, const RdsEndpoint *rds)
+{
+    endpoint->rds = xcalloc(1, sizeof *rds);
+    *endpoint->rds = rds_endpoint_copy(rds);
+    if (!endpoint->maintenance_window.known && rds->window)
+        (void)window_parse(rds->window, &endpoint->maintenance_window); /* else it stays unknown */
+    if (rds->kind < RDS_CLUSTER_V1 || endpoint->kind == KIND_PROXY)
+        return;
+    endpoint->kind = KIND_PROXY;
+    free(TAKE(endpoint->ca));
+}
+
+const char *endpoint_ca(const Endpoint *endpoint)
+{
+    return endpoint->ca ? endpoint->ca : endpoint->rds ? endpoint->rds->ca : NULL;
+}
+
+const char *endpoint_next_ca(const Endpoint *endpoint)
+{
+    const char *pending = endpoint->rds ? endpoint->rds->pending_ca : NULL;
+    return pending ? pending : endpoint_ca(endpoint);
 }
 
 const char *endpoint_verify_name(const Endpoint *endpoint)

@@ -1,6 +1,7 @@
 #pragma once
 
-/* One thing to watch, as the configuration says; never changes once it is made. Shared by reference. */
+/* One thing to watch, as the configuration or the RDS API says; never changes once it is made. Shared by
+ * reference. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -8,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/text.h"
+#include "model/discovery.h"
 #include "model/engine.h"
 #include "model/thresholds.h"
 #include "model/window.h"
@@ -74,13 +76,29 @@ typedef struct Endpoint {
     char *user;
     char *password_credential;
     int64_t interval_seconds;
-    char *origin; /* "FILE:LINE", for messages */
+    char *origin;     /* "FILE:LINE", for messages; "rds us-east-1" of one that is discovered */
+    bool discovered;  /* it is not in the configuration */
+    RdsEndpoint *rds; /* what the RDS API says of it; NULL: it is not asked, or does not know it */
 } Endpoint;
 
 Endpoint *endpoint_new(void);
 Endpoint *endpoint_ref(Endpoint *endpoint);
 void endpoint_unref(Endpoint *endpoint);
 CLEANUP_OF(Endpoint, endpoint_unref);
+
+/* A copy, whose reference is the caller's. */
+Endpoint *endpoint_copy(const Endpoint *endpoint);
+
+/* How a probe leaves such an engine where nothing is configured. */
+Farewell farewell_default(const Engine *engine);
+
+/* Notes what the RDS API says of it, before it is shared: that fills in what the configuration leaves open. */
+void endpoint_take_rds(Endpoint *endpoint, const RdsEndpoint *rds);
+
+/* The CA identifier that it is set to: as configured, else as the API says; and the one it will be set to,
+ * where that is another one already. NULL: not known. */
+const char *endpoint_ca(const Endpoint *endpoint);
+const char *endpoint_next_ca(const Endpoint *endpoint);
 
 /* The name that the certificate has to carry and that SNI asks for. */
 const char *endpoint_verify_name(const Endpoint *endpoint);
