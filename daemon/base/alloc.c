@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +61,25 @@ char *xasprintf(const char *format, ...)
     char *text = xvasprintf(format, args);
     va_end(args);
     return text;
+}
+
+void wiping_free(void *memory)
+{
+    if (memory)
+        explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+void *wiping_realloc(void *memory, size_t size)
+{
+    void *grown = malloc(size);
+    size_t had = memory ? malloc_usable_size(memory) : 0;
+    if (!grown)
+        return NULL;
+    if (had > 0)
+        memcpy(grown, memory, had < size ? had : size);
+    wiping_free(memory);
+    return grown;
 }
 
 size_t strv_length(char *const *list)

@@ -26,6 +26,11 @@ void *xmemdup(const void *data, size_t n) __attribute__((returns_nonnull));
 char *xasprintf(const char *format, ...) _printf_(1, 2) __attribute__((returns_nonnull));
 char *xvasprintf(const char *format, va_list args) _printf_(1, 0) __attribute__((returns_nonnull));
 
+/* As free() and realloc(), for what has held a secret: what is given back is wiped. Also for libraries that let
+ * theirs be replaced. */
+void wiping_free(void *memory);
+void *wiping_realloc(void *memory, size_t size);
+
 /* NULL-terminated lists of strings: strv_append() takes item. */
 size_t strv_length(char *const *list);
 void strv_append(char ***list, char *item);

@@ -27,6 +27,19 @@ void text_make_printable(char *text)
             *c = '?';
 }
 
+bool text_is_local_url(const char *url)
+{
+    static const char http[] = "http://";
+    if (strncmp(url, http, strlen(http)) != 0)
+        return false;
+    const char *host = url + strlen(http);
+    size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+    if (strncmp(host, "127.", 4) == 0)
+        return strspn(host, "0123456789.") == length;
+    return (length == 9 && strncmp(host, "localhost", length) == 0) ||
+           (length == 5 && strncmp(host, "[::1]", length) == 0 && strchr(":/", host[length]));
+}
+
 bool text_is_name(const char *text)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";

@@ -45,6 +45,9 @@ void text_make_printable(char *text);
 /* At least one letter or digit or . _ - and nothing else: safe in a path, a log line, and a shell. */
 bool text_is_name(const char *text);
 
+/* Whether a URL is http:// of this very host: by its address, or as localhost. */
+bool text_is_local_url(const char *url);
+
 /* Of the words given one by one, keeps the one nearest to the misspelt word: for "did you mean". */
 typedef struct Nearest {
     const char *misspelt;

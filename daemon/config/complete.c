@@ -46,6 +46,106 @@ static void check_fetch(const Config *config, const char *path, char ***errors)
     }
 }
 
+static bool begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* What is signed goes in clear to this very host alone. */
+static bool is_url(const char *url)
+{
+    return (begins(url, "https://") || text_is_local_url(url)) && !strpbrk(url, " '\"\\?#\n\t");
+}
+
+/* The account's number in "arn:aws:iam::123456789012:role/dbcertd"; the length of it is 0 if it is no role's.
+ */
+static const char *account_of(const char *role, size_t *ret_length)
+{
+    const char *iam = begins(role, "arn:aws") ? strstr(role, ":iam::") : NULL;
+    const char *account = iam ? iam + strlen(":iam::") : role;
+    *ret_length = iam ? strspn(account, "0123456789") : 0;
+    if (!begins(account + *ret_length, ":role/"))
+        *ret_length = 0;
+    return account;
+}
+
+_printf_(3, 4) static void complain(const RdsSource *source, char ***errors, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    _cleanup_free_ char *what = xvasprintf(format, args);
+    va_end(args);
+    strv_append(errors, xasprintf("%s: rds: %s", source->origin, what));
+}
+
+static void check_words(const RdsSource *source, char ***errors)
+{
+    if (credential_source_parse(source->credentials) < 0)
+        complain(source, errors,
+                 "credentials \"%s\": expected instance, environment, container, or credential:NAME",
+                 source->credentials);
+    if (!text_is_name(source->region))
+        complain(source, errors, "region \"%s\": expected a region such as us-east-1", source->region);
+    if (source->name && (!text_is_name(source->name) || strchr("-.", source->name[0])))
+        complain(source, errors, "name \"%s\": expected letters, digits and . _ - only", source->name);
+    const char *const urls[] = { source->endpoint_url, source->sts_endpoint_url };
+    for (size_t i = 0; i < ARRAY_SIZE(urls); i++)
+        if (urls[i] && !is_url(urls[i]))
+            complain(source, errors, "\"%s\": expected https://, or http:// of this host itself", urls[i]);
+    for (char **engine = source->engines; engine && *engine; engine++) {
+        Nearest nearest = { .misspelt = *engine };
+        for (size_t i = 0; i < n_engines; i++)
+            nearest_offer(&nearest, engines[i].name);
+        if (!engine_find(*engine))
+            complain(source, errors, "engines: \"%s\"%s%s%s: expected one of " ENGINE_NAMES, *engine,
+                     nearest.word ? ", did you mean \"" : "", nearest.word ? nearest.word : "",
+                     nearest.word ? "\"?" : "");
+    }
+}
+
+/* The name is part of its endpoints' names, which have to stay when other sources come. */
+static void name_source(RdsSource *source, char ***errors)
+{
+    size_t length = 0;
+    const char *account = source->role ? account_of(source->role, &length) : NULL;
+    if (source->role && length == 0)
+        complain(source, errors, "role \"%s\": expected an ARN such as arn:aws:iam::123456789012:role/dbcertd",
+                 source->role);
+    if (source->external_id && !source->role)
+        complain(source, errors, "external_id is for a role; give that, too, or leave it out");
+    if (!source->name)
+        source->name =
+            length > 0 ? xasprintf("%s.%.*s", source->region, (int)length, account) : xstrdup(source->region);
+}
+
+static void check_sources(Config *config, char ***errors)
+{
+    for (size_t i = 0; i < config->n_sources; i++) {
+        RdsSource *source = config->sources[i];
+        if (!source->region)
+            continue; /* that is said */
+        check_words(source, errors);
+        name_source(source, errors);
+        for (size_t j = 0; j < i; j++)
+            if (text_same(config->sources[j]->name, source->name))
+                complain(source, errors,
+                         "the source at %s has the name \"%s\" already; give one of them another name",
+                         config->sources[j]->origin, source->name);
+    }
+}
+
+/* "orders.us-east-1": there may be one of that name, and nobody knows before RDS was asked. */
+static bool is_of_source(const Config *config, const char *endpoint)
+{
+    for (size_t i = 0; i < config->n_sources; i++) {
+        const char *name = config->sources[i]->name;
+        size_t length = strlen(endpoint), tail = name ? strlen(name) + 1 : length;
+        if (length > tail && endpoint[length - tail] == '.' && strcmp(endpoint + length - tail + 1, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A name that nobody has would silently leave a trust store unwatched. */
 static void check_store_endpoints(const Config *config, char ***errors)
 {
@@ -53,7 +153,7 @@ static void check_store_endpoints(const Config *config, char ***errors)
         const TrustStore *store = config->trust_stores[i];
         for (char **name = store->endpoints; name && *name; name++) {
             Nearest nearest = { .misspelt = *name };
-            if (config_find_endpoint(config, *name))
+            if (config_find_endpoint(config, *name) || is_of_source(config, *name))
                 continue;
             for (size_t j = 0; j < config->n_endpoints; j++)
                 if (config->endpoints[j]->name)
@@ -70,5 +170,6 @@ void config_complete(Config *config, const char *path, char ***errors)
 {
     inherit(config, path, errors);
     check_fetch(config, path, errors);
+    check_sources(config, errors);
     check_store_endpoints(config, errors);
 }

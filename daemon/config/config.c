@@ -32,6 +32,9 @@ void config_free(Config *config)
     for (size_t i = 0; i < config->n_endpoints; i++)
         endpoint_unref(config->endpoints[i]);
     free(config->endpoints);
+    for (size_t i = 0; i < config->n_sources; i++)
+        rds_source_free(config->sources[i]);
+    free(config->sources);
     free(config);
 }
 
@@ -374,12 +377,36 @@ static void read_store(Parser *parser, const Key *keys, config_setting_t *group,
     config->trust_stores[config->n_trust_stores++] = store;
 }
 
+static void read_source(Parser *parser, const Key *keys, config_setting_t *group, const char *name)
+{
+    Config *config = parser->config;
+    RdsSource *source = xcalloc(1, sizeof *source);
+    source->origin = xasprintf("%s:%u", parser->path, config_setting_source_line(group));
+    _cleanup_free_ char *prefix = xasprintf("%s.", name);
+    set_defaults(keys, source);
+    read_group(parser, keys, group, prefix, source);
+    if (!source->region && !config_setting_get_member(group, "region"))
+        complain(parser, group, name, "region is missing; every source has one");
+    config->sources = xgrow(config->sources, config->n_sources, sizeof *config->sources);
+    config->sources[config->n_sources++] = source;
+}
+
+static const struct {
+    const char *name;
+    void (*read)(Parser *parser, const Key *keys, config_setting_t *group, const char *name);
+} groups[] = {
+    { "endpoints", read_endpoint },
+    { "trust_stores", read_store },
+    { "rds", read_source },
+};
+
 /* The key's offset is that of how many elements there are. */
 static void read_group_list(Parser *parser, const Key *key, config_setting_t *list)
 {
     const size_t *n = field_of(key, parser->config);
-    void (*read)(Parser *, const Key *, config_setting_t *, const char *) =
-        strcmp(key->name, "endpoints") == 0 ? read_endpoint : read_store;
+    size_t which = 0;
+    while (strcmp(groups[which].name, key->name) != 0)
+        which++; /* a unit test reads every key */
     if (!config_setting_is_list(list)) {
         complain_type(parser, list, key->name, key);
         return;
@@ -395,11 +422,11 @@ static void read_group_list(Parser *parser, const Key *key, config_setting_t *li
                      (long long)key->max);
             return;
         } else
-            read(parser, key->keys, group, name);
+            groups[which].read(parser, key->keys, group, name);
     }
 }
 
-static void read_source(Parser *parser, const char *text)
+static void read_text(Parser *parser, const char *text)
 {
     config_t file;
     config_init(&file);
@@ -421,13 +448,13 @@ int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, ch
     set_defaults(config_keys, config);
     for (size_t i = 0; i < n_sources; i++) {
         parser.path = sources[i].path;
-        read_source(&parser, sources[i].text);
+        read_text(&parser, sources[i].text);
     }
     config_complete(config, parser.path, errors);
 
     if (strv_length(*errors) > errors_before)
         return -EINVAL;
-    if (config->n_endpoints == 0)
+    if (config->n_endpoints == 0 && config->n_sources == 0)
         strv_append(warnings, xasprintf("%s: endpoints: none; there is nothing to watch", sources[0].path));
     if (strv_length(config->bundles) == 0 && strv_length(config->fetch) == 0)
         strv_append(warnings, xasprintf("%s: trust.bundles, trust.fetch: none; chains will not be verified",

@@ -5,11 +5,13 @@
  * files. A Config never changes; a reload makes a new one.
  */
 
+#include "model/discovery.h"
 #include "model/endpoint.h"
 #include "model/trust.h"
 
 #define CONFIG_ENDPOINTS_MAX 10000 /* far beyond one bastion's fleet; bounds memory and the first round */
 #define CONFIG_STORES_MAX    100 /* trust stores on one host; each is read and judged against every endpoint */
+#define CONFIG_SOURCES_MAX   500 /* regions times accounts that are asked */
 #define CONFIG_FILE_BYTES    (4 * 1024 * 1024) /* some 20,000 endpoints in one file */
 
 typedef struct Config {
@@ -32,6 +34,8 @@ typedef struct Config {
     int64_t retention_seconds;
     Endpoint **endpoints;
     size_t n_endpoints;
+    RdsSource **sources; /* that are asked for more */
+    size_t n_sources;
 } Config;
 
 void config_free(Config *config);

@@ -22,6 +22,7 @@ static const char *kind_word(int value)
 #define IN_CONFIG(field)   offsetof(Config, field)
 #define IN_ENDPOINT(field) offsetof(Endpoint, field)
 #define IN_STORE(field)    offsetof(TrustStore, field)
+#define IN_SOURCE(field)   offsetof(RdsSource, field)
 
 /* clang-format off */
 static const Key trust_keys[] = {
@@ -66,6 +67,21 @@ static const Key alerts_keys[] = {
 static const Key threshold_keys[] = { THRESHOLD_KEYS(IN_CONFIG, BY_DEFAULT) { 0 } };
 static const Key endpoint_threshold_keys[] = { THRESHOLD_KEYS(IN_ENDPOINT, NO_DEFAULT) { 0 } };
 
+static const Key source_keys[] = {
+    { "region", KEY_TEXT, IN_SOURCE(region), 1, 32, NULL, "a region such as \"us-east-1\"" },
+    { "name", KEY_TEXT, IN_SOURCE(name), 1, 48, NULL, "a name of at most 48 letters, digits and . _ - (default: the region, and with a role its account)" },
+    { "credentials", KEY_TEXT, IN_SOURCE(credentials), 1, 255, "instance", "instance, environment, container, or credential:NAME for a systemd credential" },
+    { "role", KEY_TEXT, IN_SOURCE(role), 20, 2048, NULL, "the ARN of a role to assume, such as \"arn:aws:iam::123456789012:role/dbcertd\"" },
+    { "external_id", KEY_TEXT, IN_SOURCE(external_id), 2, 1224, NULL, "the external ID that the role asks for" },
+    { "engines", KEY_TEXT_LIST, IN_SOURCE(engines), 1, 64, NULL, "a list of engines, such as [ \"postgres\", \"oracle\" ] (default: all)" },
+    { "tags", KEY_TEXT_LIST, IN_SOURCE(tags), 1, 385, NULL, "a list of tags that all have to be there, such as [ \"watch\", \"stage=production\" ]" },
+    { "exclude", KEY_TEXT_LIST, IN_SOURCE(exclude), 1, 255, NULL, "a list of patterns of identifiers, such as [ \"test-*\" ]" },
+    { "interval", KEY_DURATION, IN_SOURCE(interval_seconds), 10, DAY, "15m", "a duration from 10s to 1d, such as \"15m\"" },
+    { "endpoint_url", KEY_TEXT, IN_SOURCE(endpoint_url), 1, 2048, NULL, "the URL of the RDS API (default: the region's own)" },
+    { "sts_endpoint_url", KEY_TEXT, IN_SOURCE(sts_endpoint_url), 1, 2048, NULL, "the URL of STS (default: the region's own)" },
+    { 0 },
+};
+
 static const Key endpoint_keys[] = {
     { "name", KEY_TEXT, IN_ENDPOINT(name), 1, 128, NULL, "a name of at most 128 letters, digits and . _ -" },
     { "host", KEY_TEXT, IN_ENDPOINT(host), 1, 253, NULL, "a host name or an address, such as \"orders.c9akciq32rgq.us-east-1.rds.amazonaws.com\"" },
@@ -100,6 +116,7 @@ const Key config_keys[] = {
     { "alerts", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = alerts_keys },
     { "thresholds", KEY_GROUP, 0, 0, 0, NULL, "a group { ... }", .keys = threshold_keys },
     { "trust_stores", KEY_GROUP_LIST, IN_CONFIG(n_trust_stores), 0, CONFIG_STORES_MAX, NULL, "a list of groups ( { name = ...; path = ...; }, ... )", .keys = store_keys },
+    { "rds", KEY_GROUP_LIST, IN_CONFIG(n_sources), 0, CONFIG_SOURCES_MAX, NULL, "a list of groups ( { region = ...; }, ... )", .keys = source_keys },
     { "endpoints", KEY_GROUP_LIST, IN_CONFIG(n_endpoints), 0, CONFIG_ENDPOINTS_MAX, NULL, "a list of groups ( { name = ...; host = ...; engine = ...; }, ... )", .keys = endpoint_keys },
     { 0 },
 };

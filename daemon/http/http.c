@@ -2,7 +2,6 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <malloc.h>
 #include <string.h>
 #include <strings.h>
 
@@ -150,28 +149,9 @@ static int on_timeout_changed(CURLM *multi _unused_, long msec, void *userdata)
 }
 
 /* libcurl keeps keys and tokens on the heap as well, and does not wipe them. */
-static void wipe_and_free(void *memory)
-{
-    if (memory)
-        explicit_bzero(memory, malloc_usable_size(memory));
-    free(memory);
-}
-
-static void *wipe_and_grow(void *memory, size_t size)
-{
-    void *grown = malloc(size);
-    size_t had = memory ? malloc_usable_size(memory) : 0;
-    if (!grown)
-        return NULL;
-    if (had > 0)
-        memcpy(grown, memory, had < size ? had : size);
-    wipe_and_free(memory);
-    return grown;
-}
-
 static CURLcode start_curl(void)
 {
-    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_and_free, wipe_and_grow, strdup, calloc);
+    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc, strdup, calloc);
 }
 
 int http_new(Http **ret, sd_event *event)
@@ -262,12 +242,12 @@ static bool add_header(HttpExchange *exchange, const char *header)
 static bool set_signature(HttpExchange *exchange, const HttpSignature *s)
 {
     CURL *curl = exchange->curl;
-    _cleanup_free_ char *scope = xasprintf("aws:amz:%s:%s", s->region, s->service), *token = NULL;
+    _cleanup_free_ char *scope = xasprintf("aws:amz:%s:%s", s->region, s->service);
     bool ok = true;
     if (s->session_token) {
-        token = xasprintf("X-Amz-Security-Token: %s", s->session_token);
+        char *token = xasprintf("X-Amz-Security-Token: %s", s->session_token);
         ok = add_header(exchange, token);
-        explicit_bzero(token, strlen(token));
+        wiping_free(token);
     }
     return ok && curl_easy_setopt(curl, CURLOPT_AWS_SIGV4, scope) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_USERNAME, s->access_key_id) == CURLE_OK &&

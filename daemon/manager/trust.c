@@ -184,8 +184,8 @@ static int start_downloads(Trust *trust, bool asked)
             .interval_seconds = loaded->config->fetch_interval_seconds,
             .asked = asked,
         };
-        r = download_new(&trust->downloads[i], trust->manager->event, trust->manager->http, &params, &download_events,
-                         trust, &warnings);
+        r = download_new(&trust->downloads[i], trust->manager->event, trust->manager->http, &params,
+                         &download_events, trust, &warnings);
         if (r < 0)
             break;
         trust->sources[i] = download_source(trust->downloads[i]);

@@ -101,6 +101,14 @@ int64_t *rds_field_number(RdsEndpoint *endpoint, const RdsField *field)
     return (int64_t *)((char *)endpoint + field->offset);
 }
 
+void credentials_wipe(Credentials *credentials)
+{
+    wiping_free(credentials->access_key_id);
+    wiping_free(credentials->secret_access_key);
+    wiping_free(credentials->session_token);
+    *credentials = (Credentials) { .expires_at = INSTANT_NONE };
+}
+
 RdsEndpoint rds_endpoint_copy(const RdsEndpoint *endpoint)
 {
     RdsEndpoint copy = *endpoint;

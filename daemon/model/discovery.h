@@ -36,6 +36,16 @@ int credential_source_parse(const char *text);
 /* The name of systemd's credential; NULL if it is another source. */
 const char *credential_source_file(const char *text);
 
+/* Keys to the API, for a while. */
+typedef struct Credentials {
+    char *access_key_id;
+    char *secret_access_key;
+    char *session_token; /* NULL: they are lasting ones */
+    int64_t expires_at;  /* INSTANT_NEVER: they do not */
+} Credentials;
+
+void credentials_wipe(Credentials *credentials);
+
 typedef enum RdsKind {
     RDS_INSTANCE,
     RDS_CLUSTER,        /* its writer */

@@ -132,18 +132,11 @@ const char *api_item(const ApiRecord *record, int field, size_t i)
     return i < strv_length(record->values[field]) ? record->values[field][i] : "";
 }
 
-static void wipe(char *text)
-{
-    if (text)
-        explicit_bzero(text, strlen(text));
-    free(text);
-}
-
 static void record_deinit(ApiRecord *record)
 {
     for (size_t i = 0; i < API_FIELDS_MAX; i++) {
         for (char **value = record->values[i]; value && *value; value++)
-            wipe(*value);
+            wiping_free(*value);
         free(record->values[i]);
     }
 }
@@ -218,7 +211,7 @@ static void set_last(char **values, const char *text)
     size_t n = strv_length(values);
     if (n == 0)
         return;
-    wipe(values[n - 1]);
+    wiping_free(values[n - 1]);
     values[n - 1] = xstrdup(text);
 }
 
@@ -356,7 +349,8 @@ static int read_document(Reader *r, const uint8_t *xml, size_t size)
 static int read_shape(const Shape *shape, const uint8_t *xml, size_t size, ApiRecords *ret, char **ret_marker,
                       char **ret_why)
 {
-    _cleanup_(XML_ParserFreep) struct XML_ParserStruct *parser = XML_ParserCreate(NULL);
+    static const XML_Memory_Handling_Suite wiping = { malloc, wiping_realloc, wiping_free };
+    _cleanup_(XML_ParserFreep) struct XML_ParserStruct *parser = XML_ParserCreate_MM(NULL, &wiping, NULL);
     Reader r = { .parser = parser, .shape = shape };
     if (!parser)
         return -ENOMEM;

@@ -1,0 +1,40 @@
+#pragma once
+
+/* One question to the RDS API or to STS, signed, page by page, again where that may help. */
+
+#include "http/http.h"
+#include "model/discovery.h"
+#include "rds/api.h"
+
+#define API_SECONDS   15  /* for one page */
+#define API_TRIES     5   /* of one page; the pauses between them double */
+#define API_PAGE_SIZE 100 /* MaxRecords, the most there is */
+#define API_PAGES_MAX 1000
+
+typedef enum ApiResult {
+    API_ANSWERED,
+    API_EXPIRED, /* the credentials are: other ones will do */
+    API_REFUSED, /* who asks may not ask that, or there is no such action in the region */
+    API_FAILED,
+} ApiResult;
+
+typedef struct ApiQuestion {
+    ApiAction action;
+    const char *url;       /* borrowed until the end, like all of it */
+    const char *region;    /* that it is signed for */
+    const char *arguments; /* further ones: "Engine=postgres&IncludeAll=true"; NULL: none */
+    const Credentials *credentials;
+} ApiQuestion;
+
+typedef struct ApiCall ApiCall;
+
+/*
+ * The records of all pages are appended; on any other result but API_ANSWERED they are an incomplete part. The
+ * error is a sentence without secrets, borrowed; NULL if it was answered. The call is over with that, and was
+ * never answered from within api_ask(). Negative errno if it could not begin.
+ */
+int api_ask(ApiCall **ret, sd_event *event, Http *http, const ApiQuestion *question, ApiRecords *records,
+            void (*answered)(ApiResult result, const char *error, void *userdata), void *userdata);
+
+/* NULL is fine. */
+void api_cancel(ApiCall *call);
