@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 
@@ -124,6 +125,15 @@ void rds_endpoint_deinit(RdsEndpoint *endpoint)
         if (rds_fields[i].is_text)
             free(*rds_field_text(endpoint, &rds_fields[i]));
     *endpoint = (RdsEndpoint) { 0 };
+}
+
+int rds_endpoint_compare(const void *a, const void *b)
+{
+    const RdsEndpoint *x = a, *y = b;
+    int order = x->kind < y->kind ? -1 : x->kind > y->kind;
+    if (order == 0)
+        order = strcmp(x->identifier, y->identifier);
+    return order == 0 ? strcasecmp(x->host, y->host) : order;
 }
 
 bool rds_endpoint_same(const RdsEndpoint *a, const RdsEndpoint *b)

@@ -110,6 +110,9 @@ int64_t *rds_field_number(RdsEndpoint *endpoint, const RdsField *field);
 RdsEndpoint rds_endpoint_copy(const RdsEndpoint *endpoint);
 void rds_endpoint_deinit(RdsEndpoint *endpoint);
 
+/* By kind, then by identifier and host: the order of an inventory. */
+int rds_endpoint_compare(const void *a, const void *b);
+
 /* Whether both say the same. */
 bool rds_endpoint_same(const RdsEndpoint *a, const RdsEndpoint *b);
 

@@ -341,19 +341,10 @@ static ApiAction action_of(int64_t kind)
                                         : API_DB_CLUSTERS;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const RdsEndpoint *x = a, *y = b;
-    int order = x->kind < y->kind ? -1 : x->kind > y->kind;
-    if (order == 0)
-        order = strcmp(x->identifier, y->identifier);
-    return order == 0 ? strcasecmp(x->host, y->host) : order;
-}
-
 static void sort(RdsInventory *inventory)
 {
     if (inventory->n_endpoints > 0)
-        qsort(inventory->endpoints, inventory->n_endpoints, sizeof *inventory->endpoints, compare);
+        qsort(inventory->endpoints, inventory->n_endpoints, sizeof *inventory->endpoints, rds_endpoint_compare);
 }
 
 /* What this round did not answer is as it was. */
@@ -403,7 +394,8 @@ void inventory_make(const RdsSource *source, const RdsAnswers *answers, const Rd
     sort(ret);
     size_t n = ret->n_endpoints;
     for (size_t i = 0; i < before->n_endpoints; i++) {
-        RdsEndpoint *e = n == 0 ? NULL : bsearch(&before->endpoints[i], ret->endpoints, n, sizeof *e, compare);
+        RdsEndpoint *e =
+            n == 0 ? NULL : bsearch(&before->endpoints[i], ret->endpoints, n, sizeof *e, rds_endpoint_compare);
         if (e)
             keep_facts(&m, e, &before->endpoints[i]);
         else

@@ -9,31 +9,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "store/alerts.h"
-#include "store/database.h"
-#include "store/seen.h"
-
-typedef struct Entry {
-    SubjectKind about;
-    char *subject;
-    AlertList alerts;
-} Entry;
-
-struct Store {
-    char *path; /* NULL: nothing is to be kept */
-    SeenReader reader;
-    Database *db;    /* NULL: not at present */
-    char *error;     /* why; NULL: it is */
-    bool lacks;      /* the file says less than memory */
-    Entry **entries; /* in the order of compare() */
-    size_t n_entries;
-    TransitionList outbox;
-    SilenceList silences;
-    int64_t last_silence; /* the highest id that was given */
-    uint64_t began_usec;  /* the transaction that is open */
-    bool together;        /* it is for many steps; as it went so far: */
-    int together_result;
-    StoreFigures figures;
-};
+#include "store/discovered.h"
+#include "store/store-internal.h"
 
 static void entry_free(Entry *entry)
 {
@@ -51,6 +28,7 @@ void store_free(Store *store)
     free(store->entries);
     transition_list_deinit(&store->outbox);
     silence_list_deinit(&store->silences);
+    rds_inventory_deinit(&store->discovered);
     seen_reader_deinit(&store->reader);
     database_close(store->db);
     free(store->path);
@@ -170,6 +148,8 @@ static int read_all(Store *store)
         r = outbox_read(store->db, &store->outbox);
     if (r == SQLITE_OK)
         r = silences_read(store->db, &store->silences);
+    if (r == SQLITE_OK)
+        r = discovered_read(store->db, &store->discovered);
     for (size_t i = 0; i < store->silences.n; i++)
         if (store->silences.items[i].id > store->last_silence)
             store->last_silence = store->silences.items[i].id;
@@ -215,8 +195,7 @@ int store_open(Store **ret, const char *path, CertificateReader reader, int64_t 
     return 0;
 }
 
-/* Whether the file says all that memory does, and is to go on doing so. */
-static bool is_kept(const Store *store)
+bool store_is_kept(const Store *store)
 {
     return store->db && !store->lacks;
 }
@@ -228,8 +207,7 @@ static void abandon(Store *store)
     set_aside(store, clock_now());
 }
 
-/* Within store_begin() and store_end() there is one for all. */
-static int begin(Store *store)
+int store_open_transaction(Store *store)
 {
     if (store->together)
         return store->together_result;
@@ -237,8 +215,7 @@ static int begin(Store *store)
     return database_run(store->db, "BEGIN IMMEDIATE", NO_VALUES);
 }
 
-/* Ends a transaction that went as r says. Memory goes on in any case. */
-static void end(Store *store, int r)
+void store_close_transaction(Store *store, int r)
 {
     if (store->together) {
         store->together_result = r;
@@ -261,9 +238,9 @@ static void end(Store *store, int r)
 
 void store_begin(Store *store)
 {
-    if (!is_kept(store))
+    if (!store_is_kept(store))
         return;
-    store->together_result = begin(store);
+    store->together_result = store_open_transaction(store);
     store->together = true;
 }
 
@@ -272,7 +249,7 @@ void store_end(Store *store)
     if (!store->together)
         return;
     store->together = false;
-    end(store, store->together_result);
+    store_close_transaction(store, store->together_result);
 }
 
 static void give_identity(Transition *t)
@@ -307,15 +284,15 @@ void store_commit(Store *store, const Change *change, int64_t now)
         change->transitions->n = 0; /* what the items held is the outbox's now */
     bool seen = state && (change->replaced || now - state->kept_at >= STORE_HEARTBEAT || now < state->kept_at ||
                           seen_differs(state));
-    if (is_kept(store) && (seen || alerts->changed || store->outbox.n > n_before)) {
-        int r = begin(store);
+    if (store_is_kept(store) && (seen || alerts->changed || store->outbox.n > n_before)) {
+        int r = store_open_transaction(store);
         for (size_t i = n_before; i < store->outbox.n && r == SQLITE_OK; i++)
             r = outbox_write(store->db, &store->outbox.items[i]);
         if (r == SQLITE_OK && alerts->changed)
             r = alerts_write(store->db, change->about, change->subject, alerts);
         if (r == SQLITE_OK && seen)
             r = seen_write(store->db, state, change->replaced, now);
-        end(store, r);
+        store_close_transaction(store, r);
     }
     alerts->changed = false;
     drop_if_empty(store, change->about, change->subject);
@@ -362,8 +339,8 @@ void store_delivered(Store *store, const Transition *const *delivered, size_t n)
 {
     if (n == 0)
         return;
-    bool keeps = is_kept(store);
-    int r = keeps ? begin(store) : SQLITE_OK;
+    bool keeps = store_is_kept(store);
+    int r = keeps ? store_open_transaction(store) : SQLITE_OK;
     for (size_t i = 0; i < n; i++) {
         Transition *t = &store->outbox.items[delivered[i] - store->outbox.items];
         if (keeps && r == SQLITE_OK)
@@ -371,7 +348,7 @@ void store_delivered(Store *store, const Transition *const *delivered, size_t n)
         transition_deinit(t);
     }
     if (keeps)
-        end(store, r);
+        store_close_transaction(store, r);
     size_t left = 0;
     for (size_t i = 0; i < store->outbox.n; i++)
         if (store->outbox.items[i].subject) /* those that were freed have none */
@@ -381,40 +358,11 @@ void store_delivered(Store *store, const Transition *const *delivered, size_t n)
         transition_list_deinit(&store->outbox);
 }
 
-const SilenceList *store_silences(const Store *store)
-{
-    return &store->silences;
-}
-
-int64_t store_silence(Store *store, Silence silence)
-{
-    silence.id = ++store->last_silence;
-    silence_list_append(&store->silences, silence);
-    if (is_kept(store)) {
-        int r = begin(store);
-        end(store, r == SQLITE_OK ? silence_write(store->db, &silence) : r);
-    }
-    return silence.id;
-}
-
-bool store_unsilence(Store *store, int64_t id)
-{
-    size_t i = 0;
-    while (i < store->silences.n && store->silences.items[i].id != id)
-        i++;
-    if (i == store->silences.n)
-        return false;
-    silence_list_remove(&store->silences, i);
-    if (is_kept(store)) {
-        int r = begin(store);
-        end(store, r == SQLITE_OK ? silence_remove(store->db, id) : r);
-    }
-    return true;
-}
-
 static int write_all(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
 {
     int r = alerts_clear(store->db);
+    if (r == SQLITE_OK)
+        r = discovered_clear(store->db);
     for (size_t i = 0; i < store->n_entries && r == SQLITE_OK; i++) {
         const Entry *e = store->entries[i];
         r = alerts_write(store->db, e->about, e->subject, &e->alerts);
@@ -423,6 +371,8 @@ static int write_all(Store *store, EndpointState *const *states, size_t n_states
         r = outbox_write(store->db, &store->outbox.items[i]);
     for (size_t i = 0; i < store->silences.n && r == SQLITE_OK; i++)
         r = silence_write(store->db, &store->silences.items[i]);
+    for (size_t i = 0; i < store->discovered.n_endpoints && r == SQLITE_OK; i++)
+        r = discovered_write(store->db, &store->discovered.endpoints[i]);
     for (size_t i = 0; i < n_states && r == SQLITE_OK; i++)
         r = seen_write(store->db, states[i], NULL, now);
     return r;
@@ -442,28 +392,28 @@ void store_tend(Store *store, EndpointState *const *states, size_t n_states, int
         return;
     }
     free(TAKE(store->error));
-    int r = begin(store);
+    int r = store_open_transaction(store);
     store->lacks = false;
-    end(store, r == SQLITE_OK ? write_all(store, states, n_states, now) : r);
+    store_close_transaction(store, r == SQLITE_OK ? write_all(store, states, n_states, now) : r);
 }
 
 void store_forget(Store *store, int64_t before)
 {
-    if (!is_kept(store))
+    if (!store_is_kept(store))
         return;
-    int r = begin(store);
-    end(store, r == SQLITE_OK ? seen_forget(store->db, before) : r);
+    int r = store_open_transaction(store);
+    store_close_transaction(store, r == SQLITE_OK ? seen_forget(store->db, before) : r);
 }
 
 void store_flush(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
 {
-    if (!is_kept(store))
+    if (!store_is_kept(store))
         return;
-    int r = begin(store);
+    int r = store_open_transaction(store);
     for (size_t i = 0; i < n_states && r == SQLITE_OK; i++)
         if (states[i]->n_addresses > 0 || states[i]->unresolved.n > 0)
             r = seen_write(store->db, states[i], NULL, now);
-    end(store, r);
+    store_close_transaction(store, r);
 }
 
 StoreFigures store_figures(const Store *store)

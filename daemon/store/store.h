@@ -10,6 +10,7 @@
 #include "base/instant.h"
 #include "base/macro.h"
 #include "model/alert.h"
+#include "model/discovery.h"
 #include "model/history.h"
 #include "model/silence.h"
 #include "model/state.h"
@@ -80,6 +81,13 @@ void store_delivered(Store *store, const Transition *const *delivered, size_t n)
 const SilenceList *store_silences(const Store *store);
 int64_t store_silence(Store *store, Silence silence);
 bool store_unsilence(Store *store, int64_t id);
+
+/* What the RDS API said last of a source, for a start without it; *ret is the caller's. */
+void store_recall_discovered(const Store *store, const char *source, RdsInventory *ret);
+void store_keep_discovered(Store *store, const char *source, const RdsInventory *inventory);
+
+/* Of which sources something is kept; the caller's. */
+char **store_discovered_sources(const Store *store);
 
 /*
  * Once a minute or so: writes all anew if the file lacks something, be it that it could not be written or was

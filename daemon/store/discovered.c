@@ -1,0 +1,53 @@
+#include "store/discovered.h"
+
+#include "base/alloc.h"
+#include "base/instant.h"
+
+#define COLUMNS_MAX 32
+
+int discovered_write(Database *db, const RdsEndpoint *endpoint)
+{
+    RdsEndpoint e = *endpoint; /* its texts are borrowed */
+    Value values[COLUMNS_MAX];
+    for (size_t i = 0; i < n_rds_fields; i++)
+        values[i] = rds_fields[i].is_text ? TEXT(*rds_field_text(&e, &rds_fields[i]))
+                                          : INSTANT(*rds_field_number(&e, &rds_fields[i]));
+    return database_run(db,
+                        "INSERT OR REPLACE INTO discovered VALUES "
+                        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        values, n_rds_fields);
+}
+
+int discovered_remove(Database *db, const RdsEndpoint *e)
+{
+    return database_run(db,
+                        "DELETE FROM discovered WHERE source = ? AND kind = ? AND identifier = ? AND host = ?",
+                        VALUES(TEXT(e->source), INTEGER(e->kind), TEXT(e->identifier), TEXT(e->host)));
+}
+
+int discovered_clear(Database *db)
+{
+    return database_run(db, "DELETE FROM discovered", NO_VALUES);
+}
+
+static int on_row(sqlite3_stmt *row, void *userdata)
+{
+    RdsEndpoint e = { 0 };
+    for (size_t i = 0; i < n_rds_fields; i++) {
+        if (rds_fields[i].is_text)
+            *rds_field_text(&e, &rds_fields[i]) = xstrdup(column_text(row, (int)i));
+        else
+            *rds_field_number(&e, &rds_fields[i]) = column_instant(row, (int)i);
+    }
+    if (e.kind >= 0 && e.kind < N_RDS_KINDS && e.identifier && e.host && e.engine && e.source)
+        rds_inventory_append(userdata, e);
+    else
+        rds_endpoint_deinit(&e);
+    return SQLITE_OK;
+}
+
+int discovered_read(Database *db, RdsInventory *ret)
+{
+    return database_query(db, "SELECT * FROM discovered ORDER BY source, kind, identifier, host", NO_VALUES,
+                          on_row, ret);
+}
