@@ -209,7 +209,7 @@ void alert_of_endpoint(TransitionList *transitions, const EndpointState *state)
         t->subject = xstrdup(state->endpoint->name);
         t->engine = xstrdup(state->endpoint->engine_name);
         t->ca = xstrdup(t->finding.ca ? t->finding.ca : state->served_ca);
-        t->configured_ca = xstrdup(state->endpoint->ca);
+        t->configured_ca = xstrdup(endpoint_ca(state->endpoint));
         t->fingerprint = server ? xstrdup(server->sha256) : NULL;
         t->not_after = server ? server->not_after : INSTANT_NONE;
     }

@@ -174,6 +174,44 @@ static json_t *of_addresses(const EndpointState *state, bool der)
     return array;
 }
 
+static json_t *of_maintenance(const RdsEndpoint *rds)
+{
+    if (!rds->maintenance)
+        return json_null();
+    json_t *object = json_object();
+    put(object, "action", json_string("ca-certificate-rotation"));
+    put(object, "current_apply_date", instant(rds->current_apply));
+    put(object, "auto_applied_after_date", instant(rds->auto_applied_after));
+    put(object, "forced_apply_date", instant(rds->forced_apply));
+    return object;
+}
+
+/* In the API's words, as far as it has them. */
+static json_t *of_rds(const RdsEndpoint *rds)
+{
+    if (!rds)
+        return json_null();
+    json_t *object = json_object();
+    put(object, "source", text(rds->source));
+    put(object, "kind", text(rds_kind_to_string((RdsKind)rds->kind)));
+    put(object, "identifier", text(rds->identifier));
+    put(object, "engine", text(rds->engine));
+    put(object, "engine_version", text(rds->engine_version));
+    put(object, "status", text(rds->status));
+    put(object, "ca_certificate_identifier", text(rds->ca));
+    put(object, "pending_ca_certificate_identifier", text(rds->pending_ca));
+    put(object, "valid_till", instant(rds->valid_till));
+    put(object, "since", instant(rds->since));
+    put(object, "preferred_maintenance_window", text(rds->window));
+    put(object, "supports_certificate_rotation_without_restart",
+        rds->online == SUPPORT_UNKNOWN ? json_null() : json_boolean(rds->online == SUPPORT_YES));
+    put(object, "supported_ca_certificate_identifiers", text(rds->offered));
+    put(object, "default_ca_certificate_identifier", text(rds->default_ca));
+    put(object, "pending_maintenance", of_maintenance(rds));
+    put(object, "missing_since", instant(rds->missing_since));
+    return object;
+}
+
 json_t *json_of_endpoint(const EndpointState *state, bool der)
 {
     const Endpoint *e = state->endpoint;
@@ -186,13 +224,15 @@ json_t *json_of_endpoint(const EndpointState *state, bool der)
     put(object, "kind", text(endpoint_kind_to_string((EndpointKind)e->kind)));
     put(object, "region", text(e->region));
     put(object, "severity", text(severity_to_string(state->severity)));
-    put(object, "configured_ca", text(e->ca));
+    put(object, "source", json_string(e->discovered ? "rds" : "configured"));
+    put(object, "configured_ca", text(endpoint_ca(e)));
     put(object, "served_ca", text(state->served_ca));
     put(object, "rotation", of_rotation(state));
     put(object, "not_before", instant(server ? server->not_before : INSTANT_NONE));
     put(object, "not_after", instant(server ? server->not_after : INSTANT_NONE));
     put(object, "ca_not_after", instant(state->ca_not_after));
     put(object, "next_probe_at", instant(state->next_probe_at));
+    put(object, "rds", of_rds(e->rds));
     put(object, "addresses", of_addresses(state, der));
     put(object, "findings", of_findings(&state->findings));
     return object;
@@ -227,6 +267,7 @@ json_t *json_of_status(const Snapshot *snapshot)
     put(object, "probing", json_integer((json_int_t)snapshot->n_probing));
     put(object, "severities", severities);
     put(object, "trust", text(severity_to_string(snapshot_trust_severity(snapshot))));
+    put(object, "rds", text(severity_to_string(snapshot_rds_severity(snapshot))));
     put(object, "daemon", text(severity_to_string(snapshot_self_severity(snapshot))));
     put(object, "silences", json_integer((json_int_t)snapshot->silences->n));
     put(object, "state", of_state(snapshot));
@@ -330,6 +371,29 @@ json_t *json_of_trust(const Snapshot *snapshot)
         json_array_append_new(sources, of_source(snapshot->sources[i]));
     put(object, "trust_stores", stores);
     put(object, "bundles", sources);
+    return object;
+}
+
+json_t *json_of_rds(const Snapshot *snapshot)
+{
+    json_t *sources = json_array(), *object = json_object();
+    for (size_t i = 0; i < snapshot->n_rds_sources; i++) {
+        const RdsSourceState *state = snapshot->rds_sources[i];
+        json_t *source = json_object();
+        put(source, "name", text(state->source->name));
+        put(source, "region", text(state->source->region));
+        put(source, "credentials", text(state->source->credentials));
+        put(source, "role", text(state->source->role));
+        put(source, "answered_at", instant(state->answered_at));
+        put(source, "error", text(state->error));
+        put(source, "refused", text(state->lacking));
+        put(source, "named", json_integer((json_int_t)state->inventory.n_endpoints));
+        put(source, "discovered", json_integer((json_int_t)state->n_watched));
+        put(source, "unwatched", json_integer((json_int_t)state->n_unwatched));
+        put(source, "findings", of_findings(&state->findings));
+        json_array_append_new(sources, source);
+    }
+    put(object, "sources", sources);
     return object;
 }
 

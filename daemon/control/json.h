@@ -18,6 +18,7 @@ json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *find
 json_t *json_of_other_finding(const char *member, const char *subject, const Finding *finding);
 
 json_t *json_of_authorities(const AuthorityUses *uses);
+json_t *json_of_rds(const Snapshot *snapshot);
 json_t *json_of_trust(const Snapshot *snapshot);
 json_t *json_of_plan(const Plan *plan);
 json_t *json_of_forecast(const Forecast *forecast);

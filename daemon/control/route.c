@@ -78,6 +78,9 @@ static Answer get_findings(const Request *request _unused_, const Snapshot *snap
                      &snapshot->trust_stores[i]->findings);
     for (size_t i = 0; i < snapshot->n_sources; i++)
         add_findings(findings, "bundle", snapshot->sources[i]->url, &snapshot->sources[i]->findings);
+    for (size_t i = 0; i < snapshot->n_rds_sources; i++)
+        add_findings(findings, "rds", snapshot->rds_sources[i]->source->name,
+                     &snapshot->rds_sources[i]->findings);
     add_findings(findings, "daemon", SELF_NAME, &snapshot->self->findings);
     return ok(json_pack("{s:o}", "findings", findings));
 }
@@ -93,6 +96,11 @@ static Answer get_authorities(const Request *request _unused_, const Snapshot *s
 static Answer get_trust(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
 {
     return ok(json_of_trust(snapshot));
+}
+
+static Answer get_rds(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
+{
+    return ok(json_of_rds(snapshot));
 }
 
 static Answer get_plan(const Request *request _unused_, const Snapshot *snapshot, const char *name)
@@ -158,6 +166,8 @@ static bool is_subject(const Snapshot *snapshot, const char *name)
         is |= strcmp(snapshot->trust_stores[i]->store->name, name) == 0;
     for (size_t i = 0; i < snapshot->n_sources; i++)
         is |= strcmp(snapshot->sources[i]->url, name) == 0;
+    for (size_t i = 0; i < snapshot->n_rds_sources; i++)
+        is |= strcmp(snapshot->rds_sources[i]->source->name, name) == 0;
     return is;
 }
 
@@ -250,6 +260,7 @@ static const struct {
     { "GET", "/v1/findings", get_findings },           //
     { "GET", "/v1/authorities", get_authorities },     //
     { "GET", "/v1/trust", get_trust },                 //
+    { "GET", "/v1/rds", get_rds },                     //
     { "GET", "/v1/plan/*", get_plan },                 //
     { "GET", "/v1/forecast", get_forecast },           //
     { "GET", "/healthz", get_health },                 //

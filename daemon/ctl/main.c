@@ -44,6 +44,7 @@ static const char usage[] =
     "  authorities         Amazon's CAs: where, until when, and who uses them\n"
     "  plan CA             the steps to move to a CA such as rds-ca-rsa2048-g1, in order\n"
     "  trust [FILE]        whether clients' trust stores (or FILE) accept what is served, and what will be\n"
+    "  rds                 what the RDS API was asked: regions, endpoints, and what stands in the way\n"
     "  scan TARGET...      probe without the daemon: ENGINE://HOST[:PORT][?KEY=VALUE&...]\n"
     "\n"
     "      --socket PATH   the daemon's status socket (default: $DBCERTD_SOCKET, else " DEFAULT_SOCKET ")\n"
@@ -207,6 +208,11 @@ static int run_trust(const Options *options, const char *file)
     return r;
 }
 
+static int run_rds(const Options *options, const char *word _unused_)
+{
+    return ask(options, "GET", "/v1/rds", NULL, render_rds, NULL);
+}
+
 static int run_history(const Options *options, const char *name)
 {
     _cleanup_free_ char *path = path_of(name, "/history");
@@ -264,6 +270,7 @@ static const struct {
     { "authorities", 0, 0, "no arguments", run_authorities },
     { "plan", 1, 1, "one CA identifier such as rds-ca-rsa2048-g1", run_plan },
     { "trust", 0, 1, "one file, or none", run_trust },
+    { "rds", 0, 0, "no arguments", run_rds },
 };
 
 static int usage_error(const char *format, const char *word)
@@ -279,7 +286,7 @@ static int run_command(Options *options, int argc, char **argv)
     if (argc == 0)
         return usage_error(
             "expected a command: status, watch, show, findings, history, silence, probe, check, forecast, "
-            "authorities, plan, trust or scan%s",
+            "authorities, plan, trust, rds or scan%s",
             "");
     if (strcmp(argv[0], "scan") == 0) {
         options->scan.targets = argv + 1;

@@ -68,6 +68,8 @@ void render_status(const json_t *status)
     if (has(status, "trust") && strcmp(get(status, "trust"), "ok") != 0)
         printf("; trust stores and bundles: %s%s%s", colour_of(get(status, "trust")), get(status, "trust"),
                colour_end());
+    if (has(status, "rds") && strcmp(get(status, "rds"), "ok") != 0)
+        printf("; the RDS API: %s%s%s", colour_of(get(status, "rds")), get(status, "rds"), colour_end());
     if (has(status, "daemon") && strcmp(get(status, "daemon"), "ok") != 0)
         printf("; dbcertd itself: %s%s%s", colour_of(get(status, "daemon")), get(status, "daemon"),
                colour_end());
@@ -81,7 +83,7 @@ void render_status(const json_t *status)
                get(status, "configured_at"), colour_end(), get(status, "reload_error"));
 }
 
-static void print_finding(const json_t *finding, const char *indent)
+void render_finding(const json_t *finding, const char *indent)
 {
     const char *severity = get(finding, "severity"),
                *endpoint = json_string_value(json_object_get(finding, "endpoint"));
@@ -92,6 +94,8 @@ static void print_finding(const json_t *finding, const char *indent)
         printf("trust store %s  ", get(finding, "trust_store"));
     else if (has(finding, "bundle"))
         printf("bundle %s  ", get(finding, "bundle"));
+    else if (has(finding, "rds"))
+        printf("rds %s  ", get(finding, "rds"));
     else if (has(finding, "daemon"))
         printf("%s itself  ", get(finding, "daemon"));
     printf("%s", get(finding, "id"));
@@ -118,14 +122,8 @@ void render_findings(const json_t *findings)
     {
         if (i > 0)
             puts("");
-        print_finding(finding, "");
+        render_finding(finding, "");
     }
-}
-
-static const char *yes_or_no(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    return json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "not known";
 }
 
 static void print_names(const json_t *certificate)
@@ -193,12 +191,13 @@ void render_endpoint(const json_t *e)
         printf("  rotation        %s (%s); half-life %s, expected by %s, overdue after %s\n",
                get(rotation, "class"), get(rotation, "source"), get(rotation, "half_life"),
                get(rotation, "expected_by"), get(rotation, "overdue_after"));
+    render_rds_of(json_object_get(e, "rds"));
     if (has(e, "next_probe_at"))
         printf("  next probe      %s\n", get(e, "next_probe_at"));
     json_array_foreach(json_object_get(e, "findings"), i, item)
     {
         puts("");
-        print_finding(item, "  ");
+        render_finding(item, "  ");
     }
     json_array_foreach(json_object_get(e, "addresses"), i, item) print_address(item);
 }
@@ -287,76 +286,6 @@ void render_authorities(const json_t *body)
 void render_all_authorities(const json_t *body)
 {
     render_some_authorities(body, true);
-}
-
-/* "yes", "no", "not known", "-" where nothing is asked. */
-static char *acceptance(const json_t *verdict, const char *key, bool asked)
-{
-    return xstrdup(asked ? yes_or_no(verdict, key) : "-");
-}
-
-void render_verdicts(const json_t *verdicts)
-{
-    _cleanup_(table_deinit) Table table = { 0 };
-    size_t i;
-    json_t *v;
-    char *head[] = { xstrdup("ENDPOINT"),   xstrdup("SERVES"),  xstrdup("ACCEPTED"),
-                     xstrdup("CONFIGURED"), xstrdup("WILL BE"), xstrdup("WHY NOT") };
-    add_row(&table, ARRAY_SIZE(head), head);
-    json_array_foreach(verdicts, i, v)
-    {
-        bool refused_later = json_is_false(json_object_get(v, "next_accepted"));
-        char *cells[] = { xstrdup(get(v, "endpoint")),
-                          xstrdup(get(v, "served")),
-                          acceptance(v, "accepted", true),
-                          xstrdup(get(v, "next_ca")),
-                          acceptance(v, "next_accepted", has(v, "next_ca")),
-                          xstrdup(has(v, "reason") ? get(v, "reason")
-                                  : refused_later  ? "the configured CA's root is not in it"
-                                                   : "-") };
-        add_row(&table, ARRAY_SIZE(cells), cells);
-    }
-    print_table(&table);
-}
-
-static void print_findings(const json_t *holder)
-{
-    size_t i;
-    json_t *finding;
-    json_array_foreach(json_object_get(holder, "findings"), i, finding)
-    {
-        puts("");
-        print_finding(finding, "  ");
-    }
-}
-
-void render_trust(const json_t *body)
-{
-    size_t i;
-    json_t *item;
-    const json_t *stores = json_object_get(body, "trust_stores"), *bundles = json_object_get(body, "bundles");
-    json_array_foreach(bundles, i, item)
-    {
-        long long n = json_integer_value(json_object_get(item, "certificates"));
-        printf("bundle %s\n  %lld certificate%s, of %s, last answer %s\n", get(item, "url"), n, PLURAL(n),
-               get(item, "modified_at"), get(item, "answered_at"));
-        if (has(item, "error"))
-            printf("  the latest question failed: %s\n", get(item, "error"));
-        print_findings(item);
-        puts("");
-    }
-    json_array_foreach(stores, i, item)
-    {
-        long long n = json_integer_value(json_object_get(item, "certificates"));
-        printf("trust store %s: %s\n  %s, %lld certificate%s, the last ends %s\n\n", get(item, "name"),
-               get(item, "path"), get(item, "format"), n, PLURAL(n), get(item, "not_after"));
-        render_verdicts(json_object_get(item, "endpoints"));
-        print_findings(item);
-        puts("");
-    }
-    if (json_array_size(stores) == 0)
-        puts("No trust stores are configured (trust_stores in dbcertd.conf(5)); dbcertctl trust FILE looks at "
-             "any file.");
 }
 
 void render_plan(const json_t *plan)

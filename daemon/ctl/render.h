@@ -14,8 +14,9 @@ void render_status(const json_t *status);
 /* Everything about one. */
 void render_endpoint(const json_t *endpoint);
 
-/* A paragraph per finding. */
+/* A paragraph per finding; and one. */
 void render_findings(const json_t *findings);
+void render_finding(const json_t *finding, const char *indent);
 
 /* The CAs of the regions in use, or of all. */
 void render_authorities(const json_t *body);
@@ -24,6 +25,10 @@ void render_all_authorities(const json_t *body);
 /* Bundles, trust stores, and whether the stores accept what is served; then the verdicts alone. */
 void render_trust(const json_t *body);
 void render_verdicts(const json_t *verdicts);
+
+/* The sources that the RDS API is asked for, with their findings; and what it says of one endpoint. */
+void render_rds(const json_t *body);
+void render_rds_of(const json_t *rds);
 
 /* What is to come, a line each. */
 void render_forecast(const json_t *forecast);

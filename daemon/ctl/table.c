@@ -42,6 +42,12 @@ bool has(const json_t *object, const char *key)
 }
 
 /* The day is enough for a table. */
+const char *yes_or_no(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "not known";
+}
+
 char *day(const json_t *object, const char *key)
 {
     const char *text = get(object, key);

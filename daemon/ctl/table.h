@@ -13,6 +13,9 @@ const char *get(const json_t *object, const char *key);
 /* Whether there is one that is not null. */
 bool has(const json_t *object, const char *key);
 
+/* "yes", "no", or "not known". */
+const char *yes_or_no(const json_t *object, const char *key);
+
 /* The day of an instant, which is enough for a table. The caller's. */
 char *day(const json_t *object, const char *key);
 

@@ -105,6 +105,7 @@ static void set_text(char **field, char *text)
 static void rest(Discovery *d, bool news)
 {
     end_round(d);
+    d->state.awaited = false;
     (void)sd_event_source_set_time_relative(d->timer, (uint64_t)pause_after(d) * USEC_PER_SEC);
     (void)sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
     d->events->answered(d->source, news, d->userdata);
@@ -137,6 +138,7 @@ static void conclude(Discovery *d)
     int64_t now = clock_now();
     inventory_make(d->source, &d->answers, &d->state.inventory, now, &fresh);
     bool news = !same_inventory(&fresh, &d->state.inventory);
+    d->state.n_unwatched = 0; /* they point into the one that goes */
     rds_inventory_deinit(&d->state.inventory);
     d->state.inventory = fresh;
     d->state.answered_at = now;
@@ -277,7 +279,7 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
 }
 
 int discovery_new(Discovery **ret, sd_event *event, Http *http, const RdsSource *source, RdsInventory known,
-                  const DiscoveryEvents *events, void *userdata)
+                  bool asks, const DiscoveryEvents *events, void *userdata)
 {
     _cleanup_(discovery_freep) Discovery *d = xcalloc(1, sizeof *d);
     *d = (Discovery) {
@@ -288,6 +290,7 @@ int discovery_new(Discovery **ret, sd_event *event, Http *http, const RdsSource 
         .source = source,
         .url = source->endpoint_url ? xstrdup(source->endpoint_url) : aws_endpoint_url("rds", source->region),
         .state = { .source = source,
+                   .awaited = true,
                    .answered_at = INSTANT_NONE,
                    .failing_since = INSTANT_NONE,
                    .inventory = known,
@@ -295,6 +298,8 @@ int discovery_new(Discovery **ret, sd_event *event, Http *http, const RdsSource 
         .versions_at = clock_now(),
     };
     int r = sd_event_add_time_relative(event, &d->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, d);
+    if (r >= 0 && !asks)
+        r = sd_event_source_set_enabled(d->timer, SD_EVENT_OFF);
     if (r < 0)
         return r;
     *ret = TAKE(d);

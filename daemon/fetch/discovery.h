@@ -16,10 +16,11 @@ typedef struct DiscoveryEvents {
 } DiscoveryEvents;
 
 /*
- * The source is borrowed. Takes what is known of it from before; the first round begins from the loop, at once.
+ * The source is borrowed. Takes what is known of it from before. The first round begins from the loop, at once,
+ * unless it asks nothing at all: what is signed by a wrong clock is refused.
  */
 int discovery_new(Discovery **ret, sd_event *event, Http *http, const RdsSource *source, RdsInventory known,
-                  const DiscoveryEvents *events, void *userdata);
+                  bool asks, const DiscoveryEvents *events, void *userdata);
 void discovery_free(Discovery *discovery);
 CLEANUP_OF(Discovery, discovery_free);
 

@@ -69,10 +69,11 @@ static TrustVerdict verdict_on(const EndpointState *state, const TrustStoreState
         free(v.served);
         v.served = label_of(address, catalogue);
     }
-    if (!e->ca || (v.served && strcmp(v.served, e->ca) == 0))
+    const char *next = endpoint_next_ca(e);
+    if (!next || (v.served && strcmp(v.served, next) == 0))
         return v;
-    const KnownCertificate *root = e->region ? catalogue_root(catalogue, e->ca, e->region) : NULL;
-    v.next_ca = xstrdup(e->ca);
+    const KnownCertificate *root = e->region ? catalogue_root(catalogue, next, e->region) : NULL;
+    v.next_ca = xstrdup(next);
     if (root)
         v.next = strv_contains(store->fingerprints, root->sha256) ? ACCEPTANCE_YES : ACCEPTANCE_NO;
     return v;

@@ -64,25 +64,47 @@ static Member *member_new(Manager *manager, Endpoint *endpoint)
     return member; /* slot.due_usec is 0: its first turn is at once */
 }
 
-/* The member of the old fleet that goes on under the new configuration; leaves a hole there. */
-static Member *take_same(Fleet *old, const Endpoint *endpoint)
+/*
+ * The member of the old fleet that goes on under that name; leaves a hole there. The search begins where the
+ * last one ended, since both are in much the same order.
+ */
+static Member *take_same(Fleet *old, const Endpoint *endpoint, size_t *hint)
 {
     for (size_t i = 0; i < old->n; i++) {
-        Member *member = old->members[i];
+        size_t at = (*hint + i) % old->n;
+        Member *member = old->members[at];
         if (!member || strcmp(member->state->endpoint->name, endpoint->name) != 0)
             continue;
         if (!endpoint_same_server(member->state->endpoint, endpoint))
             return NULL;
-        old->members[i] = NULL;
+        old->members[at] = NULL;
+        *hint = at + 1;
         return member;
     }
     return NULL;
 }
 
-void fleet_replace(Fleet *fleet, Manager *manager, const Config *config, const FleetEvents *events)
+static bool same_rds(const RdsEndpoint *a, const RdsEndpoint *b)
+{
+    return a && b ? rds_endpoint_same(a, b) : a == b;
+}
+
+static void go_on(Member *member, Endpoint *endpoint, bool due, const FleetEvents *events)
+{
+    Endpoint *before = member->state->endpoint;
+    member->state->endpoint = endpoint_ref(endpoint);
+    if (due)
+        member->slot.due_usec = 0; /* the bundle may be another */
+    if (!same_rds(before->rds, endpoint->rds))
+        events->changed(member);
+    endpoint_unref(before);
+}
+
+void fleet_replace(Fleet *fleet, Manager *manager, Endpoint *const *endpoints, size_t n, bool due,
+                   const FleetEvents *events)
 {
     Fleet old = *fleet;
-    size_t n = config->n_endpoints;
+    size_t hint = 0;
     *fleet = (Fleet) {
         .members = xcalloc(n, sizeof(Member *)),
         .n = n,
@@ -92,14 +114,11 @@ void fleet_replace(Fleet *fleet, Manager *manager, const Config *config, const F
         .n_retired = old.n_retired,
     };
     for (size_t i = 0; i < n; i++) {
-        Endpoint *endpoint = config->endpoints[i];
-        Member *member = take_same(&old, endpoint);
-        if (member) {
-            endpoint_unref(member->state->endpoint);
-            member->state->endpoint = endpoint_ref(endpoint);
-            member->slot.due_usec = 0; /* the bundle may be another */
-        } else {
-            member = member_new(manager, endpoint);
+        Member *member = take_same(&old, endpoints[i], &hint);
+        if (member)
+            go_on(member, endpoints[i], due, events);
+        else {
+            member = member_new(manager, endpoints[i]);
             events->added(member);
         }
         fleet->members[i] = member;

@@ -2,7 +2,7 @@
 
 /* The endpoints that are watched, each with what is known of it and its place in the schedule. */
 
-#include "config/config.h"
+#include "model/endpoint.h"
 #include "model/state.h"
 #include "probe/survey.h"
 #include "schedule/schedule.h"
@@ -24,7 +24,7 @@ typedef struct Member {
 } Member;
 
 typedef struct Fleet {
-    Member **members; /* in the configuration's order */
+    Member **members; /* in the roster's order */
     size_t n;
     EndpointState **states; /* of the members, for snapshots */
     Slot **slots;           /* of the members, for the schedule */
@@ -35,13 +35,15 @@ typedef struct Fleet {
 typedef struct FleetEvents {
     void (*added)(Member *member);
     void (*removed)(Member *member); /* owns it from then on */
+    void (*changed)(Member *member); /* the API says something else of it than before */
 } FleetEvents;
 
 /*
- * Takes over the endpoints of a configuration. A member whose server is the same keeps what is known of it;
- * others start anew.
+ * Takes over the endpoints, with a reference of its own to each. A member whose server is the same keeps what
+ * is known of it; others start anew. due: all are to be probed now.
  */
-void fleet_replace(Fleet *fleet, Manager *manager, const Config *config, const FleetEvents *events);
+void fleet_replace(Fleet *fleet, Manager *manager, Endpoint *const *endpoints, size_t n, bool due,
+                   const FleetEvents *events);
 
 /* Keeps a removed member until its turn is over; then frees it. */
 void fleet_retire(Fleet *fleet, Member *member);

@@ -162,6 +162,20 @@ static void read_secret(Loaded *loaded, const char *credential, const char *orig
     loaded->secrets[loaded->n_secrets++] = (Secret) { .credential = xstrdup(credential), .value = text };
 }
 
+/* Read each time it is needed, since it may be renewed; that it is there is seen at once. */
+static void check_rds_credential(const RdsSource *source, bool check_only, char ***errors, char ***warnings)
+{
+    const char *name = credential_source_file(source->credentials),
+               *directory = getenv("CREDENTIALS_DIRECTORY");
+    _cleanup_free_ char *path = xasprintf("%s/%s", directory ? directory : "", name ? name : "");
+    if (!name || (directory && access(path, R_OK) == 0))
+        return;
+    strv_append(directory || !check_only ? errors : warnings,
+                xasprintf("%s: rds: credentials \"credential:%s\" cannot be read; expected "
+                          "LoadCredential=%s:/path/to/file in dbcertd.service",
+                          source->origin, name, name));
+}
+
 static void read_secrets(Loaded *loaded, bool check_only, char ***errors, char ***warnings)
 {
     const Config *config = loaded->config;
@@ -171,6 +185,8 @@ static void read_secrets(Loaded *loaded, bool check_only, char ***errors, char *
     for (size_t i = 0; i < config->n_trust_stores; i++)
         read_secret(loaded, config->trust_stores[i]->password_credential, config->trust_stores[i]->origin,
                     check_only, errors, warnings);
+    for (size_t i = 0; i < config->n_sources; i++)
+        check_rds_credential(config->sources[i], check_only, errors, warnings);
 }
 
 /* systemd names several with colons between them if the unit does. */
@@ -210,6 +226,10 @@ static void read_catalogue(Loaded *loaded, char ***errors, char ***warnings)
 static void read_system_trust(Loaded *loaded, char ***warnings)
 {
     const Config *config = loaded->config;
+    if (config->n_sources > 0) { /* there may be proxies among what they name */
+        loaded->system = bundle_new();
+        (void)bundle_add_system(loaded->system); /* what does not verify then says so */
+    }
     for (size_t i = 0; i < config->n_endpoints && !loaded->system; i++) {
         if (!endpoint_is_acm(config->endpoints[i]))
             continue;

@@ -9,6 +9,7 @@
 #include "http/http.h"
 #include "manager/fleet.h"
 #include "manager/load.h"
+#include "manager/roster.h"
 #include "manager/trust.h"
 #include "model/transition.h"
 #include "store/store.h"
@@ -22,6 +23,7 @@ struct Manager {
     Loaded *loaded;
     Http *http;
     Trust *trust;
+    Roster *roster;
     Fleet fleet;
     Store *store;
     GroupMemory groups;
@@ -47,6 +49,9 @@ int64_t manager_tell(Manager *manager, SubjectKind about, const char *subject, F
 /* Such a one, or an endpoint that was never watched in this run, is not watched any more. */
 void manager_resolve(Manager *manager, SubjectKind about, const char *subject);
 
+/* Watches whom the roster names; due: all are probed now. */
+void manager_take_endpoints(Manager *manager, bool due);
+
 /* Judges what has been judged before anew; name: that endpoint, at once; NULL: all, bit by bit from the loop.
  */
 void manager_judge_again(Manager *manager, const char *name);
@@ -56,6 +61,9 @@ void manager_verify_again(Manager *manager);
 
 /* Something was judged outside of a turn: arms the timer for what time changes next, and tells the status. */
 void manager_judged(Manager *manager);
+
+/* A member is to be probed by then, if it would be later; a turn that is running comes to that at its end. */
+void manager_probe_by(Manager *manager, Member *member, int64_t at);
 
 /* A member's turn has ended; it may be freed by this. */
 void manager_turn_over(Manager *manager, Member *member);

@@ -32,6 +32,7 @@ void manager_free(Manager *manager)
     control_free(manager->control);
     fleet_deinit(&manager->fleet);
     trust_free(manager->trust);
+    roster_free(manager->roster);
     http_free(manager->http);
     sd_event_source_disable_unref(manager->turns);
     sd_event_source_disable_unref(manager->wake);
@@ -51,6 +52,7 @@ static void arm_turns(Manager *manager, uint64_t usec)
 static void arm_wake(Manager *manager)
 {
     int64_t at = instant_earlier(trust_wakes_at(manager->trust), silencing_wakes_at(manager));
+    at = instant_earlier(at, roster_wakes_at(manager->roster));
     for (size_t i = 0; i < manager->fleet.n; i++)
         at = instant_earlier(at, manager->fleet.members[i]->wakes_at);
     if (at != INSTANT_NEVER)
@@ -95,6 +97,16 @@ static void dispatch(Manager *manager)
     }
     arm_turns(manager, wake_usec);
     arm_wake(manager);
+}
+
+void manager_probe_by(Manager *manager, Member *member, int64_t at)
+{
+    int64_t wait = at - clock_now();
+    uint64_t due_usec = clock_boottime_usec() + (uint64_t)(wait > 0 ? wait : 0) * USEC_PER_SEC;
+    if (at == INSTANT_NEVER || member->slot.running || member->slot.due_usec <= due_usec)
+        return;
+    member->slot.due_usec = due_usec;
+    arm_turns(manager, 0);
 }
 
 void manager_judged(Manager *manager)
@@ -186,6 +198,7 @@ static int on_wake(sd_event_source *source _unused_, uint64_t usec _unused_, voi
     manager->together = false;
     delivery_run(manager);
     trust_wake(manager->trust, now);
+    roster_wake(manager->roster, now);
     manager_judged(manager);
     return 0;
 }
@@ -226,7 +239,29 @@ static void on_added(Member *member)
     silence_list_apply(store_silences(store), name, &state->findings, clock_now());
 }
 
-static const FleetEvents fleet_events = { .added = on_added, .removed = on_removed };
+static void on_rds_changed(Member *member)
+{
+    if (member->state->judged_at != INSTANT_NONE)
+        member->wakes_at = clock_now(); /* from the loop, as many as there are */
+}
+
+static const FleetEvents fleet_events = {
+    .added = on_added,
+    .removed = on_removed,
+    .changed = on_rds_changed,
+};
+
+void manager_take_endpoints(Manager *manager, bool due)
+{
+    size_t n;
+    Endpoint *const *endpoints = roster_endpoints(manager->roster, &n);
+    fleet_replace(&manager->fleet, manager, endpoints, n, due, &fleet_events);
+    if (manager->trust)
+        trust_touch(manager->trust);
+    if (manager->turns)
+        arm_turns(manager, 0); /* from the loop: some may be new */
+    arm_wake(manager);
+}
 
 void manager_judge_again(Manager *manager, const char *name)
 {
@@ -252,6 +287,8 @@ static bool is_watched(const Manager *manager, SubjectKind about, const char *su
 {
     if (about == SUBJECT_ENDPOINT)
         return fleet_find(&manager->fleet, subject) != NULL;
+    if (about == SUBJECT_RDS)
+        return roster_has(manager->roster, subject);
     return about == SUBJECT_DAEMON || trust_has(manager->trust, about, subject);
 }
 
@@ -268,8 +305,11 @@ static int take_over(Manager *manager, Loaded *loaded)
 {
     Loaded *old = manager->loaded;
     Trust *trust;
+    Roster *roster = NULL;
     manager->loaded = loaded;
     int r = trust_new(&trust, manager, manager->trust);
+    if (r >= 0 && (r = roster_new(&roster, manager, manager->roster)) < 0)
+        trust_free(trust);
     if (r < 0) {
         manager->loaded = old;
         loaded_free(loaded);
@@ -278,9 +318,12 @@ static int take_over(Manager *manager, Loaded *loaded)
     trust_leave(manager->trust, trust);
     trust_free(manager->trust);
     manager->trust = trust;
+    roster_leave(manager->roster, roster);
+    roster_free(manager->roster);
+    manager->roster = roster;
     loaded_free(old);
     manager->reloaded_at = clock_now();
-    fleet_replace(&manager->fleet, manager, loaded->config, &fleet_events);
+    manager_take_endpoints(manager, true);
     manager_verify_again(manager);
     return 0;
 }
@@ -388,6 +431,8 @@ static int start(Manager *manager)
     if (r >= 0)
         r = trust_new(&manager->trust, manager, NULL);
     if (r >= 0)
+        r = roster_new(&manager->roster, manager, NULL);
+    if (r >= 0)
         r = control_new(&manager->control, manager->event, &control_events, manager);
     if (r < 0)
         log_error("cannot start: %s", strerror(-r));
@@ -404,7 +449,7 @@ int manager_new(Manager **ret, Loaded *loaded)
         r = start(manager);
     if (r < 0)
         return r;
-    fleet_replace(&manager->fleet, manager, loaded->config, &fleet_events);
+    manager_take_endpoints(manager, true);
     store_each_subject(manager->store, resolve_unwatched, manager);
     *ret = TAKE(manager);
     return 0;

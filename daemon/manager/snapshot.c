@@ -67,6 +67,7 @@ void snapshot_take(Manager *manager, Snapshot *ret)
         .userdata = manager,
     };
     trust_show(manager->trust, ret);
+    roster_show(manager->roster, ret);
 }
 
 /* "42 endpoints, 1 warning, next probe at 2026-11-20T22:00:12Z" */
@@ -85,6 +86,8 @@ void snapshot_announce(Manager *manager)
     if (snapshot_trust_severity(&snapshot) > SEVERITY_NOTICE)
         buffer_printf(&text, ", trust stores and bundles %s",
                       severity_to_string(snapshot_trust_severity(&snapshot)));
+    if (snapshot_rds_severity(&snapshot) > SEVERITY_NOTICE)
+        buffer_printf(&text, ", the RDS API %s", severity_to_string(snapshot_rds_severity(&snapshot)));
     if (snapshot_self_severity(&snapshot) > SEVERITY_NOTICE)
         buffer_printf(&text, ", dbcertd itself %s", severity_to_string(snapshot_self_severity(&snapshot)));
     if (manager->stopping)

@@ -48,8 +48,10 @@ static void judge_now(Member *member, TransitionList *transitions)
     Manager *manager = member->manager;
     EndpointState *state = member->state;
     const Config *config = manager->loaded->config;
+    const RdsEndpoint *rds = state->endpoint->rds;
     const Policy policy = { .unreachable_after = config->unreachable_after,
-                            .catalogue = manager->loaded->catalogue };
+                            .catalogue = manager->loaded->catalogue,
+                            .rds_answered_at = rds ? roster_answered_at(manager->roster, rds) : INSTANT_NONE };
     const char *name = state->endpoint->name;
     AlertList *standing = store_alerts(manager->store, SUBJECT_ENDPOINT, name);
     int64_t now = clock_now();
@@ -59,6 +61,7 @@ static void judge_now(Member *member, TransitionList *transitions)
     silence_list_apply(store_silences(manager->store), name, &state->findings, now);
     alert_update(standing, &state->findings, config->remind_seconds, now, transitions);
     member->wakes_at = instant_earlier(state->changes_at, alert_next(standing, config->remind_seconds, now));
+    manager_probe_by(manager, member, state->look_at);
 }
 
 /* All that a step has changed is kept as one. `event`: what happened, NULL: nothing; taken. */
@@ -183,8 +186,10 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
     }
     (void)endpoint_state_note(state, observation);
     address = endpoint_state_find(state, observation->address.text);
-    if (news)
+    if (news) {
         address->verification.made = false;
+        address->changed_at = before.server ? observation->observed_at : INSTANT_NONE;
+    }
     verify(member, address);
     mind_count(member, address);
     if (news)
@@ -243,6 +248,7 @@ static uint64_t next_turn(const Member *member)
     uint64_t due_usec = schedule_next(endpoint->name, (uint64_t)endpoint->interval_seconds * USEC_PER_SEC,
                                       result_of(member->state), now_usec);
     int64_t look = rotation_next_look(&member->state->rotation, &endpoint->maintenance_window, now);
+    look = instant_earlier(look, member->state->look_at);
     if (look - now >= endpoint->interval_seconds) /* also never */
         return due_usec;
     return schedule_sooner(endpoint->name, due_usec, look - now, now_usec);

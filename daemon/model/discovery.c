@@ -193,5 +193,6 @@ void rds_source_state_deinit(RdsSourceState *state)
     free(state->error);
     free(state->lacking);
     rds_inventory_deinit(&state->inventory);
+    free(state->unwatched);
     finding_list_deinit(&state->findings);
 }

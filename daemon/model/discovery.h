@@ -146,8 +146,12 @@ typedef struct RdsSourceState {
     int64_t answered_at;   /* the latest complete answer; INSTANT_NONE: never */
     int64_t failing_since; /* INSTANT_NONE: the latest round went well */
     char *error;           /* of the latest round, if it failed */
+    bool awaited;          /* the first round of this run is: how it goes is not known before */
     char *lacking;         /* actions that were refused, though the others were answered; NULL: none */
     RdsInventory inventory;
+    const RdsEndpoint **unwatched; /* of the inventory: there is something in the way, or too many */
+    size_t n_unwatched;
+    size_t n_watched; /* discovered here, and no endpoint of the configuration */
     FindingList findings;
     int64_t changes_at; /* when time alone will change the findings */
 } RdsSourceState;

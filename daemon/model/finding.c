@@ -51,6 +51,10 @@ static const char *const ids[] = {
     [FINDING_TRUST_STORE_EXPIRED] = "trust-store-expired",
     [FINDING_BUNDLE_STALE] = "bundle-stale",
     [FINDING_BUNDLE_CHANGED] = "bundle-changed",
+    [FINDING_RESTART_PENDING] = "restart-pending",
+    [FINDING_MAINTENANCE_SCHEDULED] = "maintenance-scheduled",
+    [FINDING_DISCOVERY_FAILING] = "discovery-failing",
+    [FINDING_INSTANCE_UNWATCHED] = "instance-unwatched",
     [FINDING_CLOCK_UNSYNCHRONISED] = "clock-unsynchronised",
     [FINDING_STATE_DAMAGED] = "state-damaged",
     [FINDING_STATE_UNWRITABLE] = "state-unwritable",
@@ -58,10 +62,8 @@ static const char *const ids[] = {
 DEFINE_STRING_TABLE(finding, FindingId, ids);
 
 static const char *const subject_kinds[] = {
-    [SUBJECT_ENDPOINT] = "endpoint",
-    [SUBJECT_TRUST_STORE] = "trust store",
-    [SUBJECT_BUNDLE] = "bundle",
-    [SUBJECT_DAEMON] = "daemon",
+    [SUBJECT_ENDPOINT] = "endpoint", [SUBJECT_TRUST_STORE] = "trust store", [SUBJECT_BUNDLE] = "bundle",
+    [SUBJECT_RDS] = "rds",           [SUBJECT_DAEMON] = "daemon",
 };
 DEFINE_STRING_TABLE(subject_kind, SubjectKind, subject_kinds);
 
@@ -105,6 +107,10 @@ static const char *const message_ids[] = {
     [FINDING_TRUST_STORE_EXPIRED] = "a4ca1f9f2a4f4a0c842f7bb0a75f8073",
     [FINDING_BUNDLE_STALE] = "de22f910fbe44e0a81e70757053c298d",
     [FINDING_BUNDLE_CHANGED] = "1fd4579792c14370a46f9e8fd3ee4ede",
+    [FINDING_RESTART_PENDING] = "f3a519e59d914294abec182aa8d3036b",
+    [FINDING_MAINTENANCE_SCHEDULED] = "1c0f9eb0b74d470d9c1922ae0cb754cf",
+    [FINDING_DISCOVERY_FAILING] = "8bc26eccde3a432abbfc5177d96e26e4",
+    [FINDING_INSTANCE_UNWATCHED] = "eb9312be39fb48108c46c62ebce8195c",
     [FINDING_CLOCK_UNSYNCHRONISED] = "f3553ddd57da4f32b0b20d852c53e630",
     [FINDING_STATE_DAMAGED] = "63599e2f89c84031ac48f955c52ae975",
     [FINDING_STATE_UNWRITABLE] = "50463d4d882248d1a29704663ecd8bc0",

@@ -26,6 +26,7 @@ typedef enum SubjectKind {
     SUBJECT_ENDPOINT,
     SUBJECT_TRUST_STORE, /* of a client, by its name */
     SUBJECT_BUNDLE,      /* that is fetched, by its URL */
+    SUBJECT_RDS,         /* that is asked, by the source's name */
     SUBJECT_DAEMON,      /* dbcertd itself */
 } SubjectKind;
 DECLARE_STRING_TABLE(subject_kind, SubjectKind);
@@ -69,6 +70,10 @@ typedef enum FindingId {
     FINDING_TRUST_STORE_EXPIRED,
     FINDING_BUNDLE_STALE,
     FINDING_BUNDLE_CHANGED,
+    FINDING_RESTART_PENDING,
+    FINDING_MAINTENANCE_SCHEDULED,
+    FINDING_DISCOVERY_FAILING,
+    FINDING_INSTANCE_UNWATCHED,
     FINDING_CLOCK_UNSYNCHRONISED,
     FINDING_STATE_DAMAGED,
     FINDING_STATE_UNWRITABLE,

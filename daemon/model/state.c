@@ -57,6 +57,7 @@ void endpoint_state_clear_verdict(EndpointState *state)
     state->judged_at = INSTANT_NONE;
     state->oldest = NULL;
     state->ca_not_after = INSTANT_NONE;
+    state->look_at = INSTANT_NEVER;
     state->severity = SEVERITY_UNKNOWN;
     state->changes_at = INSTANT_NEVER;
     state->rotation = (Rotation) {
@@ -134,7 +135,8 @@ AddressState *endpoint_state_add(EndpointState *state, const Address *address)
         i++;
     memmove(&state->addresses[i + 1], &state->addresses[i],
             (state->n_addresses++ - i) * sizeof *state->addresses);
-    state->addresses[i] = (AddressState) { .address = *address, .plaintext_at = INSTANT_NONE };
+    state->addresses[i] =
+        (AddressState) { .address = *address, .plaintext_at = INSTANT_NONE, .changed_at = INSTANT_NONE };
     return &state->addresses[i];
 }
 
@@ -227,6 +229,14 @@ size_t snapshot_count(const Snapshot *snapshot, Severity severity)
 Severity snapshot_self_severity(const Snapshot *snapshot)
 {
     return snapshot->self ? finding_list_worst(&snapshot->self->findings, SEVERITY_OK) : SEVERITY_OK;
+}
+
+Severity snapshot_rds_severity(const Snapshot *snapshot)
+{
+    Severity worst = SEVERITY_OK;
+    for (size_t i = 0; i < snapshot->n_rds_sources; i++)
+        worst = finding_list_worst(&snapshot->rds_sources[i]->findings, worst);
+    return worst;
 }
 
 Severity snapshot_trust_severity(const Snapshot *snapshot)

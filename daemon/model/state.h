@@ -31,6 +31,7 @@ typedef struct AddressState {
     Observation *latest; /* NULL until the first probe has ended */
     Observation *seen;   /* the latest one with a chain; goes on ageing while probes fail; NULL if none yet */
     Verification verification; /* of seen's chain */
+    int64_t changed_at;        /* when this run saw it first in place of another; INSTANT_NONE: it did not */
     Streak failures;
     Plaintext plaintext;       /* whether it does without TLS, as far as it was asked */
     int64_t plaintext_at;      /* when it was; INSTANT_NONE: never */
@@ -74,6 +75,7 @@ typedef struct EndpointState {
     FindingList findings;
     Severity severity;
     int64_t changes_at; /* when time alone will change the verdict; INSTANT_NEVER if it will not */
+    int64_t look_at;    /* when a probe would; INSTANT_NEVER if none is wanted before its turn */
 
     bool turning;          /* some addresses are as this turn saw them, others as the one before did */
     int64_t next_probe_at; /* INSTANT_NONE while one is running */
@@ -155,6 +157,8 @@ struct Snapshot {
     size_t n_trust_stores;
     BundleSource *const *sources; /* the same */
     size_t n_sources;
+    RdsSourceState *const *rds_sources; /* the same */
+    size_t n_rds_sources;
     const char *catalogue_version;
     const SelfState *self;
     const SilenceList *silences;
@@ -174,6 +178,9 @@ size_t snapshot_count(const Snapshot *snapshot, Severity severity);
 
 /* The worst that the daemon has to say about itself. */
 Severity snapshot_self_severity(const Snapshot *snapshot);
+
+/* The worst finding of what the RDS API is asked. */
+Severity snapshot_rds_severity(const Snapshot *snapshot);
 
 /* The worst finding of trust stores and bundles. */
 Severity snapshot_trust_severity(const Snapshot *snapshot);

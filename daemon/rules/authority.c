@@ -130,15 +130,28 @@ bool case_ca_is_known(const Case *c)
     return a->id[0] && catalogue_root(c->policy->catalogue, a->id, a->region[0] ? a->region : NULL);
 }
 
+/* The API says that the configured CA is to come, with the next maintenance window or with a restart. */
+static bool is_on_its_way(const Case *c)
+{
+    const Endpoint *e = c->state->endpoint;
+    if (!e->rds)
+        return false;
+    return text_same(e->ca, e->rds->pending_ca) || (text_same(e->ca, e->rds->ca) && case_awaits_restart(c));
+}
+
 /* Beta and Preview are Amazon's own tests, in the public bundle like all others: they satisfy nobody. */
 void rule_served_ca(Case *c)
 {
     const char *configured = c->state->endpoint->ca;
     if (c->address->verification.self_signed)
         return; /* self-signed says it all */
-    bool differs = configured && strcmp(configured, c->authority.id) != 0;
-    if (differs || c->authority.preview || case_is_elsewhere(c))
+    c->configured_differs = configured && strcmp(configured, c->authority.id) != 0 && !is_on_its_way(c);
+    bool differs = c->configured_differs || c->authority.preview || case_is_elsewhere(c);
+    bool rds_differs = case_differs_from_rds(c);
+    c->pending = rds_differs && !differs && !case_is_settled(c);
+    if (differs || rds_differs)
         case_find(c, FINDING_CA_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+    c->pending = false;
     const Certificate *root = case_root(c);
     bool expired = root && c->now > root->not_after; /* that is said with it */
     if (c->authority.id[0] && !authority_rotates(&c->authority) && !expired)
@@ -159,7 +172,7 @@ static bool is_stranger(const Case *c)
 {
     RdsHostname host;
     const Endpoint *endpoint = c->state->endpoint;
-    return !c->authority.id[0] && !endpoint->ca && !endpoint_is_acm(endpoint) &&
+    return !c->authority.id[0] && !endpoint_ca(endpoint) && !endpoint_is_acm(endpoint) &&
            !c->address->verification.self_signed && rds_hostname_parse(endpoint->host, &host);
 }
 
@@ -175,12 +188,17 @@ void rule_catalogue(Case *c)
         case_find(c, FINDING_CA_UNKNOWN, SEVERITY_WARNING, INSTANT_NONE);
 }
 
-/* The user guide's word, and no more: a server that serves the CA has proved it wrong. */
+/* The API's word for the engine's version, else the user guide's, and no more: a server that serves the CA has
+ * proved it wrong. */
 void rule_offer(Case *c)
 {
-    const char *configured = c->state->endpoint->ca;
-    const Region *region =
-        c->policy->catalogue ? catalogue_region(c->policy->catalogue, c->state->endpoint->region) : NULL;
-    if (configured && region && !region_offers(region, configured) && strcmp(configured, c->authority.id) != 0)
+    const Endpoint *e = c->state->endpoint;
+    const char *wanted = endpoint_next_ca(e);
+    const Region *region = c->policy->catalogue ? catalogue_region(c->policy->catalogue, e->region) : NULL;
+    if (!wanted || strcmp(wanted, c->authority.id) == 0)
+        return;
+    bool offered = e->rds && e->rds->offered ? rds_endpoint_offers(e->rds, wanted)
+                                             : !region || region_offers(region, wanted);
+    if (!offered)
         case_find(c, FINDING_CA_NOT_OFFERED, SEVERITY_WARNING, INSTANT_NONE);
 }

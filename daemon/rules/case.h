@@ -26,6 +26,7 @@ typedef struct Case {
     int64_t changes_at;
     int64_t due;              /* of the finding that is being made */
     bool pending;             /* the same */
+    bool configured_differs;  /* ca-mismatch: from the configured CA; else from what the API says */
     const Certificate *above; /* of text that is about another certificate of the chain than the server's */
     const Chain *path;        /* what is known above the server's certificate */
     const Certificate *first; /* of the path, what ends before the server's certificate; NULL: nothing */
@@ -69,16 +70,35 @@ void rule_served_ca(Case *c);
 void rule_catalogue(Case *c);
 void rule_offer(Case *c);
 
+/* Rules of what the RDS API says, in wire.c. */
+void rule_restart(Case *c);
+void rule_maintenance(Case *c);
+
+/* Whether by the API the instance has a newer certificate, or a newer CA, than it serves. */
+bool case_awaits_restart(const Case *c);
+
+/* Whether by the API it has another CA than it serves, and that is not why. */
+bool case_differs_from_rds(const Case *c);
+
+/* Whether such a difference is more than a change on its way. The endpoint has to be known to the API. */
+bool case_is_settled(Case *c);
+
+/* Whether the API says that it is stopped, being made or gone: then it answers nobody for good reasons. */
+bool case_is_away(const Case *c);
+
+/* Whether RDS has a date for the replacement, before it is overdue. */
+bool case_is_scheduled(const Case *c);
+
 /* Whether its certificate is what the latest probe saw. */
 bool case_is_current(const Case *c);
 
 typedef void (*Writer)(const Case *c, Buffer *text);
 
-/* Message and remedy of a finding; the caller's. All texts of findings stand in message.c and remedy.c. */
+/* Message and remedy of a finding; the caller's. All such texts stand in message.c and remedy.c. */
 char *text_message(const Case *c, FindingId id);
 char *text_remedy(const Case *c, FindingId id);
 
-/* What other endpoints have the finding from as well; NULL: it has no such cause. */
+/* What other endpoints have the finding from as well, in cause.c; NULL: it has no such cause. */
 char *text_cause(const Case *c, FindingId id);
 
 /* Names in certificates are foreign bytes, and a message ends on a terminal. The text is taken. */

@@ -29,7 +29,12 @@ static void write_certificate(const Case *c, Buffer *text)
 
 static const char *class_words(const Case *c)
 {
-    return c->rotation.source == SOURCE_LIFETIME ? " (class inferred from its lifetime)" : "";
+    static const char *const words[] = {
+        [SOURCE_CONFIGURED] = "",
+        [SOURCE_API] = " (class by the RDS API)",
+        [SOURCE_LIFETIME] = " (class inferred from its lifetime)",
+    };
+    return words[c->rotation.source];
 }
 
 /* Three clocks run: where it is not the server's that ends first, the other one is said. */
@@ -51,13 +56,15 @@ static void rotation_due(const Case *c, Buffer *text)
                       INSTANT_TEXT(r->half_life), INSTANT_TEXT(r->expected_by),
                       window->known ? WINDOW_TEXT(window) : "(not configured)");
         buffer_printf(text, "; overdue from %s", INSTANT_TEXT(r->overdue_after));
-    } else if (r->class == CLASS_RESTART)
-        buffer_printf(
-            text,
-            " ends in %s and is only replaced with a restart, which somebody has to schedule; overdue from %s",
-            DURATION_TEXT((c->first ? c->first : c->server)->not_after - c->now),
-            INSTANT_TEXT(r->overdue_after));
-    else
+    } else if (r->class == CLASS_RESTART) {
+        buffer_printf(text, " ends in %s and is only replaced with a restart, which ",
+                      DURATION_TEXT((c->first ? c->first : c->server)->not_after - c->now));
+        if (case_is_scheduled(c))
+            buffer_printf(text, "RDS does at %s", INSTANT_TEXT(c->state->endpoint->rds->current_apply));
+        else
+            buffer_printf(text, "somebody has to schedule");
+        buffer_printf(text, "; overdue from %s", INSTANT_TEXT(r->overdue_after));
+    } else
         buffer_printf(text, " is in its renewal period since %s; overdue from %s", INSTANT_TEXT(r->due_at),
                       INSTANT_TEXT(r->overdue_after));
     buffer_printf(text, "%s", class_words(c));
@@ -152,8 +159,10 @@ static void ca_outlived(const Case *c, Buffer *text)
 static void ca_mismatch(const Case *c, Buffer *text)
 {
     const Endpoint *e = c->state->endpoint;
-    if (e->ca)
+    if (c->configured_differs)
         buffer_printf(text, "configured is %s, but ", e->ca);
+    else if (case_differs_from_rds(c))
+        buffer_printf(text, "the RDS API says that its CA is %s, but ", e->rds->ca);
     write_certificate(c, text);
     if (c->authority.preview)
         buffer_printf(text, " comes from a Beta or Preview authority of RDS, which is for Amazon's own tests");
@@ -204,11 +213,19 @@ static void ca_unknown(const Case *c, Buffer *text)
 static void ca_not_offered(const Case *c, Buffer *text)
 {
     const Endpoint *e = c->state->endpoint;
-    buffer_printf(
-        text,
-        "configured is %s, but the RDS user guide says \"certificates are not available in the following "
-        "Regions\", and %s (%s) is one of them; ",
-        e->ca, catalogue_region(c->policy->catalogue, e->region)->title, e->region);
+    const char *wanted = endpoint_next_ca(e),
+               *which = e->ca && text_same(wanted, e->ca) ? "configured" : "to come";
+    if (e->rds && e->rds->offered) {
+        buffer_printf(text, "%s is %s, but the RDS API says that %s %s in %s can have %s alone; ", which,
+                      wanted, e->rds->engine, e->rds->engine_version, e->region, e->rds->offered);
+        write_certificate(c, text);
+        buffer_printf(text, " is served");
+        return;
+    }
+    buffer_printf(text,
+                  "%s is %s, but the RDS user guide says \"certificates are not available in the following "
+                  "Regions\", and %s (%s) is one of them; ",
+                  which, wanted, catalogue_region(c->policy->catalogue, e->region)->title, e->region);
     write_certificate(c, text);
     buffer_printf(text, " is served; other sources contradict the guide, and the API has the last word");
 }
@@ -278,6 +295,18 @@ static void self_signed(const Case *c, Buffer *text)
                   " is self-signed: made by the server itself, and no client can tell it from anybody else's");
 }
 
+/* Then nobody is told, and who looks knows why. */
+static void write_away(const Case *c, Buffer *text)
+{
+    const RdsEndpoint *rds = c->state->endpoint->rds;
+    if (!case_is_away(c))
+        return;
+    if (rds->missing_since != INSTANT_NONE)
+        buffer_printf(text, "; RDS does not name it any more since %s", INSTANT_TEXT(rds->missing_since));
+    else
+        buffer_printf(text, "; RDS says that it is %s", rds->status);
+}
+
 static void failure(const Case *c, Buffer *text)
 {
     const Observation *o = c->address->latest;
@@ -287,6 +316,7 @@ static void failure(const Case *c, Buffer *text)
         buffer_printf(text, ", %u probes in a row since %s", c->address->failures.n,
                       INSTANT_TEXT(c->address->failures.first_at));
     buffer_printf(text, ")");
+    write_away(c, text);
     if (c->server)
         buffer_printf(text, "; last seen %s: certificate %s, valid to %s",
                       INSTANT_TEXT(c->address->seen->observed_at), c->server->serial,
@@ -309,6 +339,7 @@ static void name_unresolved(const Case *c, Buffer *text)
     const EndpointState *state = c->state;
     buffer_printf(text, "%s: %s (%u turns in a row since %s)", state->endpoint->host, state->unresolved_detail,
                   state->unresolved.n, INSTANT_TEXT(state->unresolved.first_at));
+    write_away(c, text);
 }
 
 static void legacy_tls(const Case *c, Buffer *text)
@@ -355,7 +386,50 @@ static void plaintext_accepted(const Case *c, Buffer *text)
         INSTANT_TEXT(c->address->plaintext_at));
 }
 
+static void restart_pending(const Case *c, Buffer *text)
+{
+    const RdsEndpoint *rds = c->state->endpoint->rds;
+    buffer_printf(text, "the RDS API says that it has a certificate");
+    if (rds->ca)
+        buffer_printf(text, " of %s", rds->ca);
+    if (rds->valid_till != INSTANT_NONE)
+        buffer_printf(text, " valid to %s", INSTANT_TEXT(rds->valid_till));
+    buffer_printf(text, " (first said at %s), but ", INSTANT_TEXT(rds->since));
+    write_certificate(c, text);
+    buffer_printf(text, " is still served: the new one waits for a restart");
+}
+
+static void write_date(Buffer *text, const char *words, int64_t instant)
+{
+    if (instant != INSTANT_NONE)
+        buffer_printf(text, "%s %s", words, INSTANT_TEXT(instant));
+}
+
+static void maintenance_scheduled(const Case *c, Buffer *text)
+{
+    const RdsEndpoint *rds = c->state->endpoint->rds;
+    const Window *window = &c->state->endpoint->maintenance_window;
+    if (rds->maintenance) {
+        buffer_printf(text, "RDS has a pending ca-certificate-rotation");
+        write_date(text, ", to be applied at", rds->current_apply);
+        write_date(text, ", applied in the maintenance window after", rds->auto_applied_after);
+        write_date(text, ", forced at", rds->forced_apply);
+        if (rds->current_apply == INSTANT_NONE && rds->auto_applied_after == INSTANT_NONE &&
+            rds->forced_apply == INSTANT_NONE)
+            buffer_printf(text, ", without a date as yet");
+    }
+    if (rds->pending_ca) {
+        buffer_printf(text, "%sits CA is to become %s in the next maintenance window",
+                      rds->maintenance ? "; " : "", rds->pending_ca);
+        if (window->known)
+            buffer_printf(text, " %s, which ends at %s", WINDOW_TEXT(window),
+                          INSTANT_TEXT(window_next_end(window, c->now)));
+    }
+}
+
 static const Writer messages[N_FINDINGS] = {
+    [FINDING_RESTART_PENDING] = restart_pending,
+    [FINDING_MAINTENANCE_SCHEDULED] = maintenance_scheduled,
     [FINDING_ROTATION_DUE] = rotation_due,
     [FINDING_ROTATION_OVERDUE] = rotation_overdue,
     [FINDING_CERTIFICATE_EXPIRING] = certificate_expiring,
@@ -399,71 +473,4 @@ char *text_message(const Case *c, FindingId id)
     Buffer text = { 0 };
     messages[id](c, &text);
     return text_printable(&text);
-}
-
-static void cause_of_above(const Case *c, Buffer *text)
-{
-    buffer_printf(text, "the %s \"%s\", valid to %s", certificate_role_to_string(c->above->role),
-                  certificate_label(c->above), INSTANT_TEXT(c->above->not_after));
-}
-
-/* The CA, where the server's certificate ends with it or after it; else its end is its own. */
-static void cause_of_end(const Case *c, Buffer *text)
-{
-    for (size_t i = 0; i < c->path->n; i++) {
-        Case above = *c;
-        above.above = c->path->certificates[i];
-        if (above.above->not_after <= c->server->not_after) {
-            cause_of_above(&above, text);
-            return;
-        }
-    }
-}
-
-/* "rds-ca-2019 of us-east-1" */
-static void cause_of_signer(const Case *c, Buffer *text)
-{
-    const Authority *a = &c->authority;
-    if (a->id[0])
-        buffer_printf(text, "%s%s%s signs them", a->id, a->region[0] ? " of " : "", a->region);
-    else
-        buffer_printf(text, "\"%s\" signs them", certificate_issuer_label(c->server));
-}
-
-static void cause_of_mismatch(const Case *c, Buffer *text)
-{
-    if (c->state->endpoint->ca)
-        buffer_printf(text, "%s is configured, and ", c->state->endpoint->ca);
-    cause_of_signer(c, text);
-}
-
-static void cause_of_network(const Case *c _unused_, Buffer *text)
-{
-    buffer_printf(text, "perhaps the network of this host");
-}
-
-static void cause_of_names(const Case *c _unused_, Buffer *text)
-{
-    buffer_printf(text, "perhaps the name server of this host");
-}
-
-/* What has each certificate to itself, as its dates and its names, has none. */
-static const Writer causes[N_FINDINGS] = {
-    [FINDING_CERTIFICATE_EXPIRING] = cause_of_end,    [FINDING_CERTIFICATE_EXPIRED] = cause_of_end,
-    [FINDING_INTERMEDIATE_EXPIRING] = cause_of_above, [FINDING_INTERMEDIATE_EXPIRED] = cause_of_above,
-    [FINDING_CA_EXPIRING] = cause_of_above,           [FINDING_CA_EXPIRED] = cause_of_above,
-    [FINDING_CA_OUTLIVED] = cause_of_above,           [FINDING_CA_MISMATCH] = cause_of_mismatch,
-    [FINDING_CA_RETIRED] = cause_of_signer,           [FINDING_CA_UNKNOWN] = cause_of_signer,
-    [FINDING_CA_NOT_OFFERED] = cause_of_mismatch,     [FINDING_CHAIN_UNTRUSTED] = cause_of_signer,
-    [FINDING_CHAIN_INCOMPLETE] = cause_of_signer,     [FINDING_UNREACHABLE] = cause_of_network,
-    [FINDING_NAME_UNRESOLVED] = cause_of_names,
-};
-
-char *text_cause(const Case *c, FindingId id)
-{
-    Buffer text = { 0 };
-    if (!causes[id])
-        return NULL;
-    causes[id](c, &text);
-    return text.size > 0 ? text_printable(&text) : NULL;
 }

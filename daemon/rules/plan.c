@@ -33,6 +33,21 @@ static bool is_here(const KnownCertificate *root, const Region *region, const En
     return here && strcmp(here->partition, root->region) == 0;
 }
 
+/* The API's word where it was asked, else the user guide's. */
+static bool is_offered(const Snapshot *snapshot, const Region *region, const char *ca)
+{
+    for (size_t i = 0; region && i < snapshot->n_rds_sources; i++) {
+        const RdsSourceState *state = snapshot->rds_sources[i];
+        if (state->inventory.n_certificates == 0 || strcmp(state->source->region, region->name) != 0)
+            continue;
+        for (size_t j = 0; j < state->inventory.n_certificates; j++)
+            if (strcmp(state->inventory.certificates[j].ca, ca) == 0)
+                return true;
+        return false;
+    }
+    return !region || region_offers(region, ca);
+}
+
 static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapshot, const Catalogue *catalogue)
 {
     const Region *region = catalogue_region(catalogue, root->region);
@@ -48,7 +63,7 @@ static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapsho
         .not_after = root->not_after,
         .rotates = authority_id_rotates(root->ca),
         .trusted = strv_contains(snapshot->trusted, root->sha256),
-        .offered = !region || region_offers(region, root->ca),
+        .offered = is_offered(snapshot, region, root->ca),
     };
     for (size_t i = 0; i < snapshot->n_endpoints; i++) {
         const EndpointState *state = snapshot->endpoints[i];
@@ -56,7 +71,7 @@ static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapsho
             continue;
         if (state->served_ca && strcmp(state->served_ca, root->ca) == 0)
             add_name(&use.served_by, &n_served, state->endpoint->name);
-        if (state->endpoint->ca && strcmp(state->endpoint->ca, root->ca) == 0)
+        if (text_same(endpoint_ca(state->endpoint), root->ca))
             add_name(&use.configured_by, &n_configured, state->endpoint->name);
     }
     use.served_by = end_names(use.served_by, n_served);
@@ -86,9 +101,25 @@ typedef struct Move {
     const char *nothing;          /* why nothing is to be done; NULL: something is */
 } Move;
 
+static bool is_of_instances(const Endpoint *e)
+{
+    return e->discovered && e->rds->kind != RDS_INSTANCE;
+}
+
+/* It has that CA already, by the API, and serves another one. */
+static bool awaits_restart(const Move *m, const char *ca)
+{
+    return m->endpoint->rds && text_same(m->endpoint->rds->ca, ca) && m->state->served_ca &&
+           strcmp(m->state->served_ca, ca) != 0;
+}
+
 static const char *nothing_to_do(const Endpoint *e, const char *served, const char *ca)
 {
     RdsHostname host;
+    if (e->rds && text_same(e->rds->pending_ca, ca))
+        return "RDS changes it in its next maintenance window";
+    if (is_of_instances(e) && !endpoint_is_acm(e))
+        return "it serves its instances' certificates, and they have steps of their own";
     if (endpoint_is_acm(e))
         return "its certificate comes from AWS Certificate Manager, which renews it";
     if (served && strcmp(served, ca) == 0)
@@ -153,10 +184,12 @@ static void plan_trust(const Snapshot *snapshot, const Catalogue *catalogue, con
 }
 
 /* "SupportsCertificateRotationWithoutRestart" says whether the change restarts the database. */
-static char *restart_of(const Move *m)
+static char *restart_of(const Move *m, const char *ca)
 {
     const Rotation *r = &m->state->rotation;
     const char *source = m->state->oldest ? rotation_source_to_string(r->source) : NULL;
+    if (awaits_restart(m, ca))
+        return xstrdup("yes: that is what it waits for");
     switch (m->state->oldest ? r->class : CLASS_AUTO) {
     case CLASS_ONLINE:
         return xasprintf("no (class online, by %s)", source);
@@ -180,6 +213,10 @@ static char *command_of(const Move *m, const char *ca)
     RdsHostname host;
     bool known = rds_hostname_parse(m->endpoint->host, &host);
     const char *service = known ? host.service : "rds", *region = m->endpoint->region;
+    const RdsEndpoint *rds = m->endpoint->rds;
+    const char *id = rds && rds->kind == RDS_INSTANCE          ? rds->identifier
+                     : known && host.kind == RDS_HOST_INSTANCE ? host.id
+                                                               : "DB-INSTANCE-IDENTIFIER";
     _cleanup_free_ char *where = region ? xasprintf(" --region %s", region) : xstrdup("");
     if (known && (host.kind == RDS_HOST_CLUSTER || host.kind == RDS_HOST_READER))
         return xasprintf(
@@ -187,18 +224,23 @@ static char *command_of(const Move *m, const char *ca)
             "'DBClusters[].DBClusterMembers[].DBInstanceIdentifier' --output text%s); do aws %s "
             "modify-db-instance --db-instance-identifier \"$i\" --ca-certificate-identifier %s%s; done",
             service, host.id, where, service, ca, where);
+    if (awaits_restart(m, ca))
+        return xasprintf("aws %s reboot-db-instance --db-instance-identifier %s%s", service, id, where);
     return xasprintf("aws %s modify-db-instance --db-instance-identifier %s --ca-certificate-identifier %s%s",
-                     service, known && host.kind == RDS_HOST_INSTANCE ? host.id : "DB-INSTANCE-IDENTIFIER", ca,
-                     where);
+                     service, id, ca, where);
 }
 
 static char *obstacle(const Move *m, const Snapshot *snapshot, const char *ca)
 {
     Buffer text = { 0 };
-    if (m->region && !region_offers(m->region, ca))
+    const RdsEndpoint *rds = m->endpoint->rds;
+    if (rds && !rds_endpoint_offers(rds, ca))
+        buffer_printf(&text, "the RDS API says that %s %s can have %s alone", rds->engine, rds->engine_version,
+                      rds->offered);
+    else if (m->region && !is_offered(snapshot, m->region, ca))
         buffer_printf(
             &text,
-            "the RDS user guide says that %s does not offer it: aws rds describe-certificates --query "
+            "by the RDS API or its user guide %s does not offer it: aws rds describe-certificates --query "
             "'Certificates[].CertificateIdentifier' --region %s",
             m->region->title, m->region->name);
     else if (m->endpoint->region && !m->root)
@@ -219,24 +261,28 @@ static void plan_instance(const Move *m, const Snapshot *snapshot, const char *c
 {
     PlanStep *step = plan_append(plan, STEP_INSTANCE, m->endpoint->name);
     const Window *window = &m->endpoint->maintenance_window;
-    step->text =
-        xasprintf("change %s from %s to %s; RDS does it in the next maintenance window%s%s, or at once with "
-                  "--apply-immediately",
-                  m->endpoint->host, m->state->served_ca ? m->state->served_ca : "what it serves now", ca,
-                  window->known ? " " : "", window->known ? WINDOW_TEXT(window) : "");
+    if (awaits_restart(m, ca))
+        step->text = xasprintf("restart %s: by the RDS API it has %s already, and serves %s until then",
+                               m->endpoint->host, ca, m->state->served_ca);
+    else
+        step->text = xasprintf(
+            "change %s from %s to %s; RDS does it in the next maintenance window%s%s, or at once with "
+            "--apply-immediately",
+            m->endpoint->host, m->state->served_ca ? m->state->served_ca : "what it serves now", ca,
+            window->known ? " " : "", window->known ? WINDOW_TEXT(window) : "");
     if (strcmp(m->endpoint->engine_name, "aurora-postgresql") == 0) {
         _cleanup_free_ char *text = TAKE(step->text);
         step->text = xasprintf("%s; a Babelfish cluster has to be rebooted afterwards", text);
     }
     step->command = command_of(m, ca);
-    step->restart = restart_of(m);
+    step->restart = restart_of(m, ca);
     step->blocked = obstacle(m, snapshot, ca);
 }
 
 static void plan_configuration(const Move *m, const char *ca, Plan *plan)
 {
-    if (m->endpoint->ca && strcmp(m->endpoint->ca, ca) == 0)
-        return;
+    if (m->endpoint->discovered || text_same(m->endpoint->ca, ca))
+        return; /* what is discovered is expected as the API says */
     PlanStep *step = plan_append(plan, STEP_CONFIGURE, m->endpoint->name);
     step->text = xasprintf("set ca = \"%s\" for %s (%s)", ca, m->endpoint->name, m->endpoint->origin);
     step->command = xasprintf("systemctl reload dbcertd && dbcertctl probe %s", m->endpoint->name);

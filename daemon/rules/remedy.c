@@ -42,8 +42,12 @@ static void write_aws(const Case *c, Buffer *text, const char *verb, const char 
 {
     RdsHostname host;
     bool known = rds_hostname_parse(c->state->endpoint->host, &host);
-    buffer_printf(text, "aws %s %s --db-instance-identifier %s%s", known ? host.service : "rds", verb,
-                  known && host.kind == RDS_HOST_INSTANCE ? host.id : "DB-INSTANCE-IDENTIFIER", options);
+    const RdsEndpoint *rds = c->state->endpoint->rds;
+    const char *id = rds && rds->kind == RDS_INSTANCE          ? rds->identifier
+                     : known && host.kind == RDS_HOST_INSTANCE ? host.id
+                                                               : "DB-INSTANCE-IDENTIFIER";
+    buffer_printf(text, "aws %s %s --db-instance-identifier %s%s", known ? host.service : "rds", verb, id,
+                  options);
     write_region(c, text);
 }
 
@@ -93,18 +97,25 @@ static void write_modify(const Case *c, Buffer *text, const char *ca, const char
     write_aws(c, text, "modify-db-instance", options);
 }
 
-/* The configured CA; else the one that signs now, if it still does; else the one RDS takes by default. */
-static const char *wanted_ca(const Case *c)
+/* What the region gives to new instances, as far as the API was asked. */
+static const char *default_ca(const Case *c)
 {
-    const char *configured = c->state->endpoint->ca;
-    return configured ? configured : authority_rotates(&c->authority) ? c->authority.id : DEFAULT_CA;
+    const RdsEndpoint *rds = c->state->endpoint->rds;
+    return rds && rds->default_ca && authority_id_rotates(rds->default_ca) ? rds->default_ca : DEFAULT_CA;
 }
 
-/* The one to move to: the configured one if it still rotates, else RDS's default. */
+/* The one it is set to or is to be; else the one that signs now, if it still does; else RDS's default. */
+static const char *wanted_ca(const Case *c)
+{
+    const char *set = endpoint_next_ca(c->state->endpoint);
+    return set ? set : authority_rotates(&c->authority) ? c->authority.id : default_ca(c);
+}
+
+/* The one to move to: the wanted one if it still rotates, else RDS's default. */
 static const char *next_ca(const Case *c)
 {
     const char *wanted = wanted_ca(c);
-    return authority_id_rotates(wanted) ? wanted : DEFAULT_CA;
+    return authority_id_rotates(wanted) ? wanted : default_ca(c);
 }
 
 static bool is_rds(const Case *c)
@@ -203,6 +214,8 @@ static void correct_ca(const Case *c, Buffer *text)
             "getent ahosts %s; if that is the right instance, set region = \"%s\" for %s and: systemctl "
             "reload dbcertd",
             c->state->endpoint->host, c->authority.region, name_of(c));
+    else if (!c->configured_differs && case_differs_from_rds(c))
+        look_at_instance(c, text);
     else {
         write_modify(c, text, next_ca(c), "no-apply-immediately");
         if (c->state->endpoint->ca && c->authority.id[0] && !c->authority.preview)
@@ -213,10 +226,22 @@ static void correct_ca(const Case *c, Buffer *text)
 
 static void ask_for_offer(const Case *c, Buffer *text)
 {
+    const Endpoint *e = c->state->endpoint;
+    if (e->rds && e->rds->offered) {
+        buffer_printf(
+            text,
+            "aws rds describe-db-engine-versions --engine %s --engine-version %s --include-all --query "
+            "'DBEngineVersions[].SupportedCACertificateIdentifiers'",
+            e->rds->engine, e->rds->engine_version ? e->rds->engine_version : "VERSION");
+        write_region(c, text);
+        if (e->ca)
+            buffer_printf(text, "; then set ca to one of them for %s and: systemctl reload dbcertd", e->name);
+        return;
+    }
     buffer_printf(text, "aws rds describe-certificates --query 'Certificates[].CertificateIdentifier'");
     write_region(c, text);
     buffer_printf(text, "; if %s is not in it, set ca = \"%s\" for %s and: systemctl reload dbcertd",
-                  c->state->endpoint->ca, c->authority.id[0] ? c->authority.id : DEFAULT_CA, name_of(c));
+                  endpoint_next_ca(e), c->authority.id[0] ? c->authority.id : DEFAULT_CA, name_of(c));
 }
 
 static void refresh_bundle(const Case *c, Buffer *text)
@@ -404,7 +429,30 @@ static void look_up(const Case *c, Buffer *text)
     buffer_printf(text, "getent ahosts %s", c->state->endpoint->host);
 }
 
+/* RDS has it ready; the database takes it when it starts. */
+static void restart(const Case *c, Buffer *text)
+{
+    write_aws(c, text, "reboot-db-instance", "");
+    buffer_printf(text, "; then here: ");
+    probe_again(c, text);
+}
+
+static void see_maintenance(const Case *c, Buffer *text)
+{
+    const RdsEndpoint *rds = c->state->endpoint->rds;
+    if (rds->maintenance) {
+        buffer_printf(text, "aws rds describe-pending-maintenance-actions --filters Name=db-%s-id,Values=%s",
+                      rds->kind == RDS_INSTANCE ? "instance" : "cluster", rds->identifier);
+        write_region(c, text);
+    } else {
+        buffer_printf(text, "to have it at once: ");
+        write_modify(c, text, rds->pending_ca, "apply-immediately");
+    }
+}
+
 static const Writer remedies[N_FINDINGS] = {
+    [FINDING_RESTART_PENDING] = restart,
+    [FINDING_MAINTENANCE_SCHEDULED] = see_maintenance,
     [FINDING_ROTATION_DUE] = rotate_if_due,
     [FINDING_ROTATION_OVERDUE] = rotate_now,
     [FINDING_CERTIFICATE_EXPIRING] = rotate_now,

@@ -43,8 +43,9 @@ static void rule_rotation(Case *c)
     if (r->due_at == INSTANT_NONE || !case_reached(c, r->due_at))
         return;
     if (!case_reached(c, r->overdue_after)) {
-        /* A restart waits for a person; the other two come by themselves. */
-        Severity severity = r->class == CLASS_RESTART ? SEVERITY_WARNING : SEVERITY_NOTICE;
+        /* A restart waits for a person, unless it has a date; the other two come by themselves. */
+        Severity severity =
+            r->class == CLASS_RESTART && !case_is_scheduled(c) ? SEVERITY_WARNING : SEVERITY_NOTICE;
         case_find(c, FINDING_ROTATION_DUE, severity, r->overdue_after);
     } else if (!case_reached(c, r->critical_from))
         case_find(c, FINDING_ROTATION_OVERDUE, SEVERITY_WARNING, r->critical_from);
@@ -163,6 +164,12 @@ static const struct {
     { OUTCOME_PROBER_BLOCKED, FINDING_PROBER_BLOCKED, SEVERITY_CRITICAL, true },
 };
 
+bool case_is_away(const Case *c)
+{
+    const RdsEndpoint *rds = c->state->endpoint->rds;
+    return rds && rds_endpoint_is_away(rds);
+}
+
 static void rule_failures(Case *c)
 {
     if (!c->address->latest)
@@ -170,7 +177,8 @@ static void rule_failures(Case *c)
     for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
         if (failures[i].outcome != c->address->latest->outcome)
             continue;
-        c->pending = !failures[i].at_once && c->address->failures.n < c->policy->unreachable_after;
+        c->pending =
+            !failures[i].at_once && (c->address->failures.n < c->policy->unreachable_after || case_is_away(c));
         case_find(c, failures[i].id, failures[i].severity, INSTANT_NONE);
     }
     c->pending = false;
@@ -178,7 +186,7 @@ static void rule_failures(Case *c)
 
 static void rule_resolution(Case *c)
 {
-    c->pending = c->state->unresolved.n < c->policy->unreachable_after;
+    c->pending = c->state->unresolved.n < c->policy->unreachable_after || case_is_away(c);
     if (c->state->unresolved.n > 0)
         case_find(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
     c->pending = false;
@@ -258,13 +266,13 @@ typedef void (*Rule)(Case *c);
 
 /* Of a certificate that was seen at an address; it goes on being judged while probes fail. */
 static const Rule certificate_rules[] = {
-    rule_rotation, rule_validity, rule_intermediates, rule_root,  rule_served_ca, rule_catalogue,
+    rule_rotation, rule_validity, rule_intermediates, rule_root,  rule_served_ca, rule_catalogue, rule_restart,
     rule_offer,    rule_trust,    rule_name,          rule_names, rule_strength,  rule_tls,
 };
 
 /*
- * The class that is configured, with a proxy's being `acm`; else what the lifetime shows: that holds for
- * authorities which still rotate.
+ * The class that is configured, with a proxy's being `acm`; else what the API says of the engine's version,
+ * else what the lifetime shows: both hold for authorities which still rotate.
  */
 static Rotation rotation_of_case(const Case *c)
 {
@@ -274,7 +282,11 @@ static Rotation rotation_of_case(const Case *c)
     RotationSource source = SOURCE_CONFIGURED;
     if (class == CLASS_AUTO && endpoint_is_acm(endpoint))
         class = CLASS_ACM;
-    else if (class == CLASS_AUTO) {
+    else if (class == CLASS_AUTO && endpoint->rds && endpoint->rds->online != SUPPORT_UNKNOWN &&
+             authority_rotates(&c->authority)) {
+        class = endpoint->rds->online == SUPPORT_YES ? CLASS_ONLINE : CLASS_RESTART;
+        source = SOURCE_API;
+    } else if (class == CLASS_AUTO) {
         class = authority_rotates(&c->authority) ? rotation_class_of_lifetime(s->not_before, s->not_after)
                                                  : CLASS_EXTERNAL;
         source = SOURCE_LIFETIME;
@@ -358,7 +370,10 @@ void judge(EndpointState *state, const Policy *policy, int64_t now)
     else if (!state->turning)
         rule_disagreement(&whole, parts);
     rule_resolution(&whole);
+    whole.changes_at = INSTANT_NEVER;
+    rule_maintenance(&whole);
 
+    state->changes_at = instant_earlier(state->changes_at, whole.changes_at);
     for (size_t i = 0; i < state->n_addresses; i++)
         state->changes_at = instant_earlier(state->changes_at, parts[i].changes_at);
     state->severity = finding_list_worst(&state->findings, state->oldest ? SEVERITY_OK : SEVERITY_UNKNOWN);

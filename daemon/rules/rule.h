@@ -11,6 +11,8 @@
 typedef struct Policy {
     int64_t unreachable_after; /* failed probes in a row before silence is a finding */
     const Catalogue *catalogue;
+    int64_t rds_answered_at; /* when the RDS API last said what the endpoint says of it; INSTANT_NONE: not in
+                                this run */
 } Policy;
 
 /* Makes the verdict of a state anew: findings (without `since`), severity, rotation, changes_at. */
