@@ -7,7 +7,7 @@ _dbcertctl()
         neptune redshift tls"
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        status | watch | show | findings | history | silence | probe | check | forecast | authorities | plan | trust | scan) command=${COMP_WORDS[i]} ;;
+        status | watch | show | findings | history | silence | probe | check | forecast | authorities | plan | trust | rds | scan) command=${COMP_WORDS[i]} ;;
         esac
     done
     case $before in
@@ -30,7 +30,7 @@ _dbcertctl()
     esac
     case $command in
     "")
-        mapfile -t COMPREPLY < <(compgen -W "status watch show findings history silence probe check forecast authorities plan trust scan" -- "$word") ;;
+        mapfile -t COMPREPLY < <(compgen -W "status watch show findings history silence probe check forecast authorities plan trust rds scan" -- "$word") ;;
     show | history | silence | probe | check)
         mapfile -t COMPREPLY < <(compgen -W "$(dbcertctl status 2>/dev/null | sed -n '1!{/^$/q;s/ .*//p}')" -- "$word") ;;
     plan)

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "base/alloc.h"
@@ -120,6 +121,8 @@ int main(int argc, char **argv)
     }
 
     raise_file_limit();
+    if (prctl(PR_SET_DUMPABLE, 0) < 0) /* keys and passwords are in no core file, and nobody may trace it */
+        log_warning("cannot keep secrets out of core files, ignoring: %m");
     r = manager_new(&manager, loaded);
     if (r >= 0)
         r = manager_run(manager);

@@ -186,6 +186,16 @@ static json_t *of_maintenance(const RdsEndpoint *rds)
     return object;
 }
 
+/* "a, b" as a list; null if it is not known. */
+static json_t *of_words(const char *words)
+{
+    json_t *array = words ? json_array() : json_null();
+    for (size_t length; words && (length = strcspn(words, ",")) > 0;
+         words += length, words += strspn(words, ", "))
+        json_array_append_new(array, json_stringn(words, length));
+    return array;
+}
+
 /* In the API's words, as far as it has them. */
 static json_t *of_rds(const RdsEndpoint *rds)
 {
@@ -205,7 +215,7 @@ static json_t *of_rds(const RdsEndpoint *rds)
     put(object, "preferred_maintenance_window", text(rds->window));
     put(object, "supports_certificate_rotation_without_restart",
         rds->online == SUPPORT_UNKNOWN ? json_null() : json_boolean(rds->online == SUPPORT_YES));
-    put(object, "supported_ca_certificate_identifiers", text(rds->offered));
+    put(object, "supported_ca_certificate_identifiers", of_words(rds->offered));
     put(object, "default_ca_certificate_identifier", text(rds->default_ca));
     put(object, "pending_maintenance", of_maintenance(rds));
     put(object, "missing_since", instant(rds->missing_since));

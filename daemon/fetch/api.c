@@ -126,9 +126,11 @@ static char *words_of(const ApiCall *call, unsigned status, const char *code, co
     size_t length = message ? strcspn(message, "\r\n") : 0;
     if (!code)
         return xasprintf("HTTP status %u", status);
-    if (length == 0 || (token && strstr(message, token)))
+    _cleanup_free_ char *line =
+        xstrndup(message ? message : "", length < MESSAGE_SAID_MAX ? length : MESSAGE_SAID_MAX);
+    if (!*line || (token && strstr(line, token)))
         return xstrdup(code);
-    return xasprintf("%s: %.*s", code, (int)(length < MESSAGE_SAID_MAX ? length : MESSAGE_SAID_MAX), message);
+    return xasprintf("%s: %s", code, line);
 }
 
 static void take_error(ApiCall *call, const HttpAnswer *answer)

@@ -164,17 +164,11 @@ static const char *string_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-static void wipe_string(json_t *object, const char *key)
-{
-    json_t *string = json_object_get(object, key);
-    if (json_is_string(string))
-        explicit_bzero((void *)(uintptr_t)json_string_value(string), json_string_length(string));
-}
-
 /* IMDS and containers answer in the same form; an answer with status 200 may still be an error. */
 static void take_json(CredentialsQuestion *q, const HttpAnswer *answer)
 {
     json_error_t ignored;
+    json_set_alloc_funcs(malloc, wiping_free);
     json_t *object = json_loadb((const char *)answer->body, answer->size, 0, &ignored);
     const char *code = string_of(object, "Code"), *message = string_of(object, "Message");
     bool error = code && strcmp(code, "Success") != 0;
@@ -183,9 +177,8 @@ static void take_json(CredentialsQuestion *q, const HttpAnswer *answer)
                        string_of(object, "Token"), string_of(object, "Expiration"));
     _cleanup_free_ char *why = error ? xasprintf("%s%s%s", code, message ? ": " : "", message ? message : "")
                                      : xstrdup("the answer has no credentials");
-    wipe_string(object, "SecretAccessKey");
-    wipe_string(object, "Token");
     json_decref(object);
+    json_set_alloc_funcs(malloc, free);
     if (ok)
         go_on(q);
     else

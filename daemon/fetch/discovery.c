@@ -138,9 +138,12 @@ static void conclude(Discovery *d)
     int64_t now = clock_now();
     inventory_make(d->source, &d->answers, &d->state.inventory, now, &fresh);
     bool news = !same_inventory(&fresh, &d->state.inventory);
-    d->state.n_unwatched = 0; /* they point into the one that goes */
-    rds_inventory_deinit(&d->state.inventory);
-    d->state.inventory = fresh;
+    if (news) {
+        d->state.n_unwatched = 0; /* they point into the one that goes */
+        rds_inventory_deinit(&d->state.inventory);
+        d->state.inventory = fresh;
+    } else
+        rds_inventory_deinit(&fresh);
     d->state.answered_at = now;
     d->state.failing_since = INSTANT_NONE;
     d->n_failures = 0;

@@ -249,7 +249,8 @@ static bool set_signature(HttpExchange *exchange, const HttpSignature *s)
         ok = add_header(exchange, token);
         wiping_free(token);
     }
-    return ok && curl_easy_setopt(curl, CURLOPT_AWS_SIGV4, scope) == CURLE_OK &&
+    return ok && curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK && /* it keeps the keys as long */
+           curl_easy_setopt(curl, CURLOPT_AWS_SIGV4, scope) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_USERNAME, s->access_key_id) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_PASSWORD, s->secret_access_key) == CURLE_OK;
 }

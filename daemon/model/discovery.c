@@ -163,7 +163,7 @@ bool rds_endpoint_offers(const RdsEndpoint *endpoint, const char *ca)
     size_t length = strlen(ca);
     if (!endpoint->offered)
         return true;
-    for (const char *at = endpoint->offered; *at; at += strcspn(at, ","), at += *at == ',')
+    for (const char *at = endpoint->offered; *at; at += strcspn(at, ","), at += strspn(at, ", "))
         if (strncmp(at, ca, length) == 0 && (at[length] == ',' || at[length] == 0))
             return true;
     return false;

@@ -79,7 +79,7 @@ typedef struct RdsEndpoint {
     char *ca;         /* CA identifier; NULL: it has none */
     char *pending_ca; /* to be its CA from the next maintenance window on; NULL: none is */
     char *window;     /* PreferredMaintenanceWindow; NULL: not said */
-    char *offered;    /* CA identifiers that it can be set to, with commas between; NULL: not said */
+    char *offered;    /* CA identifiers that it can be set to, with ", " between; NULL: not said */
     char *default_ca; /* of its region; NULL: not said */
 
     int64_t kind;               /* RdsKind */

@@ -78,6 +78,7 @@ enum { /* DBProxyEndpoint */
        PROXY_ENDPOINT_PROXY,
        PROXY_ENDPOINT_STATUS,
        PROXY_ENDPOINT_ENDPOINT,
+       PROXY_ENDPOINT_IS_DEFAULT,
 };
 enum { /* Certificate */
        CERTIFICATE_IDENTIFIER,

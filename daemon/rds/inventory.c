@@ -54,6 +54,11 @@ static int64_t port_of(const char *text)
     return text && *text && !*end && port > 0 && port <= UINT16_MAX ? port : 0;
 }
 
+static bool is_true(const char *text)
+{
+    return text && strcasecmp(text, "true") == 0;
+}
+
 static bool engine_is(const char *engine, const char *wanted)
 {
     size_t length = strlen(wanted);
@@ -96,6 +101,16 @@ static bool has_tags(const RdsSource *source, const ApiRecord *record, int keys,
     return true;
 }
 
+/* Whether nothing can be said of that kind; a proxy's endpoint without its proxy has no engine. */
+static bool is_refused(const RdsAnswers *answers, int64_t kind)
+{
+    const bool *refused = answers->refused;
+    return kind == RDS_INSTANCE         ? refused[API_DB_INSTANCES]
+           : kind == RDS_PROXY          ? refused[API_DB_PROXIES]
+           : kind == RDS_PROXY_ENDPOINT ? refused[API_DB_PROXIES] || refused[API_DB_PROXY_ENDPOINTS]
+                                        : refused[API_DB_CLUSTERS];
+}
+
 /* One round on its way to an inventory. */
 typedef struct Making {
     const RdsSource *source;
@@ -129,13 +144,12 @@ static void add_version(const Making *m, RdsEndpoint *e)
     const ApiRecord *version = version_of(m, e);
     const char *online = version ? api_text(version, VERSION_ROTATES_WITHOUT_RESTART) : NULL;
     Buffer offered = { 0 };
-    e->online = !online                            ? SUPPORT_UNKNOWN
-                : strcasecmp(online, "true") == 0  ? SUPPORT_YES
-                : strcasecmp(online, "false") == 0 ? SUPPORT_NO
-                                                   : SUPPORT_UNKNOWN;
+    e->online = is_true(online)                              ? SUPPORT_YES
+                : online && strcasecmp(online, "false") == 0 ? SUPPORT_NO
+                                                             : SUPPORT_UNKNOWN;
     for (char **ca = version ? version->values[VERSION_CA_S] : NULL; ca && *ca; ca++)
         if (text_is_name(*ca))
-            buffer_printf(&offered, "%s%s", offered.size ? "," : "", *ca);
+            buffer_printf(&offered, "%s%s", offered.size ? ", " : "", *ca);
     e->offered = offered.size ? buffer_take_text(&offered) : NULL;
 }
 
@@ -233,7 +247,7 @@ static void add_cluster_endpoint(const Making *m, const ApiRecord *r, RdsKind ki
         .valid_till = INSTANT_NONE,
         .window = printable(api_text(r, CLUSTER_MAINTENANCE_WINDOW)),
     };
-    add(m, e, api_text(r, CLUSTER_ARN), kind == RDS_CLUSTER_V1 && pauses && strcasecmp(pauses, "true") == 0);
+    add(m, e, api_text(r, CLUSTER_ARN), kind == RDS_CLUSTER_V1 && is_true(pauses));
 }
 
 static void add_cluster(const Making *m, const ApiRecord *r)
@@ -270,7 +284,7 @@ static void add_proxy_at(const Making *m, RdsKind kind, const char *name, const 
 {
     const char *engine = engine_of_family(family);
     const Engine *known = engine_find(engine);
-    if (!host || !wants(m, kind, name, engine))
+    if (!host || is_refused(m->answers, kind) || !wants(m, kind, name, engine))
         return;
     const RdsEndpoint e = {
         .kind = kind,
@@ -290,19 +304,16 @@ static void add_proxy(const Making *m, const ApiRecord *r)
                  api_text(r, PROXY_ENGINE_FAMILY));
 }
 
-/* Its proxy has it as its own if it is the default one, and its engine family in any case. */
+/* The default one is its proxy's own; of the others the proxy tells the engine family. */
 static void add_proxy_endpoint(const Making *m, const ApiRecord *r)
 {
     const ApiRecords *proxies = &m->answers->of[API_DB_PROXIES];
     const char *family = NULL, *host = api_text(r, PROXY_ENDPOINT_ENDPOINT);
-    for (size_t i = 0; i < proxies->n; i++) {
-        const ApiRecord *proxy = &proxies->items[i];
-        if (!text_same(api_text(proxy, PROXY_NAME), api_text(r, PROXY_ENDPOINT_PROXY)))
-            continue;
-        family = api_text(proxy, PROXY_ENGINE_FAMILY);
-        if (text_same(api_text(proxy, PROXY_ENDPOINT), host))
-            return;
-    }
+    if (is_true(api_text(r, PROXY_ENDPOINT_IS_DEFAULT)))
+        return;
+    for (size_t i = 0; i < proxies->n; i++)
+        if (text_same(api_text(&proxies->items[i], PROXY_NAME), api_text(r, PROXY_ENDPOINT_PROXY)))
+            family = api_text(&proxies->items[i], PROXY_ENGINE_FAMILY);
     add_proxy_at(m, RDS_PROXY_ENDPOINT, api_text(r, PROXY_ENDPOINT_NAME), host,
                  api_text(r, PROXY_ENDPOINT_STATUS), family);
 }
@@ -320,7 +331,7 @@ static void add_certificate(const Making *m, const ApiRecord *r)
         .ca = ca,
         .thumbprint = word_of(api_text(r, CERTIFICATE_THUMBPRINT)),
         .valid_till = instant_of(api_text(r, CERTIFICATE_VALID_TILL)),
-        .override = override && strcasecmp(override, "true") == 0,
+        .override = is_true(override),
     };
 }
 
@@ -332,14 +343,6 @@ static const struct {
     { API_DB_PROXIES, add_proxy },         { API_DB_PROXY_ENDPOINTS, add_proxy_endpoint },
     { API_CERTIFICATES, add_certificate },
 };
-
-static ApiAction action_of(int64_t kind)
-{
-    return kind == RDS_INSTANCE         ? API_DB_INSTANCES
-           : kind == RDS_PROXY          ? API_DB_PROXIES
-           : kind == RDS_PROXY_ENDPOINT ? API_DB_PROXY_ENDPOINTS
-                                        : API_DB_CLUSTERS;
-}
 
 static void sort(RdsInventory *inventory)
 {
@@ -371,10 +374,10 @@ static void keep_facts(const Making *m, RdsEndpoint *e, const RdsEndpoint *befor
 static void keep_missing(const Making *m, const RdsEndpoint *before)
 {
     RdsEndpoint e = rds_endpoint_copy(before);
-    if (!m->answers->refused[action_of(e.kind)] && e.missing_since == INSTANT_NONE)
+    bool said = !is_refused(m->answers, e.kind);
+    if (said && e.missing_since == INSTANT_NONE)
         e.missing_since = m->now;
-    bool over = e.missing_since != INSTANT_NONE &&
-                m->now - e.missing_since >= m->source->interval_seconds * RETIRE_AFTER_INTERVALS;
+    bool over = said && m->now - e.missing_since >= m->source->interval_seconds * RETIRE_AFTER_INTERVALS;
     if (over || !rds_source_wants(m->source, (RdsKind)e.kind, e.identifier, e.engine))
         rds_endpoint_deinit(&e);
     else

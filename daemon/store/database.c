@@ -69,7 +69,8 @@ static const char *const steps[] = {
 
     /* What the RDS API said last: the members of RdsEndpoint, in the order of rds_fields. */
     "CREATE TABLE discovered (source TEXT NOT NULL, identifier TEXT NOT NULL, host TEXT NOT NULL, problem TEXT,"
-    "  engine TEXT NOT NULL, engine_version TEXT, status TEXT, ca TEXT, pending_ca TEXT, \"window\" TEXT,"
+    "  engine TEXT NOT NULL, engine_version TEXT, status TEXT, ca TEXT, pending_ca TEXT, maintenance_window "
+    "TEXT,"
     "  offered TEXT, default_ca TEXT, kind INTEGER NOT NULL, port INTEGER NOT NULL, valid_till INTEGER,"
     "  since INTEGER, settle_seconds INTEGER NOT NULL, online INTEGER NOT NULL, maintenance INTEGER NOT NULL,"
     "  auto_applied_after INTEGER, forced_apply INTEGER, current_apply INTEGER, missing_since INTEGER,"

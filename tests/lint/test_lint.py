@@ -1,6 +1,7 @@
 """What the sources must agree on among themselves."""
 
 import glob
+import json
 import os
 import re
 import shutil
@@ -123,14 +124,16 @@ def test_every_finding_is_in_the_manual():
 
 def test_every_finding_has_its_texts():
     of_trust = {name for name in finding_ids() if name.startswith(("FINDING_TRUST_STORE_", "FINDING_BUNDLE_"))}
+    of_rds = {"FINDING_DISCOVERY_FAILING", "FINDING_INSTANCE_UNWATCHED"}
     own = {"FINDING_CLOCK_UNSYNCHRONISED", "FINDING_STATE_DAMAGED", "FINDING_STATE_UNWRITABLE"}
     events = {"FINDING_ROTATED", "FINDING_ROTATED_EARLY", "FINDING_ROTATED_BACK", "FINDING_CA_CHANGED"}
     for path in ("daemon/rules/message.c", "daemon/rules/remedy.c"):
         texts = read(path)
-        assert {name for name in finding_ids() if re.search(rf"\[{name}\] = \w+,", texts)} == set(finding_ids()) - of_trust - own - events
+        assert {name for name in finding_ids() if re.search(rf"\[{name}\] = \w+,", texts)} == set(finding_ids()) - of_trust - of_rds - own - events
     assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/trust.c"))) == of_trust
     assert set(re.findall(r"return (FINDING_\w+);", read("daemon/rules/event.c"))) == events
     assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/self.c"))) == own
+    assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/discovery.c"))) == of_rds
 
 
 def keys(binaries):
@@ -140,7 +143,7 @@ def keys(binaries):
 
 def test_every_key_is_in_the_manual_with_its_default_and_no_other(binaries):
     manual = read("docs/dbcertd.conf.5.scd").replace("\\", "")
-    documented = re.findall(r"^\*([a-z_.]+(?:\[\])?[a-z_.]*)\*(?!\()", manual, re.M) + re.findall(r", \*(endpoints\[\]\.[a-z_.]+)\*", manual)
+    documented = re.findall(r"^\*([a-z_.]+(?:\[\])?[a-z_.]*)\*(?!\()", manual, re.M) + re.findall(r", \*((?:endpoints|rds)\[\]\.[a-z_.]+)\*", manual)
     assert sorted(name for name, *_ in keys(binaries)) == sorted(documented)
     for name, default, _ in keys(binaries):
         if default != "-":
@@ -175,9 +178,16 @@ def test_the_ports_in_the_guide_are_the_engines(binaries):
         assert table[name] == (port if port != "0" else "has to be given"), name
 
 
-def test_the_guide_s_configurations_are_right(binaries, tmp_path):
-    blocks = re.findall(r"^```\n(.*?)^```", read("docs/engines.md"), re.M | re.S)
-    assert len(blocks) >= 3
+def test_the_policy_allows_what_is_asked_and_nothing_else():
+    asked = set(re.findall(r'"(Describe\w+)",$', read("daemon/rds/api.c"), re.M))
+    policy = json.loads(read("docs/iam-policy.json"))["Statement"]
+    assert len(asked) == 7 and {a for s in policy for a in s["Action"]} == {"rds:" + a for a in asked}
+    assert not [action for action in asked if action not in read("docs/rds.md")]
+
+
+def test_the_guides_configurations_are_right(binaries, tmp_path):
+    blocks = [b for guide in ("engines", "rds") for b in re.findall(r"^```\n(.*?)^```", read(f"docs/{guide}.md"), re.M | re.S)]
+    assert len(blocks) >= 4
     for i, block in enumerate(blocks):
         path = tmp_path / f"{i}.conf"
         path.write_text(block)
