@@ -49,8 +49,18 @@ int64_t manager_tell(Manager *manager, SubjectKind about, const char *subject, F
 /* Such a one, or an endpoint that was never watched in this run, is not watched any more. */
 void manager_resolve(Manager *manager, SubjectKind about, const char *subject);
 
-/* Watches whom the roster names; due: all are probed now. */
+/* Starts the turns that are due, from the loop. */
+void manager_dispatch_soon(Manager *manager);
+
+/* Arms the timer for what time changes next. */
+void manager_arm_wake(Manager *manager);
+
+/* members.c: watches whom the roster names; due: all are probed now. */
 void manager_take_endpoints(Manager *manager, bool due);
+
+/* Resolves what stood when the daemon was stopped, and was taken out of the configuration before it was started
+ * again. */
+void manager_resolve_unwatched(Manager *manager);
 
 /* Judges what has been judged before anew; name: that endpoint, at once; NULL: all, bit by bit from the loop.
  */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-#include "alert/alert.h"
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -49,7 +48,7 @@ static void arm_turns(Manager *manager, uint64_t usec)
     (void)sd_event_source_set_enabled(manager->turns, usec == SCHEDULE_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
-static void arm_wake(Manager *manager)
+void manager_arm_wake(Manager *manager)
 {
     int64_t at = instant_earlier(trust_wakes_at(manager->trust), silencing_wakes_at(manager));
     at = instant_earlier(at, roster_wakes_at(manager->roster));
@@ -96,7 +95,12 @@ static void dispatch(Manager *manager)
         manager->n_running++;
     }
     arm_turns(manager, wake_usec);
-    arm_wake(manager);
+    manager_arm_wake(manager);
+}
+
+void manager_dispatch_soon(Manager *manager)
+{
+    arm_turns(manager, 0);
 }
 
 void manager_probe_by(Manager *manager, Member *member, int64_t at)
@@ -106,12 +110,12 @@ void manager_probe_by(Manager *manager, Member *member, int64_t at)
     if (at == INSTANT_NEVER || member->slot.running || member->slot.due_usec <= due_usec)
         return;
     member->slot.due_usec = due_usec;
-    arm_turns(manager, 0);
+    manager_dispatch_soon(manager);
 }
 
 void manager_judged(Manager *manager)
 {
-    arm_wake(manager);
+    manager_arm_wake(manager);
     snapshot_announce(manager);
 }
 
@@ -142,7 +146,7 @@ static int64_t on_probe_asked(const char *name, void *userdata)
         return -ENOENT;
     member->slot.asked = true;
     int64_t turn = member->turns + 1 + member->slot.running; /* one that starts after the question */
-    arm_turns(manager, 0);                                   /* from the loop, not from within the request */
+    manager_dispatch_soon(manager);                          /* not from within the request */
     return turn;
 }
 
@@ -201,103 +205,6 @@ static int on_wake(sd_event_source *source _unused_, uint64_t usec _unused_, voi
     roster_wake(manager->roster, now);
     manager_judged(manager);
     return 0;
-}
-
-static void on_removed(Member *member)
-{
-    Manager *manager = member->manager;
-    const char *name = member->state->endpoint->name;
-    bool replaced = fleet_find(&manager->fleet, name) !=
-                    NULL; /* another server under the same name goes on with its alerts */
-    if (!replaced) {
-        _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-        alert_resolve_all(store_alerts(manager->store, SUBJECT_ENDPOINT, name), clock_now(), &transitions);
-        alert_of_endpoint(&transitions, member->state);
-        store_flush(manager->store, &member->state, 1,
-                    clock_now()); /* for when it comes back, and for history */
-        manager_commit(manager,
-                       &(Change) { .about = SUBJECT_ENDPOINT, .subject = name, .transitions = &transitions });
-    }
-    control_given_up(manager->control, name);
-    if (member->slot.running)
-        fleet_retire(&manager->fleet, member); /* it leaves its server politely first */
-    else
-        member_free(member);
-}
-
-/* It is watched for the first time, or again: what was seen of it before goes on. */
-static void on_added(Member *member)
-{
-    Store *store = member->manager->store;
-    EndpointState *state = member->state;
-    const char *name = state->endpoint->name;
-    store_recall(store, state);
-    member->recalled = state->n_addresses > 0 || state->unresolved.n > 0;
-    if (!member->recalled)
-        return;
-    alert_recall(store_alerts(store, SUBJECT_ENDPOINT, name), state);
-    silence_list_apply(store_silences(store), name, &state->findings, clock_now());
-}
-
-static void on_rds_changed(Member *member)
-{
-    if (member->state->judged_at != INSTANT_NONE)
-        member->wakes_at = clock_now(); /* from the loop, as many as there are */
-}
-
-static const FleetEvents fleet_events = {
-    .added = on_added,
-    .removed = on_removed,
-    .changed = on_rds_changed,
-};
-
-void manager_take_endpoints(Manager *manager, bool due)
-{
-    size_t n;
-    Endpoint *const *endpoints = roster_endpoints(manager->roster, &n);
-    fleet_replace(&manager->fleet, manager, endpoints, n, due, &fleet_events);
-    if (manager->trust)
-        trust_touch(manager->trust);
-    if (manager->turns)
-        arm_turns(manager, 0); /* from the loop: some may be new */
-    arm_wake(manager);
-}
-
-void manager_judge_again(Manager *manager, const char *name)
-{
-    Member *one = name ? fleet_find(&manager->fleet, name) : NULL;
-    int64_t now = clock_now();
-    if (one && one->state->judged_at != INSTANT_NONE)
-        turn_judge(one);
-    for (size_t i = 0; !name && i < manager->fleet.n; i++)
-        if (manager->fleet.states[i]->judged_at != INSTANT_NONE)
-            manager->fleet.members[i]->wakes_at = now;
-    arm_wake(manager);
-}
-
-void manager_verify_again(Manager *manager)
-{
-    for (size_t i = 0; i < manager->fleet.n; i++)
-        for (size_t j = 0; j < manager->fleet.states[i]->n_addresses; j++)
-            manager->fleet.states[i]->addresses[j].verification.made = false;
-    manager_judge_again(manager, NULL);
-}
-
-static bool is_watched(const Manager *manager, SubjectKind about, const char *subject)
-{
-    if (about == SUBJECT_ENDPOINT)
-        return fleet_find(&manager->fleet, subject) != NULL;
-    if (about == SUBJECT_RDS)
-        return roster_has(manager->roster, subject);
-    return about == SUBJECT_DAEMON || trust_has(manager->trust, about, subject);
-}
-
-/* What stood when the daemon was stopped, and was taken out of the configuration before it was started again.
- */
-static void resolve_unwatched(SubjectKind about, const char *subject, void *userdata)
-{
-    if (!is_watched(userdata, about, subject))
-        manager_resolve(userdata, about, subject);
 }
 
 /* Takes loaded, also on error. */
@@ -450,7 +357,7 @@ int manager_new(Manager **ret, Loaded *loaded)
     if (r < 0)
         return r;
     manager_take_endpoints(manager, true);
-    store_each_subject(manager->store, resolve_unwatched, manager);
+    manager_resolve_unwatched(manager);
     *ret = TAKE(manager);
     return 0;
 }
