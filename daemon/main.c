@@ -114,8 +114,11 @@ int main(int argc, char **argv)
     if (r < 0)
         return EXIT_CONFIGURATION;
     if (options.check_only) {
-        printf("%s: %zu endpoints, %zu trusted certificates, no errors\n", options.config,
-               loaded->config->n_endpoints, bundle_size(loaded->bundle));
+        const Config *config = loaded->config;
+        printf("%s: %zu endpoints, %zu trusted certificates, no errors\n", options.config, config->n_endpoints,
+               bundle_size(loaded->bundle));
+        for (size_t i = 0; i < config->n_sources; i++)
+            printf("%s: rds %s is to be asked for more\n", options.config, config->sources[i]->name);
         loaded_free(loaded);
         return EXIT_SUCCESS;
     }

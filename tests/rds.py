@@ -416,7 +416,7 @@ class ImdsHandler(Handler):
         if self.path != "/latest/api/token" or not ttl.isdigit() or not 1 <= int(ttl) <= 21600:
             return self.answer(400, "bad ttl", "text/plain")
         token = f"AQAEAtoken{len(imds.tokens)}=="
-        imds.tokens[token] = time.monotonic() + int(ttl)
+        imds.tokens[token] = time.monotonic() + int(ttl) * imds.tokens_live
         return self.answer(200, token, "text/plain")
 
     def do_GET(self):
@@ -443,6 +443,7 @@ class Imds(Server):
         self.error = None
         self.disabled = self.hop_limit_exceeded = False
         self.expires_in = 3600
+        self.tokens_live = 1  # part of what was asked for
         super().__init__(ImdsHandler)
 
     def credentials(self):

@@ -178,12 +178,9 @@ static json_t *of_maintenance(const RdsEndpoint *rds)
 {
     if (!rds->maintenance)
         return json_null();
-    json_t *object = json_object();
-    put(object, "action", json_string("ca-certificate-rotation"));
-    put(object, "current_apply_date", instant(rds->current_apply));
-    put(object, "auto_applied_after_date", instant(rds->auto_applied_after));
-    put(object, "forced_apply_date", instant(rds->forced_apply));
-    return object;
+    return json_pack("{s:s,s:o,s:o,s:o}", "action", "ca-certificate-rotation", "current_apply_date",
+                     instant(rds->current_apply), "auto_applied_after_date", instant(rds->auto_applied_after),
+                     "forced_apply_date", instant(rds->forced_apply));
 }
 
 /* "a, b" as a list; null if it is not known. */
@@ -299,6 +296,8 @@ static json_t *of_authority(const AuthorityUse *use)
     put(object, "sha256", text(use->sha256));
     put(object, "rotates", json_boolean(use->rotates));
     put(object, "offered", json_boolean(use->offered));
+    put(object, "offered_by", json_string(use->asked ? "api" : "guide"));
+    put(object, "default", use->asked ? json_boolean(use->is_default) : json_null());
     put(object, "trusted", json_boolean(use->trusted));
     put(object, "served_by", list(use->served_by));
     put(object, "configured_by", list(use->configured_by));

@@ -145,7 +145,7 @@ static int check_all(const json_t *endpoints, const json_t *findings)
     Buffer text = { 0 }, data = { 0 };
     size_t counts[N_SEVERITIES] = { 0 }, i, n = json_array_size(endpoints);
     Severity severity = SEVERITY_OK, trust = worst_of(findings, "trust_store"),
-             own = worst_of(findings, "daemon");
+             own = worst_of(findings, "daemon"), rds = worst_of(findings, "rds");
     if (worst_of(findings, "bundle") > trust)
         trust = worst_of(findings, "bundle");
     int64_t least = INSTANT_NONE, now = clock_now();
@@ -164,9 +164,12 @@ static int check_all(const json_t *endpoints, const json_t *findings)
     write_worst(&text, endpoints);
     if (trust > SEVERITY_NOTICE)
         buffer_printf(&text, "; trust stores and bundles: %s", severity_to_string(trust));
+    if (rds > SEVERITY_NOTICE)
+        buffer_printf(&text, "; the RDS API: %s", severity_to_string(rds));
     if (own > SEVERITY_NOTICE)
         buffer_printf(&text, "; dbcertd itself: %s", severity_to_string(own));
     severity = trust > severity ? trust : severity;
+    severity = rds > severity ? rds : severity;
     severity = own > severity ? own : severity;
     buffer_printf(&data, "endpoints=%zu", n);
     for (Severity s = SEVERITY_CRITICAL + 1; s-- > SEVERITY_OK;)

@@ -249,7 +249,9 @@ static void add_authority(Table *table, const json_t *a)
     char *cells[] = { xstrdup(get(a, "region")),
                       xstrdup(get(a, "ca")),
                       day(a, "not_after"),
-                      xstrdup(offered ? "yes" : "not, says the guide"),
+                      xstrdup(offered                                    ? "yes"
+                              : strcmp(get(a, "offered_by"), "api") == 0 ? "not, says RDS"
+                                                                         : "not, says the guide"),
                       xstrdup(json_is_true(json_object_get(a, "rotates")) ? "by itself" : "no"),
                       xstrdup(yes_or_no(a, "trusted")),
                       some_names(json_object_get(a, "served_by")),

@@ -127,7 +127,7 @@ typedef struct RdsCertificate {
     char *ca;
     char *thumbprint; /* SHA-1, lower-case hex */
     int64_t valid_till;
-    bool override; /* the account's own default */
+    bool is_default; /* new instances get it, by the account's own override or by the region's default */
 } RdsCertificate;
 
 typedef struct RdsInventory {

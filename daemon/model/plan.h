@@ -8,12 +8,15 @@
 
 #include "base/text.h"
 
-/* A CA of the catalogue in a region, as the status socket lists it. Texts are borrowed. */
+/* A CA in a region, as the status socket lists it: of the catalogue, or one that the RDS API alone knows: then
+ * cn and sha256 are NULL. Texts are borrowed. */
 typedef struct AuthorityUse {
     const char *ca, *region, *region_title, *cn, *sha1, *sha256;
     int64_t not_before, not_after;
     bool rotates;           /* its server certificates are replaced by themselves */
-    bool offered;           /* the user guide says nothing against it in this region */
+    bool asked;             /* the RDS API was, in this region; else it is the user guide's word: */
+    bool offered;           /* it can be had there */
+    bool is_default;        /* the API gives it to new instances */
     bool trusted;           /* its root is in the bundle */
     const char **served_by; /* endpoints, NULL-terminated; the arrays are owned */
     const char **configured_by;

@@ -111,6 +111,16 @@ static bool is_refused(const RdsAnswers *answers, int64_t kind)
                                         : refused[API_DB_CLUSTERS];
 }
 
+/* The API says it; an older one lets it be told from the account's own override. NULL: neither. */
+static const char *default_ca(const RdsAnswers *answers)
+{
+    const ApiRecords *certificates = &answers->of[API_CERTIFICATES];
+    for (size_t i = 0; i < certificates->n && !certificates->default_ca; i++)
+        if (is_true(api_text(&certificates->items[i], CERTIFICATE_OVERRIDE)))
+            return api_text(&certificates->items[i], CERTIFICATE_IDENTIFIER);
+    return certificates->default_ca;
+}
+
 /* One round on its way to an inventory. */
 typedef struct Making {
     const RdsSource *source;
@@ -187,7 +197,7 @@ static void add(const Making *m, RdsEndpoint e, const char *arn, bool pauses)
         e.problem = xstrdup(problem);
         e.port = 0;
     }
-    e.default_ca = word_of(m->answers->of[API_CERTIFICATES].default_ca);
+    e.default_ca = word_of(default_ca(m->answers));
     e.settle_seconds = m->source->interval_seconds;
     e.since = m->now;
     e.missing_since = INSTANT_NONE;
@@ -321,7 +331,6 @@ static void add_proxy_endpoint(const Making *m, const ApiRecord *r)
 static void add_certificate(const Making *m, const ApiRecord *r)
 {
     RdsInventory *inventory = m->inventory;
-    const char *override = api_text(r, CERTIFICATE_OVERRIDE);
     char *ca = word_of(api_text(r, CERTIFICATE_IDENTIFIER));
     if (!ca)
         return;
@@ -331,7 +340,7 @@ static void add_certificate(const Making *m, const ApiRecord *r)
         .ca = ca,
         .thumbprint = word_of(api_text(r, CERTIFICATE_THUMBPRINT)),
         .valid_till = instant_of(api_text(r, CERTIFICATE_VALID_TILL)),
-        .override = is_true(override),
+        .is_default = text_same(ca, default_ca(m->answers)),
     };
 }
 

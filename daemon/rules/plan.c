@@ -33,24 +33,38 @@ static bool is_here(const KnownCertificate *root, const Region *region, const En
     return here && strcmp(here->partition, root->region) == 0;
 }
 
+/* What the API said of a region; NULL: it was not asked there. */
+static const RdsInventory *inventory_of(const Snapshot *snapshot, const char *region)
+{
+    for (size_t i = 0; i < snapshot->n_rds_sources; i++)
+        if (snapshot->rds_sources[i]->inventory.n_certificates > 0 &&
+            strcmp(snapshot->rds_sources[i]->source->region, region) == 0)
+            return &snapshot->rds_sources[i]->inventory;
+    return NULL;
+}
+
+static const RdsCertificate *find_certificate(const RdsInventory *inventory, const char *ca)
+{
+    for (size_t i = 0; i < inventory->n_certificates; i++)
+        if (strcmp(inventory->certificates[i].ca, ca) == 0)
+            return &inventory->certificates[i];
+    return NULL;
+}
+
 /* The API's word where it was asked, else the user guide's. */
 static bool is_offered(const Snapshot *snapshot, const Region *region, const char *ca)
 {
-    for (size_t i = 0; region && i < snapshot->n_rds_sources; i++) {
-        const RdsSourceState *state = snapshot->rds_sources[i];
-        if (state->inventory.n_certificates == 0 || strcmp(state->source->region, region->name) != 0)
-            continue;
-        for (size_t j = 0; j < state->inventory.n_certificates; j++)
-            if (strcmp(state->inventory.certificates[j].ca, ca) == 0)
-                return true;
-        return false;
-    }
+    const RdsInventory *inventory = region ? inventory_of(snapshot, region->name) : NULL;
+    if (inventory)
+        return find_certificate(inventory, ca) != NULL;
     return !region || region_offers(region, ca);
 }
 
 static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapshot, const Catalogue *catalogue)
 {
     const Region *region = catalogue_region(catalogue, root->region);
+    const RdsInventory *inventory = inventory_of(snapshot, root->region);
+    const RdsCertificate *said = inventory ? find_certificate(inventory, root->ca) : NULL;
     size_t n_served = 0, n_configured = 0;
     AuthorityUse use = {
         .ca = root->ca,
@@ -62,8 +76,10 @@ static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapsho
         .not_before = root->not_before,
         .not_after = root->not_after,
         .rotates = authority_id_rotates(root->ca),
-        .trusted = strv_contains(snapshot->trusted, root->sha256),
+        .trusted = root->sha256 && strv_contains(snapshot->trusted, root->sha256),
+        .asked = inventory != NULL,
         .offered = is_offered(snapshot, region, root->ca),
+        .is_default = said && said->is_default,
     };
     for (size_t i = 0; i < snapshot->n_endpoints; i++) {
         const EndpointState *state = snapshot->endpoints[i];
@@ -79,6 +95,34 @@ static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapsho
     return use;
 }
 
+static void append(AuthorityUses *uses, AuthorityUse use)
+{
+    uses->items = xgrow(uses->items, uses->n, sizeof *uses->items);
+    uses->items[uses->n++] = use;
+}
+
+/* What the catalogue does not know yet, the API does. */
+static void list_news(const Snapshot *snapshot, const RdsSourceState *state, const Catalogue *catalogue,
+                      AuthorityUses *ret)
+{
+    const char *region = state->source->region;
+    for (size_t i = 0; i < state->inventory.n_certificates; i++) {
+        const RdsCertificate *c = &state->inventory.certificates[i];
+        const KnownCertificate root = {
+            .ca = c->ca,
+            .region = state->source->region,
+            .sha1 = c->thumbprint,
+            .not_before = INSTANT_NONE,
+            .not_after = c->valid_till,
+        };
+        bool listed = catalogue_root(catalogue, c->ca, region) != NULL;
+        for (size_t j = 0; j < ret->n && !listed; j++) /* by another account's word */
+            listed = strcmp(ret->items[j].ca, c->ca) == 0 && text_same(ret->items[j].region, region);
+        if (!listed)
+            append(ret, use_of(&root, snapshot, catalogue));
+    }
+}
+
 void authorities_list(const Snapshot *snapshot, const Catalogue *catalogue, AuthorityUses *ret)
 {
     *ret = (AuthorityUses) { .catalogue_version = catalogue->version, .catalogue_origin = catalogue->origin };
@@ -87,9 +131,10 @@ void authorities_list(const Snapshot *snapshot, const Catalogue *catalogue, Auth
         if (root->role != ROLE_ROOT || root->environment != ENVIRONMENT_PRODUCTION ||
             strcmp(root->ca, TRUST_SERVICES) == 0)
             continue;
-        ret->items = xgrow(ret->items, ret->n, sizeof *ret->items);
-        ret->items[ret->n++] = use_of(root, snapshot, catalogue);
+        append(ret, use_of(root, snapshot, catalogue));
     }
+    for (size_t i = 0; i < snapshot->n_rds_sources; i++)
+        list_news(snapshot, snapshot->rds_sources[i], catalogue, ret);
 }
 
 /* One endpoint on its way to a CA. */
