@@ -63,6 +63,15 @@ char *xasprintf(const char *format, ...)
     return text;
 }
 
+char *xconcat(const char *a, const char *b)
+{
+    size_t length = strlen(a);
+    char *text = xcalloc(length + strlen(b) + 1, 1);
+    memcpy(text, a, length);
+    strcpy(text + length, b);
+    return text;
+}
+
 void wiping_free(void *memory)
 {
     if (memory)

@@ -26,6 +26,10 @@ void *xmemdup(const void *data, size_t n) __attribute__((returns_nonnull));
 char *xasprintf(const char *format, ...) _printf_(1, 2) __attribute__((returns_nonnull));
 char *xvasprintf(const char *format, va_list args) _printf_(1, 0) __attribute__((returns_nonnull));
 
+/* One after the other, made at once: what xasprintf() grows leaves pieces behind, and there may be a secret in
+ * it. */
+char *xconcat(const char *a, const char *b) __attribute__((returns_nonnull));
+
 /* As free() and realloc(), for what has held a secret: what is given back is wiped. Also for libraries that let
  * theirs be replaced. */
 void wiping_free(void *memory);

@@ -92,6 +92,12 @@ uint64_t text_hash(const char *text)
     return hash ^ (hash >> 33);
 }
 
+void text_set(char **field, char *text)
+{
+    free(*field);
+    *field = text;
+}
+
 char *text_hex(const uint8_t *bytes, size_t n)
 {
     static const char digits[] = "0123456789abcdef";

@@ -36,6 +36,9 @@ int text_find(const char *text, const char *const *table, size_t n);
 /* Whether they read the same; NULL does as another NULL alone. */
 bool text_same(const char *a, const char *b);
 
+/* Puts a text, which it takes, in the place of the one that is there. */
+void text_set(char **field, char *text);
+
 /* Two digits for each byte. The caller's. */
 char *text_hex(const uint8_t *bytes, size_t n);
 

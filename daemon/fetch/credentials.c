@@ -277,7 +277,7 @@ static void on_token(const HttpAnswer *answer, void *userdata)
         return;
     }
     _cleanup_free_ char *url = imds_url("/latest/meta-data/iam/security-credentials/");
-    q->token_header = xasprintf("X-aws-ec2-metadata-token: %s", (const char *)answer->body);
+    q->token_header = xconcat("X-aws-ec2-metadata-token: ", (const char *)answer->body);
     ask(q, url, NULL, (char *[]) { q->token_header, NULL }, on_role_name);
 }
 
@@ -321,7 +321,7 @@ static char *authorization(void)
         text.data[strcspn((char *)text.data, "\r\n")] = 0;
         token = (char *)text.data;
     }
-    return token && *token ? xasprintf("Authorization: %s", token) : xstrdup("");
+    return token && *token ? xconcat("Authorization: ", token) : xstrdup("");
 }
 
 static void ask_container(CredentialsQuestion *q)

@@ -95,12 +95,6 @@ static int64_t pause_after(const Discovery *d)
     return pause - (int64_t)(clock_boottime_usec() % ((uint64_t)pause * USEC_PER_SEC / JITTER) / USEC_PER_SEC);
 }
 
-static void set_text(char **field, char *text)
-{
-    free(*field);
-    *field = text;
-}
-
 /* The round is over, one way or the other. */
 static void rest(Discovery *d, bool news)
 {
@@ -115,7 +109,7 @@ static void give_up(Discovery *d, const char *error)
 {
     if (d->n_failures++ == 0)
         d->state.failing_since = d->state.answered_at != INSTANT_NONE ? d->state.answered_at : clock_now();
-    set_text(&d->state.error, xstrdup(error));
+    text_set(&d->state.error, xstrdup(error));
     rest(d, false);
 }
 
@@ -147,8 +141,8 @@ static void conclude(Discovery *d)
     d->state.answered_at = now;
     d->state.failing_since = INSTANT_NONE;
     d->n_failures = 0;
-    set_text(&d->state.error, NULL);
-    set_text(&d->state.lacking, d->lacking.size > 0 ? buffer_take_text(&d->lacking) : NULL);
+    text_set(&d->state.error, NULL);
+    text_set(&d->state.lacking, d->lacking.size > 0 ? buffer_take_text(&d->lacking) : NULL);
     rest(d, news);
 }
 

@@ -219,18 +219,11 @@ static bool is_same(const Bundle *a, const Bundle *b)
     return bundle_size(a) == bundle_size(b);
 }
 
-/* The caller's texts take the place of the field's. */
-static void set_text(char **field, char *text)
-{
-    free(*field);
-    *field = text;
-}
-
 static void refuse(Download *d, const HttpAnswer *answer, char *why)
 {
     _cleanup_free_ char *path = xasprintf("%s.refused", d->source.path);
     text_make_printable(why); /* there are names out of certificates in it, and it is kept in a line */
-    set_text(&d->source.refused, why);
+    text_set(&d->source.refused, why);
     (void)file_replace(path, answer->body, answer->size,
                        false); /* to be looked at; the finding says the rest */
 }
@@ -241,9 +234,9 @@ static bool adopt(Download *d, const HttpAnswer *answer, Bundle *fresh)
     BundleSource *source = &d->source;
     int64_t now = clock_now(), modified = http_date(answer->last_modified);
     bool is_news = !d->bundle || !is_same(fresh, d->bundle);
-    set_text(&source->refused, NULL);
-    set_text(&d->etag, xstrdup(answer->etag));
-    set_text(&d->last_modified, xstrdup(answer->last_modified));
+    text_set(&source->refused, NULL);
+    text_set(&d->etag, xstrdup(answer->etag));
+    text_set(&d->last_modified, xstrdup(answer->last_modified));
     source->modified_at = modified != INSTANT_NONE && modified <= now ? modified
                           : is_news                                   ? now
                                                                       : source->modified_at;
@@ -260,7 +253,7 @@ static bool adopt(Download *d, const HttpAnswer *answer, Bundle *fresh)
     source->n_certificates = bundle_size(fresh);
     int r = file_replace(source->path, answer->body, answer->size, true);
     if (r < 0)
-        set_text(&source->error, xasprintf("%s: cannot keep it: %s", source->path, strerror(-r)));
+        text_set(&source->error, xasprintf("%s: cannot keep it: %s", source->path, strerror(-r)));
     return true;
 }
 
@@ -298,7 +291,7 @@ static void note_failure(Download *d, char *error)
     BundleSource *source = &d->source;
     if (d->n_failures++ == 0)
         source->failing_since = source->answered_at != INSTANT_NONE ? source->answered_at : clock_now();
-    set_text(&source->error, error);
+    text_set(&source->error, error);
 }
 
 static void note_success(Download *d)
@@ -306,7 +299,7 @@ static void note_success(Download *d)
     d->n_failures = 0;
     d->source.failing_since = INSTANT_NONE;
     d->source.answered_at = clock_now();
-    set_text(&d->source.error, NULL);
+    text_set(&d->source.error, NULL);
 }
 
 static void on_answer(const HttpAnswer *answer, void *userdata)
@@ -325,10 +318,10 @@ static void on_answer(const HttpAnswer *answer, void *userdata)
         if (answer->status == STATUS_OK)
             adopted = consider(d, answer);
         else
-            set_text(&d->source.refused, NULL); /* the server is back at what is in use */
+            text_set(&d->source.refused, NULL); /* the server is back at what is in use */
         int r = save_headers(d);
         if (r < 0)
-            set_text(&d->source.error, xasprintf("%s: cannot keep it: %s", d->source.path, strerror(-r)));
+            text_set(&d->source.error, xasprintf("%s: cannot keep it: %s", d->source.path, strerror(-r)));
         if (d->source.error)
             d->source.failing_since = since != INSTANT_NONE ? since : d->source.answered_at;
     }

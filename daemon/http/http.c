@@ -245,7 +245,7 @@ static bool set_signature(HttpExchange *exchange, const HttpSignature *s)
     _cleanup_free_ char *scope = xasprintf("aws:amz:%s:%s", s->region, s->service);
     bool ok = true;
     if (s->session_token) {
-        char *token = xasprintf("X-Amz-Security-Token: %s", s->session_token);
+        char *token = xconcat("X-Amz-Security-Token: ", s->session_token);
         ok = add_header(exchange, token);
         wiping_free(token);
     }
