@@ -5,7 +5,9 @@ import shlex
 import shutil
 import sys
 
-from lab import Dbcertd, Journald, Lab, Mariadb, Openssl, Postgres, ago, config, entry, free_port, host, run
+import rds
+from lab import (Dbcertd, Journald, Lab, Mariadb, Openssl, Postgres, ago, config, entry, free_port, host, openssl_facts, run,
+                 wait_until, with_names)
 
 binaries, keep = os.path.abspath(sys.argv[1]), "--keep" in sys.argv
 WINDOW = "sun:05:00-sun:06:00"
@@ -91,6 +93,54 @@ def remember(lab, daemon, journal):
     return daemon
 
 
+def ask_rds(lab, journal):
+    """A fleet that nobody typed, and a change of CA that waits for its restart."""
+    api = rds.RdsApi()
+    keys = api.grant("ASIADEMONSTRATION", "a/secret", "a/token")
+    imds = rds.Imds(keys)
+    lab.callback(api.stop)
+    lab.callback(imds.stop)
+    region = api.region("us-east-1")
+    names = [region.host(name) for name in ("accounts", "reports")]
+    old = lab.pki.server("accounts", names[0], ago(400), ago(400 - 1096))
+    new = lab.pki.server("accounts-new", names[0], ago(0.1), ago(0.1 - 1096), kind="ecc384")
+    server = Postgres(lab, "accounts", old[0])
+    accounts = region.instance("accounts", port=server.port, version="11.22", till=openssl_facts(old[1])["not_after"])
+    region.instance("reports", port=Postgres(lab, "reports", lab.pki.server("reports", names[1], ago(30), ago(30 - 365))[0]).port)
+    region.instance("warehouse", engine="oracle-ee", port=1521, version="19.0.0")
+    region.version("postgres", "11.22", False, ["rds-ca-rsa2048-g1", "rds-ca-ecc384-g1"])
+    region.version("postgres", "16.4", True, ["rds-ca-rsa2048-g1", "rds-ca-ecc384-g1"])
+
+    say("RDS is asked (a stand-in of its API, which recomputes every signature) which endpoints there are")
+    text = config(lab.pki.bundle("rsa2048", "ecc384"), [], f'rds = ( {{ region = "us-east-1"; interval = "10s"; endpoint_url = "{api.url}"; }} );')
+    print(text.rstrip())
+    daemon = Dbcertd(lab, binaries, text, name="discovering", prefix=with_names(lab, names, journal),
+                     env={"AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url})
+    wait_until("both are seen", lambda: len([e for e in daemon.get("/v1/endpoints")["endpoints"] if e["served_ca"]]) == 2)
+    show(daemon, "rds")
+    show(daemon, "status")
+
+    say("accounts gets another CA without a restart: RDS says the new one, the wire serves the old one")
+    accounts["CACertificateIdentifier"] = accounts["CertificateDetails"]["CAIdentifier"] = "rds-ca-ecc384-g1"
+    accounts["CertificateDetails"]["ValidTill"] = openssl_facts(new[1])["not_after"]
+    before = len(daemon.output())
+    wait_until("it is told", lambda: "restart-pending, warning" in daemon.output(), 60)
+    print(daemon.output()[before:].rstrip(), flush=True)
+    show(daemon, "show", "accounts.us-east-1")
+    show(daemon, "plan", "rds-ca-ecc384-g1")
+
+    say("accounts is restarted")
+    server.serve(new[0])
+    server.reload()
+    before = len(daemon.output())
+    daemon.probe("accounts.us-east-1")
+    print(daemon.output()[before:].rstrip(), flush=True)
+    if journal:
+        say("journalctl -t dbcertd DBCERTD_FINDING=restart-pending -x")
+        run(*journal, "journalctl", "--sync", check=False)
+        print(run(*journal, "journalctl", "-q", "-t", "dbcertd", "DBCERTD_FINDING=restart-pending", "-x").rstrip())
+
+
 def look(daemon, journal):
     show(daemon, "status")
     show(daemon, "show", "billing")
@@ -136,6 +186,10 @@ with Lab() as lab:
     look(daemon, journal)
     rotate(lab, daemon, billing)
     daemon = remember(lab, daemon, journal)
+    if os.geteuid() == 0:
+        ask_rds(lab, journal)
+    else:
+        say("What RDS is asked is left out: to give its names addresses of this host needs root")
     if keep:
         leave_running(lab, daemon, journal)
     else:

@@ -215,6 +215,16 @@ def config(bundle, entries, more=""):
             f"endpoints = (\n  {lines}\n);\n")
 
 
+def with_names(lab, names, inside=()):
+    """Words before a command that make it resolve these names to 127.0.0.1; in the mount namespace that `inside` leads to,
+    or one of its own. Needs root."""
+    path = os.path.join(lab.directory, "hosts")
+    with open(path, "w") as f:
+        f.write("127.0.0.1 localhost\n" + "".join(f"127.0.0.1 {name}\n" for name in names))
+    words = ["sh", "-c", f'mount --bind {path} /etc/hosts && exec "$@"', "-"]
+    return [*inside, *words] if inside else ["unshare", "--mount", "--propagation", "private", *words]
+
+
 def findings(endpoint):
     return [(f["id"], f["severity"]) for f in endpoint["findings"] if f["state"] != "pending"]
 

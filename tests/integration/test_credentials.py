@@ -9,7 +9,7 @@ import pytest
 
 import rds
 from lab import free_port, run, wait_until
-from test_rds import api, closed, imds, names, needs_root, of_source, round_over, ask_again, said, settings, source, start, with_names  # noqa: F401
+from test_rds import api, closed, imds, names, needs_root, of_source, round_over, ask_again, said, settings, source, start  # noqa: F401
 
 
 @needs_root

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import rds
-from lab import Dbcertd, entry, free_port, wait_until
+from lab import Dbcertd, entry, free_port, wait_until, with_names
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
 DATA = os.environ.get("DBCERTD_SHARED_DATA")
@@ -41,15 +41,6 @@ def settings(*sources, entries=(), bundle=None, more=""):
     trust = f'trust = {{ bundles = [ "{bundle}" ]; }};\n' if bundle else ""
     return (f'{trust}alerts = {{ unreachable_after = 1; group_wait = "0s"; }};\n{more}\nrds = ( {", ".join(sources)} );\n'
             f'endpoints = ( {", ".join(entries)} );\n')
-
-
-def with_names(lab, names, inside=()):
-    """Words before a command that make it resolve these names to 127.0.0.1."""
-    path = os.path.join(lab.directory, "hosts")
-    with open(path, "w") as f:
-        f.write("127.0.0.1 localhost\n" + "".join(f"127.0.0.1 {name}\n" for name in names))
-    words = ["sh", "-c", f'mount --bind {path} /etc/hosts && exec "$@"', "-"]
-    return [*inside, *words] if inside else ["unshare", "--mount", "--propagation", "private", *words]
 
 
 def start(lab, binaries, text, imds=None, name="dbcertd", env=None, **options):

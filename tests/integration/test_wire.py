@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from lab import Journald, Mariadb, Postgres, ago, findings, openssl_facts, run, wait_until
-from test_rds import G1, api, ask_again, imds, needs_root, round_over, settings, source, start, with_names  # noqa: F401
+from lab import Journald, Mariadb, Postgres, ago, findings, openssl_facts, run, wait_until, with_names
+from test_rds import G1, api, ask_again, imds, needs_root, round_over, settings, source, start  # noqa: F401
 
 YEAR, THREE_YEARS = 365, 1096
 
