@@ -97,9 +97,9 @@ static void check_words(const RdsSource *source, char ***errors)
         for (size_t i = 0; i < n_engines; i++)
             nearest_offer(&nearest, engines[i].name);
         if (!engine_find(*engine))
-            complain(source, errors, "engines: \"%s\"%s%s%s: expected one of " ENGINE_NAMES, *engine,
-                     nearest.word ? ", did you mean \"" : "", nearest.word ? nearest.word : "",
-                     nearest.word ? "\"?" : "");
+            complain(source, errors, "engines: \"%s\": %s%s%sxpected one of " ENGINE_NAMES, *engine,
+                     nearest.word ? "did you mean \"" : "", nearest.word ? nearest.word : "",
+                     nearest.word ? "\"? E" : "e");
     }
 }
 

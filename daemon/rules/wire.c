@@ -47,7 +47,8 @@ bool case_is_settled(Case *c)
     const AddressState *address = c->address;
     int64_t looked_from = rds->since + rds->settle_seconds;
     if (address->seen->observed_at < looked_from) {
-        c->state->look_at = instant_earlier(c->state->look_at, looked_from);
+        if (looked_from > c->now) /* later, its own turns will do: it may not answer */
+            c->state->look_at = instant_earlier(c->state->look_at, looked_from);
         return false;
     }
     return address->changed_at == INSTANT_NONE ||

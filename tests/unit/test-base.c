@@ -177,7 +177,47 @@ TEST(the_first_window_that_starts_after_an_instant_is_found)
     }
 }
 
-RUN_TESTS(cmocka_unit_test(an_instant_is_printed_as_rfc_3339_in_utc),
+TEST(what_is_signed_goes_in_clear_to_this_host_alone)
+{
+    static const struct {
+        const char *url;
+        bool local;
+    } cases[] = {
+        { "http://127.0.0.1/", true },
+        { "http://127.0.0.1:8080", true },
+        { "http://127.8.9.10/x", true },
+        { "http://localhost:1/", true },
+        { "http://[::1]:80/", true },
+        { "https://127.0.0.1/", false },
+        { "http://127.0.0.1.test/", false },
+        { "http://localhost.test/", false },
+        { "http://127.evil.test/", false },
+        { "http://[::1].test/", false },
+        { "http://[::2]/", false },
+        { "http://10.0.0.1/", false },
+        { "http://", false },
+        { "http://[", false },
+        { "ftp://127.0.0.1/", false },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_int_equal(text_is_local_url(cases[i].url), cases[i].local);
+}
+
+TEST(a_text_that_grows_is_what_it_was)
+{
+    char *grown = wiping_realloc(NULL, 4);
+    memcpy(grown, "abc", 4);
+    grown = wiping_realloc(grown, 4000);
+    assert_string_equal(grown, "abc");
+    wiping_free(grown);
+    wiping_free(NULL);
+    _cleanup_free_ char *both = xconcat("ab", "c");
+    assert_string_equal(both, "abc");
+}
+
+RUN_TESTS(cmocka_unit_test(what_is_signed_goes_in_clear_to_this_host_alone),
+          cmocka_unit_test(a_text_that_grows_is_what_it_was),
+          cmocka_unit_test(an_instant_is_printed_as_rfc_3339_in_utc),
           cmocka_unit_test(the_hundred_year_root_ends_in_2125), cmocka_unit_test(months_are_the_calendar_s),
           cmocka_unit_test(the_earlier_instant_passes_over_what_is_not_known),
           cmocka_unit_test(a_duration_needs_its_unit),

@@ -221,6 +221,34 @@ static const struct {
       "a.conf:1: endpoints[0]: ca is for the authorities of RDS; leave it out for redshift, whose certificates "
       "come from "
       "AWS Certificate Manager" },
+    { "rds = ( { credentials = \"instance\"; } );",
+      "a.conf:1: rds[0]: region is missing; every source has one" },
+    { "rds = ( { region = \"us east\"; } );",
+      "a.conf:1: rds: region \"us east\": expected a region such as us-east-1" },
+    { "rds = ( { region = \"r\"; credentials = \"instanc\"; } );",
+      "a.conf:1: rds: credentials \"instanc\": expected instance, environment, container, or "
+      "credential:NAME" },
+    { "rds = ( { region = \"r\"; credentials = \"credential:../x\"; } );",
+      "a.conf:1: rds: credentials \"credential:../x\": expected instance, environment, container, or "
+      "credential:NAME" },
+    { "rds = ( { region = \"r\"; endpoint_url = \"http://127.evil.test/\"; } );",
+      "a.conf:1: rds: \"http://127.evil.test/\": expected https://, or http:// of this host itself" },
+    { "rds = ( { region = \"r\"; sts_endpoint_url = \"https://sts.test/?x\"; } );",
+      "a.conf:1: rds: \"https://sts.test/?x\": expected https://, or http:// of this host itself" },
+    { "rds = ( { region = \"r\"; engines = [ \"postgers\" ]; } );",
+      "a.conf:1: rds: engines: \"postgers\": did you mean \"postgres\"? Expected one of " ENGINE_NAMES },
+    { "rds = ( { region = \"r\"; role = \"arn:aws:iam::1:user/somebody-else\"; } );",
+      "a.conf:1: rds: role \"arn:aws:iam::1:user/somebody-else\": expected an ARN such as "
+      "arn:aws:iam::123456789012:role/dbcertd" },
+    { "rds = ( { region = \"r\"; external_id = \"who\"; } );",
+      "a.conf:1: rds: external_id is for a role; give that, too, or leave it out" },
+    { "rds = ( { region = \"r\"; },\n{ region = \"r\"; credentials = \"environment\"; } );",
+      "a.conf:2: rds: the source at a.conf:1 has the name \"r\" already; give one of them another name" },
+    { "rds = ( { region = \"r\"; interval = \"9s\"; } );",
+      "a.conf:1: rds[0].interval: \"9s\": expected a duration from 10s to 1d, such as \"15m\"" },
+    { "trust_stores = ( { name = \"a\"; path = \"/a\"; endpoints = [ \"orders.q\" ]; } );\nrds = ( { region = "
+      "\"r\"; } );",
+      "a.conf:1: trust store a: endpoints: no endpoint is named \"orders.q\"" },
     { "interval = ;", "a.conf:1: syntax error; expected libconfig's syntax: key = value;" },
 };
 
@@ -234,6 +262,25 @@ TEST(every_mistake_is_told_with_its_place_and_what_would_be_right)
         assert_int_equal(strv_length(read.errors), 1);
         done(&read);
     }
+}
+
+TEST(a_source_is_named_by_its_region_and_the_account_of_its_role)
+{
+    Read read =
+        read_config("rds = ( { region = \"us-east-1\"; }, { region = \"us-east-1\"; role = "
+                    "\"arn:aws-us-gov:iam::210987654321:role/a/b\"; }, { region = \"r\"; name = \"n\"; } );\n"
+                    "trust_stores = ( { name = \"a\"; path = \"/a\"; endpoints = [ \"orders.us-east-1\", "
+                    "\"shop.cluster.n\" ]; } );",
+                    NULL);
+    assert_int_equal(read.r, 0);
+    assert_int_equal(read.config->n_sources, 3);
+    assert_string_equal(read.config->sources[0]->name, "us-east-1");
+    assert_string_equal(read.config->sources[1]->name, "us-east-1.210987654321");
+    assert_string_equal(read.config->sources[2]->name, "n");
+    assert_string_equal(read.config->sources[0]->credentials, "instance");
+    assert_int_equal(read.config->sources[0]->interval_seconds, 15 * MINUTE);
+    assert_int_equal(strv_length(read.warnings), 1); /* of bundles; that nothing is watched is not known */
+    done(&read);
 }
 
 TEST(all_mistakes_are_told_at_once_over_all_files)
@@ -319,6 +366,7 @@ RUN_TESTS(cmocka_unit_test(defaults_are_the_documented_ones),
           cmocka_unit_test(mysql_is_never_left_by_dropping_unless_asked),
           cmocka_unit_test(a_drop_in_replaces_values_and_adds_endpoints),
           cmocka_unit_test(every_mistake_is_told_with_its_place_and_what_would_be_right),
+          cmocka_unit_test(a_source_is_named_by_its_region_and_the_account_of_its_role),
           cmocka_unit_test(all_mistakes_are_told_at_once_over_all_files),
           cmocka_unit_test(thresholds_are_the_endpoint_s_own_else_everybody_s_else_the_documented_ones),
           cmocka_unit_test(thresholds_that_contradict_one_another_or_the_bounds_are_errors),

@@ -374,6 +374,60 @@ TEST(silences_keep_their_ids_and_end)
     finding_list_deinit(&findings);
 }
 
+/* Every member of it is another value than the others'. */
+static RdsEndpoint discovered(const char *source, const char *identifier, int64_t seed)
+{
+    RdsEndpoint e = { 0 };
+    for (size_t i = 0; i < n_rds_fields; i++) {
+        if (rds_fields[i].is_text)
+            *rds_field_text(&e, &rds_fields[i]) = xasprintf("%s-%lld", rds_fields[i].name, (long long)seed);
+        else
+            *rds_field_number(&e, &rds_fields[i]) = seed + (int64_t)i;
+    }
+    text_set(&e.source, xstrdup(source));
+    text_set(&e.identifier, xstrdup(identifier));
+    text_set(&e.problem, NULL);
+    e.kind = RDS_CLUSTER;
+    e.missing_since = INSTANT_NONE;
+    return e;
+}
+
+TEST(what_the_api_said_comes_back_by_its_source_and_what_it_does_not_say_any_more_goes)
+{
+    _cleanup_(place_deinit) Place p = place();
+    RdsInventory east = { 0 }, west = { 0 }, got;
+    rds_inventory_append(&east, discovered("east", "a", 100));
+    rds_inventory_append(&east, discovered("east", "b", 200));
+    rds_inventory_append(&west, discovered("west", "a", 300));
+    store_keep_discovered(p.store, "west", &west);
+    store_keep_discovered(p.store, "east", &east);
+    reopen(&p);
+    store_recall_discovered(p.store, "east", &got);
+    assert_int_equal(got.n_endpoints, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(rds_endpoint_same(&got.endpoints[i], &east.endpoints[i]));
+    rds_inventory_deinit(&got);
+
+    const uint64_t commits = store_figures(p.store).n_commits;
+    text_set(&east.endpoints[1].status, xstrdup("stopped"));
+    rds_endpoint_deinit(&east.endpoints[0]);
+    east.endpoints[0] = east.endpoints[1];
+    east.n_endpoints = 1;
+    store_keep_discovered(p.store, "east", &east);
+    assert_true(store_figures(p.store).n_commits == commits + 1);
+    assert_int_equal(unlink(p.path), 0); /* and it is part of what is written anew */
+    store_tend(p.store, NULL, 0, at(BEGIN_TEXT));
+    reopen(&p);
+    store_recall_discovered(p.store, "east", &got);
+    assert_int_equal(got.n_endpoints, 1);
+    assert_string_equal(got.endpoints[0].status, "stopped");
+    rds_inventory_deinit(&got);
+    _cleanup_(strv_freep) char **sources = store_discovered_sources(p.store);
+    assert_int_equal(strv_length(sources), 2);
+    rds_inventory_deinit(&east);
+    rds_inventory_deinit(&west);
+}
+
 TEST(a_file_that_is_removed_under_it_is_written_anew_with_all)
 {
     _cleanup_(place_deinit) Place p = place();
@@ -441,6 +495,7 @@ RUN_TESTS(cmocka_unit_test(the_outbox_outlives_the_process_in_order_and_each_is_
           cmocka_unit_test(history_knows_from_when_to_when_each_was_served_and_how_old_it_was),
           cmocka_unit_test(what_is_long_past_is_forgotten_and_what_is_served_is_not),
           cmocka_unit_test(silences_keep_their_ids_and_end),
+          cmocka_unit_test(what_the_api_said_comes_back_by_its_source_and_what_it_does_not_say_any_more_goes),
           cmocka_unit_test(a_file_that_is_removed_under_it_is_written_anew_with_all),
           cmocka_unit_test(a_place_that_cannot_be_written_is_said_and_taken_as_soon_as_it_can),
           cmocka_unit_test(one_process_alone_has_it_and_the_next_may));

@@ -106,6 +106,8 @@ TEST(a_difference_counts_once_both_sides_have_had_time_and_a_probe_is_asked_for)
     assert_int_equal(state->severity, SEVERITY_OK);
     probed_at(state, LATER - 1);
     assert_string_equal(verdict(state, LATER, LATER), "(restart-pending=warning)");
+    assert_true(state->look_at ==
+                INSTANT_NEVER); /* it was asked for, and whoever does not answer is not pressed */
     probed_at(state, LATER);
     assert_string_equal(verdict(state, LATER, LATER), "restart-pending=warning");
     assert_true(state->look_at == INSTANT_NEVER);
