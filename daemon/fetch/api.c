@@ -83,6 +83,7 @@ typedef enum Advice {
     ADVICE_AGAIN,
     ADVICE_OTHER_CREDENTIALS,
     ADVICE_WITHOUT,
+    ADVICE_NOTHING_THERE,
     ADVICE_NONE,
 } Advice;
 
@@ -105,7 +106,7 @@ static const struct {
     { "AccessDenied", ADVICE_WITHOUT },
     { "AccessDeniedException", ADVICE_WITHOUT },
     { "UnauthorizedOperation", ADVICE_WITHOUT },
-    { "InvalidAction", ADVICE_WITHOUT },
+    { "InvalidAction", ADVICE_NOTHING_THERE }, /* a region without proxies, say */
 };
 
 static Advice advice_on(unsigned status, const char *code)
@@ -148,8 +149,11 @@ static void take_error(ApiCall *call, const HttpAnswer *answer)
     case ADVICE_WITHOUT:
         fail(call, API_REFUSED, "%s", words);
         break;
+    case ADVICE_NOTHING_THERE:
+        finish(call, API_ANSWERED, NULL);
+        break;
     case ADVICE_NONE:
-        fail(call, API_FAILED, "%s", words);
+        fail(call, API_UNFIT, "%s", words);
         break;
     }
 }

@@ -14,8 +14,9 @@
 typedef enum ApiResult {
     API_ANSWERED,
     API_EXPIRED, /* the credentials are: other ones will do */
-    API_REFUSED, /* who asks may not ask that, or there is no such action in the region */
-    API_FAILED,
+    API_REFUSED, /* who asks may not ask that */
+    API_UNFIT,   /* nor anybody: the question is no good */
+    API_FAILED,  /* there was no answer that could be read */
 } ApiResult;
 
 typedef struct ApiQuestion {
@@ -29,9 +30,10 @@ typedef struct ApiQuestion {
 typedef struct ApiCall ApiCall;
 
 /*
- * The records of all pages are appended; on any other result but API_ANSWERED they are an incomplete part. The
- * error is a sentence without secrets, borrowed; NULL if it was answered. The call is over with that, and was
- * never answered from within api_ask(). Negative errno if it could not begin.
+ * Where a region does not know the action, the answer has no records. The records of all pages are appended; on
+ * any other result but API_ANSWERED they are an incomplete part. The error is a sentence without secrets,
+ * borrowed; NULL if it was answered. The call is over with that, and was never answered from within api_ask().
+ * Negative errno if it could not begin.
  */
 int api_ask(ApiCall **ret, sd_event *event, Http *http, const ApiQuestion *question, ApiRecords *records,
             void (*answered)(ApiResult result, const char *error, void *userdata), void *userdata);

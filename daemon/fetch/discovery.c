@@ -198,34 +198,32 @@ static void renew(Discovery *d, const char *error)
         ask_credentials(d);
 }
 
+/* The next one, then. */
+static void step_on(Discovery *d)
+{
+    if (action_of(d) == API_DB_ENGINE_VERSIONS)
+        strv_append(&d->asked, xstrdup(arguments_of(d)));
+    d->step++;
+}
+
 static void on_answered(ApiResult result, const char *error, void *userdata)
 {
     Discovery *d = userdata;
     ApiAction action = action_of(d);
+    bool of_version = action == API_DB_ENGINE_VERSIONS, needed = action == API_DB_INSTANCES;
     d->call = NULL;
-    switch (result) {
-    case API_ANSWERED:
-        if (action == API_DB_ENGINE_VERSIONS)
-            strv_append(&d->asked, xstrdup(arguments_of(d)));
-        d->step++;
-        go_on(d);
-        break;
-    case API_EXPIRED:
-        if (action != API_DB_ENGINE_VERSIONS) /* its pages begin anew */
+    if (result == API_EXPIRED) {
+        if (!of_version) /* its pages begin anew */
             api_records_deinit(&d->answers.of[action]);
         renew(d, error);
-        break;
-    case API_REFUSED:
-        if (action == API_DB_INSTANCES) { /* without these there is nothing to speak of */
-            give_up(d, error);
-            break;
-        }
-        note_refusal(d, error);
+    } else if (result == API_FAILED || (result != API_ANSWERED && needed))
+        give_up(d, error); /* without instances there is nothing to speak of */
+    else {
+        if (result == API_ANSWERED || (result == API_UNFIT && of_version))
+            step_on(d); /* answered, or not to be had: of some versions the API does not say more */
+        else
+            note_refusal(d, error);
         go_on(d);
-        break;
-    case API_FAILED:
-        give_up(d, error);
-        break;
     }
 }
 

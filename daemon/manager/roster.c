@@ -314,6 +314,7 @@ int roster_new(Roster **ret, Manager *manager, Roster *old)
     for (size_t i = 0; i < config->n_sources && r >= 0; i++) {
         RdsInventory known;
         recall(roster, config->sources[i], old, &known);
+        inventory_filter(config->sources[i], &known);
         r = discovery_new(&roster->discoveries[i], manager->event, manager->http, config->sources[i], known,
                           !manager->self.clock_waits, &discovery_events, roster);
         if (r < 0)

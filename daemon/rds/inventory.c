@@ -192,7 +192,7 @@ static void add(const Making *m, RdsEndpoint e, const char *arn, bool pauses)
     const char *problem = pauses ? "it pauses by itself, and each probe would wake it" : problem_of(&e);
     e.source = xstrdup(m->source->name);
     if (!text_is_name(e.identifier) || !text_is_name(e.host))
-        problem = "its name is none";
+        problem = "its identifier or its address is no name";
     if (problem) {
         e.problem = xstrdup(problem);
         e.port = 0;
@@ -362,9 +362,8 @@ static void sort(RdsInventory *inventory)
 /* What this round did not answer is as it was. */
 static void keep_facts(const Making *m, RdsEndpoint *e, const RdsEndpoint *before)
 {
-    if (m->answers->refused[API_DB_ENGINE_VERSIONS]) {
+    if (m->answers->refused[API_DB_ENGINE_VERSIONS] && e->online == SUPPORT_UNKNOWN && !e->offered) {
         e->online = before->online;
-        free(e->offered);
         e->offered = xstrdup(before->offered);
     }
     if (m->answers->refused[API_CERTIFICATES])
@@ -414,6 +413,19 @@ void inventory_make(const RdsSource *source, const RdsAnswers *answers, const Rd
             keep_missing(&m, &before->endpoints[i]);
     }
     sort(ret);
+}
+
+void inventory_filter(const RdsSource *source, RdsInventory *inventory)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < inventory->n_endpoints; i++) {
+        RdsEndpoint *e = &inventory->endpoints[i];
+        if (rds_source_wants(source, (RdsKind)e->kind, e->identifier, e->engine))
+            inventory->endpoints[left++] = *e;
+        else
+            rds_endpoint_deinit(e);
+    }
+    inventory->n_endpoints = left;
 }
 
 void inventory_versions(const RdsAnswers *answers,

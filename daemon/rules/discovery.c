@@ -73,7 +73,7 @@ static void rule_unwatched(RdsSourceState *state)
         const RdsEndpoint *e = state->unwatched[i];
         finding_list_say(&state->findings, FINDING_INSTANCE_UNWATCHED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
                          xasprintf("%s (%s, %s) is not watched: %s", e->identifier, e->engine, e->host,
-                                   e->problem ? e->problem : "dbcertd watches 10000 endpoints at most"),
+                                   e->problem ? e->problem : "there are more than dbcertd watches at most"),
                          watch_by_hand(e));
         state->findings.items[state->findings.n - 1].address = xstrdup(e->host);
     }

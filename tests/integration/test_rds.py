@@ -11,7 +11,7 @@ import time
 import pytest
 
 import rds
-from lab import Dbcertd, entry, free_port, wait_until, with_names
+from lab import Dbcertd, Nginx, entry, free_port, wait_until, with_names
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
 DATA = os.environ.get("DBCERTD_SHARED_DATA")
@@ -255,6 +255,7 @@ def test_filters(scratch, binaries, api, imds):
     # What a filter takes out goes at once: it is no disappearance.
     daemon.write(settings(source(api, exclude=["test-*", "a"])))
     ask_again(daemon)
+    assert "not watched any more" not in daemon.output()
     assert names(daemon) == ["b.us-east-1", "c.us-east-1", "e.us-east-1", "f.us-east-1", "front.proxy.us-east-1", "other.proxy.us-east-1"]
 
 
@@ -290,9 +291,9 @@ def test_a_round_that_fails_changes_nothing_and_is_a_finding_after_a_while(scrat
     assert names(daemon) == ["a.us-east-1", "b.us-east-1"]
     # The instances' first page is there, and is empty; the round fails later: nothing is retired by it.
     gone, region.instances[:] = list(region.instances), []
-    api.always = [(None, "DescribeDBClusters", rds.refuse(400, "InvalidParameterCombination", "no such thing"))]
+    api.always = [(None, "DescribeDBClusters", rds.unwell)]
     over = ask_again(daemon)
-    assert "DescribeDBClusters: InvalidParameterCombination: no such thing" in over["error"]
+    assert "DescribeDBClusters: ServiceUnavailable: no, 5 times in a row" in over["error"]
     assert of_source(daemon) == [("discovery-failing", "warning", "pending")]
     assert "discovery-failing" not in daemon.output()
     wait_until(lambda: f"it fires {said(daemon)}", lambda: of_source(daemon) == [("discovery-failing", "warning", "firing")], 40)
@@ -364,7 +365,32 @@ def test_what_the_account_may_not_ask_is_said_and_leaves_the_rest(scratch, binar
     assert "DescribeDBInstances: AccessDenied" in ask_again(daemon)["error"]
     # A region without proxies says so with an error of its own.
     api.always = [(None, "DescribeDBProxies", rds.refuse(400, "InvalidAction", "Could not find operation"))]
-    assert ask_again(daemon)["error"] is None
+    over = ask_again(daemon)
+    assert (over["error"], over["refused"]) == (None, None)
+    # An engine's version that the API cannot describe is no reason for anything.
+    api.always = [(None, "DescribeDBEngineVersions", rds.refuse(400, "InvalidParameterCombination", "Cannot find version 16.4 for postgres"))]
+    over = ask_again(daemon)
+    assert (over["error"], over["refused"], of_source(daemon)) == (None, None, [])
+    # Another question that is no good leaves the others.
+    api.always = [(None, "DescribeCertificates", rds.refuse(400, "InvalidParameterValue", "no such thing"))]
+    over = ask_again(daemon)
+    assert over["error"] is None and over["refused"] == "DescribeCertificates: InvalidParameterValue: no such thing"
+
+
+@needs_root
+def test_over_https_to_whom_the_system_trusts_and_to_nobody_else(scratch, binaries, api, imds):
+    pki = scratch.pki
+    root, good = pki.web_authority(), pki.web_server("localhost", "localhost")
+    closed(api.region("us-east-1"), "a")
+    web = Nginx(scratch, "api", scratch.directory, {"good": good, "wrong": pki.web_server("elsewhere", "elsewhere.test")},
+                pki.path("web-server.key"), f"location / {{ proxy_pass {api.url}; proxy_set_header Host $http_host; }}")
+    prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+              f'mount --bind {root} /etc/ssl/certs/ca-certificates.crt && exec "$@"', "-"]
+    urls = [f"https://localhost:{web.ports[which]}" for which in ("good", "wrong")]
+    daemon = start(scratch, binaries, settings(*[source(api, name=f"s{i}", endpoint_url=url) for i, url in enumerate(urls)]),
+                   imds, prefix=prefix)
+    assert (round_over(daemon, 0)["error"], round_over(daemon, 0)["discovered"]) == (None, 1)
+    assert "certificate" in round_over(daemon, 1)["error"] and api.refusals == []
 
 
 def without(element):
