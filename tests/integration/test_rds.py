@@ -259,6 +259,29 @@ def test_filters(scratch, binaries, api, imds):
     assert names(daemon) == ["b.us-east-1", "c.us-east-1", "e.us-east-1", "f.us-east-1", "front.proxy.us-east-1", "other.proxy.us-east-1"]
 
 
+@needs_root
+def test_what_the_api_says_of_cas_wins_over_the_guide_and_the_catalogue(scratch, binaries, api, imds):
+    """Zurich: the guide says that it does not offer two of the three; and the API knows one that the catalogue does not."""
+    region = api.region("eu-central-2")
+    closed(region, "a")
+    region.default_ca = "rds-ca-ecc384-g1"
+    del region.certificates[1]
+    region.certificates.append(region.certificate("rds-ca-rsa2048-g2", "0123456789abcdef0123456789abcdef01234567", "2071-01-01T00:00:00Z"))
+    daemon = start(scratch, binaries, settings(source(api, "eu-central-2")), imds)
+    assert round_over(daemon)["error"] is None
+    uses = {a["ca"]: a for a in daemon.get("/v1/authorities")["authorities"] if a["region"] == "eu-central-2"}
+    assert {ca: (a["offered"], a["offered_by"], a["default"]) for ca, a in uses.items() if a["rotates"]} == {
+        "rds-ca-rsa2048-g1": (True, "api", False), "rds-ca-rsa4096-g1": (False, "api", False),
+        "rds-ca-ecc384-g1": (True, "api", True), "rds-ca-rsa2048-g2": (True, "api", False)}
+    news = uses["rds-ca-rsa2048-g2"]
+    assert (news["sha1"], news["not_after"], news["sha256"], news["trusted"]) == (
+        "0123456789abcdef0123456789abcdef01234567", "2071-01-01T00:00:00Z", None, False)
+    assert "not, says RDS" in daemon.ctl("authorities").stdout
+    plan = daemon.ctl("plan", "rds-ca-rsa4096-g1").stdout
+    assert "by the RDS API or its user guide Europe (Zurich) does not offer it" in plan
+    assert "does not offer it" not in daemon.ctl("plan", "rds-ca-ecc384-g1").stdout
+
+
 # Discovery in bad health.
 
 PASSING = {"throttle": rds.throttle, "unwell": rds.unwell, "web page": rds.web_page, "truncate": rds.truncate, "cut": rds.cut,
