@@ -218,7 +218,7 @@ def test_completion_offers_every_command_and_option():
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_the_unit_is_confined(binaries):
     unit = os.path.join(os.path.dirname(binaries), "systemd/dbcertd.service")
-    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=15", unit], capture_output=True, text=True)
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=11", unit], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-400:]
 
 
