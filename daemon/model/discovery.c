@@ -158,6 +158,12 @@ bool rds_endpoint_is_away(const RdsEndpoint *endpoint)
            (endpoint->status && text_find(endpoint->status, away, ARRAY_SIZE(away)) >= 0);
 }
 
+bool rds_endpoint_is_changing(const RdsEndpoint *endpoint)
+{
+    static const char *const changing[] = { "maintenance", "modifying", "rebooting", "upgrading" };
+    return endpoint->status && text_find(endpoint->status, changing, ARRAY_SIZE(changing)) >= 0;
+}
+
 bool rds_endpoint_offers(const RdsEndpoint *endpoint, const char *ca)
 {
     size_t length = strlen(ca);

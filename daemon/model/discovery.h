@@ -119,6 +119,9 @@ bool rds_endpoint_same(const RdsEndpoint *a, const RdsEndpoint *b);
 /* Whether the API says that it does not answer for good reasons: it is stopped, being made, or gone. */
 bool rds_endpoint_is_away(const RdsEndpoint *endpoint);
 
+/* Whether the API says that something is being done to it, which its certificate may be part of. */
+bool rds_endpoint_is_changing(const RdsEndpoint *endpoint);
+
 /* Whether a CA identifier is among those that it can be set to; also if that is not known. */
 bool rds_endpoint_offers(const RdsEndpoint *endpoint, const char *ca);
 

@@ -38,8 +38,9 @@ bool case_awaits_restart(const Case *c)
 }
 
 /*
- * A change shows on one side first. It counts once a probe has come a while after the API began to say so, and
- * the API has answered a while after the wire changed; a probe that is wanted for that is asked for.
+ * A change shows on one side first. A difference counts once RDS is done with it, a probe has come a while
+ * after the API began to say so, and the API has answered a while after the wire changed; a probe that is
+ * wanted for that is asked for.
  */
 bool case_is_settled(Case *c)
 {
@@ -51,6 +52,8 @@ bool case_is_settled(Case *c)
             c->state->look_at = instant_earlier(c->state->look_at, looked_from);
         return false;
     }
+    if (rds_endpoint_is_changing(rds))
+        return false;
     return address->changed_at == INSTANT_NONE ||
            (c->policy->rds_answered_at != INSTANT_NONE &&
             c->policy->rds_answered_at >= address->changed_at + rds->settle_seconds);

@@ -109,6 +109,9 @@ TEST(a_difference_counts_once_both_sides_have_had_time_and_a_probe_is_asked_for)
     assert_true(state->look_at ==
                 INSTANT_NEVER); /* it was asked for, and whoever does not answer is not pressed */
     probed_at(state, LATER);
+    text_set(&state->endpoint->rds->status, xstrdup("modifying"));
+    assert_string_equal(verdict(state, LATER, LATER), "(restart-pending=warning)");
+    text_set(&state->endpoint->rds->status, xstrdup("storage-optimization")); /* that takes days */
     assert_string_equal(verdict(state, LATER, LATER), "restart-pending=warning");
     assert_true(state->look_at == INSTANT_NEVER);
     assert_true(state->findings.items[0].due == at(END_TEXT));
