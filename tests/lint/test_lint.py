@@ -122,6 +122,11 @@ def test_every_finding_is_in_the_manual():
     assert not [word for word in finding_ids().values() if f"*{word}*" not in manual]
 
 
+def test_every_finding_is_in_the_guide_for_operators():
+    guide = read("docs/operate.md")
+    assert not [word for word in finding_ids().values() if f"`{word}`" not in guide]
+
+
 def test_every_finding_has_its_texts():
     of_trust = {name for name in finding_ids() if name.startswith(("FINDING_TRUST_STORE_", "FINDING_BUNDLE_"))}
     of_rds = {"FINDING_DISCOVERY_FAILING", "FINDING_INSTANCE_UNWATCHED"}
