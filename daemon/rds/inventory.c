@@ -131,7 +131,7 @@ typedef struct Making {
 
 static const char *problem_of(const RdsEndpoint *e)
 {
-    const Engine *engine = engine_find(e->engine);
+    const Engine *engine = text_is_name(e->engine) ? engine_find(e->engine) : NULL;
     if (!engine)
         return "dbcertd does not know its engine";
     if (engine->family == FAMILY_ORACLE || engine->family == FAMILY_DB2)
@@ -225,7 +225,7 @@ static void add_instance(const Making *m, const ApiRecord *r)
         .host = printable(host),
         .port = port_of(api_text(r, INSTANCE_PORT)),
         .engine = printable(engine),
-        .engine_version = printable(api_text(r, INSTANCE_ENGINE_VERSION)),
+        .engine_version = word_of(api_text(r, INSTANCE_ENGINE_VERSION)),
         .status = printable(api_text(r, INSTANCE_STATUS)),
         .ca = word_of(ca ? ca : api_text(r, INSTANCE_CA)),
         .pending_ca = word_of(api_text(r, INSTANCE_PENDING_CA)),
@@ -252,7 +252,7 @@ static void add_cluster_endpoint(const Making *m, const ApiRecord *r, RdsKind ki
                 : known       ? known->port
                               : 0,
         .engine = printable(engine),
-        .engine_version = printable(api_text(r, CLUSTER_ENGINE_VERSION)),
+        .engine_version = word_of(api_text(r, CLUSTER_ENGINE_VERSION)),
         .status = printable(api_text(r, CLUSTER_STATUS)),
         .valid_till = INSTANT_NONE,
         .window = printable(api_text(r, CLUSTER_MAINTENANCE_WINDOW)),

@@ -52,8 +52,11 @@ static void rule_lacking(RdsSourceState *state)
         check_access(state->source));
 }
 
-static char *watch_by_hand(const RdsEndpoint *e)
+/* Only what looks like a name gets into a line that is to be copied. */
+static char *watch_by_hand(const RdsEndpoint *e, const char *region)
 {
+    if (!text_is_name(e->identifier) || !text_is_name(e->host) || !text_is_name(e->engine))
+        return xasprintf("aws rds describe-db-instances --region %s", region);
     const Engine *engine = engine_find(e->engine);
     long long port = e->port > 0 ? e->port : engine && engine->port ? engine->port : 0;
     _cleanup_free_ char *number = port ? xasprintf("%lld", port) : xstrdup("TLS-PORT");
@@ -74,7 +77,7 @@ static void rule_unwatched(RdsSourceState *state)
         finding_list_say(&state->findings, FINDING_INSTANCE_UNWATCHED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
                          xasprintf("%s (%s, %s) is not watched: %s", e->identifier, e->engine, e->host,
                                    e->problem ? e->problem : "there are more than dbcertd watches at most"),
-                         watch_by_hand(e));
+                         watch_by_hand(e, state->source->region));
         state->findings.items[state->findings.n - 1].address = xstrdup(e->host);
     }
 }

@@ -437,6 +437,7 @@ ODD = {
     "a date that is none": (with_text("ValidTill", "soon"), ["a.us-east-1"]),
     "a window that is none": (with_text("PreferredMaintenanceWindow", "any time"), ["a.us-east-1"]),
     "a name that is none": (with_text("Address", "a;reboot"), "unwatched"),
+    "an engine that is none": (with_text("Engine", "oracle-$(reboot)"), "unwatched"),
     "an element in place of a text": (rds.edited(lambda t: t.replace("<Engine>postgres</Engine>", "<Engine><Name>postgres</Name></Engine>")), []),
     "a marker that comes again": (rds.edited(lambda t: t.replace("</DescribeDBInstancesResult>", "<Marker>again</Marker></DescribeDBInstancesResult>")), "Marker"),
     "a document type": (rds.edited(lambda t: t.replace("?>\n", '?>\n<!DOCTYPE a [<!ENTITY b "c">]>\n')), "document type"),
@@ -469,6 +470,7 @@ def test_odd_answers(scratch, binaries, api, imds):
             assert (over["error"], found, over["unwatched"]) == (None, expected, 0), what
         elif expected == "unwatched":
             assert (over["error"], found, over["unwatched"]) == (None, [], 1), what
+            assert "reboot" not in over["findings"][0]["remedy"], what
         else:
             assert over["error"] and expected in over["error"] and found == [], (what, over)
     assert daemon.stop() == 0
