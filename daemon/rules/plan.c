@@ -283,11 +283,11 @@ static char *obstacle(const Move *m, const Snapshot *snapshot, const char *ca)
         buffer_printf(&text, "the RDS API says that %s %s can have %s alone", rds->engine, rds->engine_version,
                       rds->offered);
     else if (m->region && !is_offered(snapshot, m->region, ca))
-        buffer_printf(
-            &text,
-            "by the RDS API or its user guide %s does not offer it: aws rds describe-certificates --query "
-            "'Certificates[].CertificateIdentifier' --region %s",
-            m->region->title, m->region->name);
+        buffer_printf(&text,
+                      "the RDS %s says that %s does not offer it: aws rds describe-certificates --query "
+                      "'Certificates[].CertificateIdentifier' --region %s",
+                      inventory_of(snapshot, m->region->name) ? "API" : "user guide", m->region->title,
+                      m->region->name);
     else if (m->endpoint->region && !m->root)
         buffer_printf(&text, "the catalogue has no such CA in %s", m->endpoint->region);
     for (size_t i = 0; m->root && i < snapshot->n_trust_stores; i++) {
