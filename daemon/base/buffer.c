@@ -14,9 +14,8 @@ void buffer_deinit(Buffer *buffer)
 
 void buffer_wipe(Buffer *buffer)
 {
-    if (buffer->data)
-        explicit_bzero(buffer->data, buffer->capacity);
-    buffer_deinit(buffer);
+    wiping_free(buffer->data);
+    *buffer = (Buffer) { 0 };
 }
 
 void buffer_append(Buffer *buffer, const void *data, size_t size)
@@ -26,9 +25,7 @@ void buffer_append(Buffer *buffer, const void *data, size_t size)
         uint8_t *grown = xcalloc(capacity, 1);
         if (buffer->size > 0)
             memcpy(grown, buffer->data, buffer->size);
-        if (buffer->data)
-            explicit_bzero(buffer->data, buffer->capacity); /* buffer_wipe() does not see it any more */
-        free(buffer->data);
+        wiping_free(buffer->data); /* buffer_wipe() does not see it any more */
         buffer->data = grown;
         buffer->capacity = capacity;
     }

@@ -94,8 +94,7 @@ static void check_words(const RdsSource *source, char ***errors)
             complain(source, errors, "\"%s\": expected https://, or http:// of this host itself", urls[i]);
     for (char **engine = source->engines; engine && *engine; engine++) {
         Nearest nearest = { .misspelt = *engine };
-        for (size_t i = 0; i < n_engines; i++)
-            nearest_offer(&nearest, engines[i].name);
+        engines_offer(&nearest);
         if (!engine_find(*engine))
             complain(source, errors, "engines: \"%s\": %s%s%sxpected one of " ENGINE_NAMES, *engine,
                      nearest.word ? "did you mean \"" : "", nearest.word ? nearest.word : "",

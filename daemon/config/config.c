@@ -88,8 +88,7 @@ static const char *nearest_word(const Key *key, const char *text)
 {
     Nearest nearest = { .misspelt = text };
     if (key->type == KEY_ENGINE)
-        for (size_t i = 0; i < n_engines; i++)
-            nearest_offer(&nearest, engines[i].name);
+        engines_offer(&nearest);
     for (int i = 0; key->word && key->word(i); i++)
         nearest_offer(&nearest, key->word(i));
     return nearest.word;

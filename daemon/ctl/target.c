@@ -156,8 +156,7 @@ static char *set_authority(Endpoint *endpoint, char *authority)
 static char *set_engine(Endpoint *endpoint, const char *name)
 {
     Nearest nearest = { .misspelt = name };
-    for (size_t i = 0; i < n_engines; i++)
-        nearest_offer(&nearest, engines[i].name);
+    engines_offer(&nearest);
     endpoint->engine = engine_find(name);
     endpoint->engine_name = xstrdup(name);
     if (endpoint->engine)

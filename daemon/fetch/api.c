@@ -17,8 +17,8 @@ struct ApiCall {
     sd_event_source *pause; /* until the next try */
     ApiQuestion question;
     ApiRecords *records;
-    char *marker;     /* of the next page; NULL: of the first */
-    char **markers;   /* that there were: one that comes again would never end */
+    char **
+        markers; /* that there were, the last of them for the next page: one that comes again would never end */
     unsigned n_tries; /* of this page that failed */
     void (*answered)(ApiResult result, const char *error, void *userdata);
     void *userdata;
@@ -31,7 +31,6 @@ void api_cancel(ApiCall *call)
     http_cancel(call->exchange);
     sd_event_source_disable_unref(call->pause);
     sd_event_unref(call->event);
-    free(call->marker);
     strv_free(call->markers);
     free(call);
 }
@@ -58,13 +57,18 @@ _printf_(3, 4) static void fail(ApiCall *call, ApiResult result, const char *for
 
 static int ask(ApiCall *call);
 
+static void ask_on(ApiCall *call)
+{
+    int r = ask(call);
+    if (r < 0)
+        fail(call, API_FAILED, "cannot ask: %s", strerror(-r));
+}
+
 static int on_pause_over(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
     ApiCall *call = userdata;
     call->pause = sd_event_source_disable_unref(call->pause);
-    int r = ask(call);
-    if (r < 0)
-        fail(call, API_FAILED, "cannot ask: %s", strerror(-r));
+    ask_on(call);
     return 0;
 }
 
@@ -163,18 +167,13 @@ static void go_on(ApiCall *call, char *marker)
 {
     bool again = strv_contains(call->markers, marker);
     strv_append(&call->markers, marker);
-    free(call->marker);
-    call->marker = xstrdup(marker);
     call->n_tries = 0;
     if (again)
         fail(call, API_FAILED, "a page's Marker is one that there was before, so the pages would never end");
     else if (strv_length(call->markers) >= API_PAGES_MAX)
         fail(call, API_FAILED, "there are more than %d pages", API_PAGES_MAX);
-    else {
-        int r = ask(call);
-        if (r < 0)
-            fail(call, API_FAILED, "cannot ask: %s", strerror(-r));
-    }
+    else
+        ask_on(call);
 }
 
 static void take_page(ApiCall *call, const HttpAnswer *answer)
@@ -213,8 +212,8 @@ static char *form_of(const ApiCall *call)
         buffer_printf(&form, "&MaxRecords=%d", API_PAGE_SIZE);
     if (q->arguments)
         buffer_printf(&form, "&%s", q->arguments);
-    if (call->marker) {
-        _cleanup_free_ char *marker = http_escape(call->marker);
+    if (call->markers) {
+        _cleanup_free_ char *marker = http_escape(call->markers[strv_length(call->markers) - 1]);
         buffer_printf(&form, "&Marker=%s", marker);
     }
     return buffer_take_text(&form);

@@ -7,10 +7,10 @@
 #include "base/clock.h"
 #include "fetch/api.h"
 #include "fetch/credentials.h"
+#include "fetch/pause.h"
 #include "rds/inventory.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_SEC
-#define FIRST_RETRY_SECONDS MINUTE
 #define RENEW_BEFORE        (5 * MINUTE) /* of credentials: a page may take API_TRIES times API_SECONDS */
 #define RENEWALS_MAX        3            /* in one round: credentials that end at once are none */
 #define VERSIONS_MAX        500          /* questions in one round */
@@ -87,11 +87,7 @@ RdsSourceState *discovery_state(Discovery *d)
 
 static int64_t pause_after(const Discovery *d)
 {
-    int64_t interval = d->source->interval_seconds, pause = FIRST_RETRY_SECONDS;
-    for (unsigned i = 1; i < d->n_failures && pause < interval; i++)
-        pause *= 2;
-    if (d->n_failures == 0 || pause > interval)
-        pause = interval;
+    int64_t pause = fetch_pause(d->source->interval_seconds, d->n_failures);
     return pause - (int64_t)(clock_boottime_usec() % ((uint64_t)pause * USEC_PER_SEC / JITTER) / USEC_PER_SEC);
 }
 
@@ -158,7 +154,7 @@ static const char *arguments_of(const Discovery *d)
     return d->step < ARRAY_SIZE(actions) ? NULL : d->versions[d->step - ARRAY_SIZE(actions)];
 }
 
-/* A version that the API did not describe this time is asked for in the next round. */
+/* What was refused is asked again in the next round. */
 static void note_refusal(Discovery *d, const char *error)
 {
     ApiAction action = action_of(d);

@@ -9,10 +9,10 @@
 #include "base/file.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "fetch/pause.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_SEC
 #define HEADERS_BYTES_MAX   8192
-#define FIRST_RETRY_SECONDS MINUTE
 #define STATUS_OK           200
 #define STATUS_NOT_MODIFIED 304
 #define NAMELESS            "it" /* to the reader; what it says of it is said without */
@@ -277,15 +277,6 @@ static void arm(Download *d, int64_t seconds)
     (void)sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
 }
 
-/* After a failure it is sooner, and ever less so. */
-static int64_t pause_after(const Download *d)
-{
-    int64_t pause = FIRST_RETRY_SECONDS, interval = d->source.interval_seconds;
-    for (unsigned i = 1; i < d->n_failures && pause < interval; i++)
-        pause *= 2;
-    return d->n_failures == 0 || pause > interval ? interval : pause;
-}
-
 static void note_failure(Download *d, char *error)
 {
     BundleSource *source = &d->source;
@@ -325,7 +316,7 @@ static void on_answer(const HttpAnswer *answer, void *userdata)
         if (d->source.error)
             d->source.failing_since = since != INSTANT_NONE ? since : d->source.answered_at;
     }
-    arm(d, pause_after(d));
+    arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
     d->events->changed(adopted, d->userdata);
 }
 
@@ -348,7 +339,7 @@ static void ask(Download *d)
         return;
     d->source.awaited = false;
     note_failure(d, xasprintf("cannot ask: %s", strerror(-r)));
-    arm(d, pause_after(d));
+    arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
     d->events->changed(false, d->userdata);
 }
 

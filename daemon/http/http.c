@@ -300,15 +300,9 @@ static bool set_options(HttpExchange *exchange, const HttpRequest *request)
 
 char *http_escape(const char *value)
 {
-    Buffer text = { 0 };
-    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
-        if ((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
-            strchr("-._~", *c))
-            buffer_append(&text, c, 1);
-        else
-            buffer_printf(&text, "%%%02X", *c);
-    }
-    return buffer_take_text(&text);
+    char *escaped = curl_easy_escape(NULL, value, 0), *copy = xstrdup(escaped ? escaped : "");
+    curl_free(escaped);
+    return copy;
 }
 
 int http_ask(HttpExchange **ret, Http *http, const HttpRequest *request,

@@ -18,8 +18,7 @@ void loaded_free(Loaded *loaded)
         return;
     for (size_t i = 0; i < loaded->n_secrets; i++) {
         free(loaded->secrets[i].credential);
-        explicit_bzero(loaded->secrets[i].value, strlen(loaded->secrets[i].value));
-        free(loaded->secrets[i].value);
+        wiping_free(loaded->secrets[i].value);
     }
     free(loaded->secrets);
     bundle_free(loaded->bundle);

@@ -58,10 +58,8 @@ void manager_take_endpoints(Manager *manager, bool due)
     size_t n;
     Endpoint *const *endpoints = roster_endpoints(manager->roster, &n);
     fleet_replace(&manager->fleet, manager, endpoints, n, due, &fleet_events);
-    if (manager->trust)
-        trust_touch(manager->trust);
-    if (manager->turns)
-        manager_dispatch_soon(manager); /* some may be new */
+    trust_touch(manager->trust);
+    manager_dispatch_soon(manager); /* some may be new */
     manager_arm_wake(manager);
 }
 

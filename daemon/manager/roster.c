@@ -190,12 +190,18 @@ static void judge_source(Roster *roster, RdsSourceState *state)
     state->changes_at = instant_earlier(state->changes_at, reminder);
 }
 
-int64_t roster_answered_at(const Roster *roster, const RdsEndpoint *rds)
+static RdsSourceState *find_state(const Roster *roster, const char *source)
 {
     for (size_t i = 0; i < roster->n_discoveries; i++)
-        if (strcmp(roster->states[i]->source->name, rds->source) == 0)
-            return roster->states[i]->answered_at;
-    return INSTANT_NONE;
+        if (strcmp(roster->states[i]->source->name, source) == 0)
+            return roster->states[i];
+    return NULL;
+}
+
+int64_t roster_answered_at(const Roster *roster, const RdsEndpoint *rds)
+{
+    const RdsSourceState *state = find_state(roster, rds->source);
+    return state ? state->answered_at : INSTANT_NONE;
 }
 
 void roster_wake(Roster *roster, int64_t now)
@@ -260,20 +266,19 @@ static void on_answered(const RdsSource *source, bool news, void *userdata)
 {
     Roster *roster = userdata;
     Manager *manager = roster->manager;
-    size_t n_before, n_now, i = 0;
-    while (roster->states[i]->source != source)
-        i++;
+    RdsSourceState *state = find_state(roster, source->name);
+    size_t n_before, n_now;
     if (news) {
         _cleanup_(strv_freep) char **before = names_of(roster, source, &n_before);
         make(roster);
         _cleanup_(strv_freep) char **now = names_of(roster, source, &n_now);
-        store_keep_discovered(manager->store, source->name, &roster->states[i]->inventory);
+        store_keep_discovered(manager->store, source->name, &state->inventory);
         say_difference(EVENT_DISCOVERED, source, "discovered", now, n_now, before, n_before);
         say_difference(EVENT_RETIRED, source, "not watched any more, since RDS does not name them any more",
                        before, n_before, now, n_now);
         manager_take_endpoints(manager, false);
     }
-    judge_source(roster, roster->states[i]);
+    judge_source(roster, state);
     manager_judged(manager);
 }
 
@@ -282,14 +287,13 @@ static const DiscoveryEvents discovery_events = { .answered = on_answered };
 /* A reload forgets nothing, a restart no more than the store does. */
 static void recall(const Roster *roster, const RdsSource *source, Roster *old, RdsInventory *ret)
 {
-    for (size_t i = 0; old && i < old->n_discoveries; i++)
-        if (strcmp(old->states[i]->source->name, source->name) == 0 &&
-            strcmp(old->states[i]->source->region, source->region) == 0) {
-            old->states[i]->n_unwatched = 0;
-            *ret = old->states[i]->inventory;
-            old->states[i]->inventory = (RdsInventory) { 0 };
-            return;
-        }
+    RdsSourceState *state = old ? find_state(old, source->name) : NULL;
+    if (state && strcmp(state->source->region, source->region) == 0) {
+        state->n_unwatched = 0;
+        *ret = state->inventory;
+        state->inventory = (RdsInventory) { 0 };
+        return;
+    }
     store_recall_discovered(roster->manager->store, source->name, ret);
 }
 
@@ -338,15 +342,12 @@ void roster_show(const Roster *roster, Snapshot *snapshot)
 
 bool roster_has(const Roster *roster, const char *source)
 {
-    for (size_t i = 0; i < roster->n_discoveries; i++)
-        if (strcmp(roster->states[i]->source->name, source) == 0)
-            return true;
-    return false;
+    return find_state(roster, source) != NULL;
 }
 
 void roster_leave(const Roster *roster, const Roster *successor)
 {
     for (size_t i = 0; i < roster->n_discoveries; i++)
-        if (!successor || !roster_has(successor, roster->states[i]->source->name))
+        if (!roster_has(successor, roster->states[i]->source->name))
             manager_resolve(roster->manager, SUBJECT_RDS, roster->states[i]->source->name);
 }

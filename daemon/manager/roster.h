@@ -31,5 +31,5 @@ void roster_show(const Roster *roster, Snapshot *snapshot);
 /* Whether a source of that name is configured. */
 bool roster_has(const Roster *roster, const char *source);
 
-/* Resolves what stands of sources that the new one (NULL: there is none) has not. */
+/* Resolves what stands of sources that the new one has not. */
 void roster_leave(const Roster *roster, const Roster *successor);

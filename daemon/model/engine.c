@@ -26,6 +26,12 @@ const Engine engines[] = {
 };
 const size_t n_engines = ARRAY_SIZE(engines);
 
+void engines_offer(Nearest *nearest)
+{
+    for (size_t i = 0; i < n_engines; i++)
+        nearest_offer(nearest, engines[i].name);
+}
+
 const Engine *engine_find(const char *name)
 {
     for (size_t i = 0; i < n_engines; i++) {

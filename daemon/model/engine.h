@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
 typedef enum EngineFamily {
     FAMILY_POSTGRES,
     FAMILY_MYSQL,
@@ -34,6 +36,9 @@ typedef struct Engine {
 
 extern const Engine engines[];
 extern const size_t n_engines;
+
+/* Offers every engine's name, for "did you mean". */
+void engines_offer(Nearest *nearest);
 
 /* By the name as the API has it, with or without an edition. Borrowed, NULL if there is none. */
 const Engine *engine_find(const char *name);

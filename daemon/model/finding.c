@@ -149,21 +149,21 @@ Finding *finding_list_append(FindingList *list, Finding finding)
     return &list->items[list->n++];
 }
 
-void finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,
-                      char *message, char *remedy)
+Finding *finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,
+                          char *message, char *remedy)
 {
     text_make_printable(message);
     text_make_printable(remedy);
-    finding_list_append(list, (Finding) {
-                                  .id = id,
-                                  .severity = severity,
-                                  .ca = xstrdup(ca),
-                                  .since = INSTANT_NONE,
-                                  .due = due,
-                                  .message = message,
-                                  .remedy = remedy,
-                                  .silenced_until = INSTANT_NONE,
-                              });
+    return finding_list_append(list, (Finding) {
+                                         .id = id,
+                                         .severity = severity,
+                                         .ca = xstrdup(ca),
+                                         .since = INSTANT_NONE,
+                                         .due = due,
+                                         .message = message,
+                                         .remedy = remedy,
+                                         .silenced_until = INSTANT_NONE,
+                                     });
 }
 
 void finding_list_deinit(FindingList *list)

@@ -115,8 +115,8 @@ void finding_list_deinit(FindingList *list);
  * The same for one whose texts are made beforehand: takes message and remedy, and makes them printable, since
  * names out of certificates and paths are foreign bytes. ca: may be NULL.
  */
-void finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,
-                      char *message, char *remedy);
+Finding *finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,
+                          char *message, char *remedy);
 
 /* Whether both are about the same thing of the same subject, maybe with another severity. */
 bool finding_same(const Finding *a, const Finding *b);

@@ -32,9 +32,7 @@ void survey_free(Survey *survey)
     sd_event_source_disable_unref(survey->deadline);
     sd_event_unref(survey->event);
     endpoint_unref(survey->endpoint);
-    if (survey->password)
-        explicit_bzero(survey->password, strlen(survey->password));
-    free(survey->password);
+    wiping_free(survey->password);
     free(survey);
 }
 

@@ -73,6 +73,13 @@ bool rds_hostname_parse(const char *host, RdsHostname *ret)
     return true;
 }
 
+const char *rds_instance_identifier(const Endpoint *endpoint, const RdsHostname *host)
+{
+    if (endpoint->rds && endpoint->rds->kind == RDS_INSTANCE)
+        return endpoint->rds->identifier;
+    return host->service && host->kind == RDS_HOST_INSTANCE ? host->id : NULL;
+}
+
 bool rds_hostname_complete(Endpoint *endpoint)
 {
     RdsHostname host;

@@ -26,6 +26,10 @@ typedef struct RdsHostname {
 /* False if the name is none of theirs, which is nothing bad. */
 bool rds_hostname_parse(const char *host, RdsHostname *ret);
 
+/* The DB instance's identifier, by the API, else by the host's name; borrowed from either. NULL: it is no
+ * instance, or nobody knows. */
+const char *rds_instance_identifier(const Endpoint *endpoint, const RdsHostname *host);
+
 /*
  * Fills in what the endpoint's name says and its configuration does not: the region, and that it is a proxy.
  * True if it became one by that; then it has no `ca` any more.

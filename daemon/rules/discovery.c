@@ -32,10 +32,10 @@ static void rule_failing(RdsSourceState *state, int64_t now)
               : xasprintf("the RDS API is without an answer since %s: %s; the %zu endpoints that it named "
                           "before go on being watched by what it said then",
                           INSTANT_TEXT(state->failing_since), state->error, state->inventory.n_endpoints);
-    finding_list_say(&state->findings, FINDING_DISCOVERY_FAILING, SEVERITY_WARNING, NULL, INSTANT_NONE, message,
-                     check_access(source));
+    Finding *finding = finding_list_say(&state->findings, FINDING_DISCOVERY_FAILING, SEVERITY_WARNING, NULL,
+                                        INSTANT_NONE, message, check_access(source));
     if (now < state->failing_since + patience) {
-        state->findings.items[state->findings.n - 1].pending = true;
+        finding->pending = true;
         state->changes_at = state->failing_since + patience;
     }
 }
@@ -58,11 +58,11 @@ static char *watch_by_hand(const RdsEndpoint *e, const char *region)
     if (!text_is_name(e->identifier) || !text_is_name(e->host) || !text_is_name(e->engine))
         return xasprintf("aws rds describe-db-instances --region %s", region);
     const Engine *engine = engine_find(e->engine);
-    long long port = e->port > 0 ? e->port : engine && engine->port ? engine->port : 0;
-    _cleanup_free_ char *number = port ? xasprintf("%lld", port) : xstrdup("TLS-PORT");
     if (!engine)
         return xasprintf("add \"%s\" to exclude of rds %s and: systemctl reload dbcertd", e->identifier,
                          e->source);
+    long long port = e->port > 0 ? e->port : engine->port;
+    _cleanup_free_ char *number = port ? xasprintf("%lld", port) : xstrdup("TLS-PORT");
     return xasprintf(
         "add { name = \"%s\"; host = \"%s\"; port = %s; engine = \"%s\"; } to endpoints, or \"%s\" "
         "to exclude of rds %s, and: systemctl reload dbcertd",
@@ -74,11 +74,12 @@ static void rule_unwatched(RdsSourceState *state)
 {
     for (size_t i = 0; i < state->n_unwatched; i++) {
         const RdsEndpoint *e = state->unwatched[i];
-        finding_list_say(&state->findings, FINDING_INSTANCE_UNWATCHED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
-                         xasprintf("%s (%s, %s) is not watched: %s", e->identifier, e->engine, e->host,
-                                   e->problem ? e->problem : "there are more than dbcertd watches at most"),
-                         watch_by_hand(e, state->source->region));
-        state->findings.items[state->findings.n - 1].address = xstrdup(e->host);
+        Finding *finding =
+            finding_list_say(&state->findings, FINDING_INSTANCE_UNWATCHED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
+                             xasprintf("%s (%s, %s) is not watched: %s", e->identifier, e->engine, e->host,
+                                       e->problem ? e->problem : "there are more than dbcertd watches at most"),
+                             watch_by_hand(e, state->source->region));
+        finding->address = xstrdup(e->host);
     }
 }
 

@@ -258,10 +258,8 @@ static char *command_of(const Move *m, const char *ca)
     RdsHostname host;
     bool known = rds_hostname_parse(m->endpoint->host, &host);
     const char *service = known ? host.service : "rds", *region = m->endpoint->region;
-    const RdsEndpoint *rds = m->endpoint->rds;
-    const char *id = rds && rds->kind == RDS_INSTANCE          ? rds->identifier
-                     : known && host.kind == RDS_HOST_INSTANCE ? host.id
-                                                               : "DB-INSTANCE-IDENTIFIER";
+    const char *instance = rds_instance_identifier(m->endpoint, &host);
+    const char *id = instance ? instance : "DB-INSTANCE-IDENTIFIER";
     _cleanup_free_ char *where = region ? xasprintf(" --region %s", region) : xstrdup("");
     if (known && (host.kind == RDS_HOST_CLUSTER || host.kind == RDS_HOST_READER))
         return xasprintf(

@@ -42,12 +42,9 @@ static void write_aws(const Case *c, Buffer *text, const char *verb, const char 
 {
     RdsHostname host;
     bool known = rds_hostname_parse(c->state->endpoint->host, &host);
-    const RdsEndpoint *rds = c->state->endpoint->rds;
-    const char *id = rds && rds->kind == RDS_INSTANCE          ? rds->identifier
-                     : known && host.kind == RDS_HOST_INSTANCE ? host.id
-                                                               : "DB-INSTANCE-IDENTIFIER";
-    buffer_printf(text, "aws %s %s --db-instance-identifier %s%s", known ? host.service : "rds", verb, id,
-                  options);
+    const char *id = rds_instance_identifier(c->state->endpoint, &host);
+    buffer_printf(text, "aws %s %s --db-instance-identifier %s%s", known ? host.service : "rds", verb,
+                  id ? id : "DB-INSTANCE-IDENTIFIER", options);
     write_region(c, text);
 }
 

@@ -10,11 +10,6 @@
 /* A host that has just booted is given so long to synchronise its clock before it is taken as it is. */
 #define SETTLING (2 * MINUTE)
 
-static Finding *last(SelfState *self)
-{
-    return &self->findings.items[self->findings.n - 1];
-}
-
 /*
  * Dates that are judged by a wrong clock are false alarms, and silence: so nothing is judged by one that cannot
  * be right. One that may be right and is not synchronised is waited for only while the host is young, since on
@@ -23,22 +18,24 @@ static Finding *last(SelfState *self)
 static void rule_clock(SelfState *self, int64_t now)
 {
     bool wrong = now < WRITTEN_AT, young = self->uptime_seconds < SETTLING;
+    Finding *finding;
     self->clock_waits = wrong || (self->clock == CLOCK_UNSYNCHRONISED && young);
     if (wrong)
-        finding_list_say(
+        finding = finding_list_say(
             &self->findings, FINDING_CLOCK_UNSYNCHRONISED, SEVERITY_CRITICAL, NULL, INSTANT_NONE,
             xasprintf("this host's clock says %s, which is before this dbcertd was written: nothing is probed "
                       "or judged until it is set",
                       INSTANT_TEXT(now)),
             xstrdup("timedatectl status; timedatectl set-ntp true"));
     else if (self->clock == CLOCK_UNSYNCHRONISED)
-        finding_list_say(&self->findings, FINDING_CLOCK_UNSYNCHRONISED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
-                         xstrdup("the kernel says that this host's clock is not synchronised; certificates are "
-                                 "judged by it as it is"),
-                         xstrdup("timedatectl status; timedatectl set-ntp true"));
+        finding = finding_list_say(
+            &self->findings, FINDING_CLOCK_UNSYNCHRONISED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
+            xstrdup("the kernel says that this host's clock is not synchronised; certificates are "
+                    "judged by it as it is"),
+            xstrdup("timedatectl status; timedatectl set-ntp true"));
     else
         return;
-    last(self)->pending = young;
+    finding->pending = young;
 }
 
 static void rule_damage(SelfState *self)

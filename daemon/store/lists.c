@@ -75,14 +75,10 @@ static int write_difference(Database *db, const RdsInventory *before, const RdsI
 
 void store_keep_discovered(Store *store, const char *source, const RdsInventory *inventory)
 {
-    RdsInventory before, others = { 0 };
-    store_recall_discovered(store, source, &before);
+    RdsInventory before = { 0 }, others = { 0 };
     for (size_t i = 0; i < store->discovered.n_endpoints; i++) {
-        RdsEndpoint *e = &store->discovered.endpoints[i];
-        if (is_of(e, source))
-            rds_endpoint_deinit(e);
-        else
-            rds_inventory_append(&others, *e); /* moved */
+        const RdsEndpoint *e = &store->discovered.endpoints[i];
+        rds_inventory_append(is_of(e, source) ? &before : &others, *e); /* moved */
     }
     store->discovered.n_endpoints = 0;
     rds_inventory_deinit(&store->discovered);
