@@ -215,14 +215,24 @@ def config(bundle, entries, more=""):
             f"endpoints = (\n  {lines}\n);\n")
 
 
+def seeing(source, path, inside=()):
+    """Words before a command that make it see another file at a path; in the mount namespace that `inside` leads to, or one
+    of its own. Needs root."""
+    words = ["sh", "-c", f'mount --bind {source} {path} && exec "$@"', "-"]
+    return [*inside, *words] if inside else ["unshare", "--mount", "--propagation", "private", *words]
+
+
+def trusting(root):
+    """The same, for a system that trusts this root and no other."""
+    return seeing(root, "/etc/ssl/certs/ca-certificates.crt")
+
+
 def with_names(lab, names, inside=()):
-    """Words before a command that make it resolve these names to 127.0.0.1; in the mount namespace that `inside` leads to,
-    or one of its own. Needs root."""
+    """The same, for one that resolves these names to 127.0.0.1."""
     path = os.path.join(lab.directory, "hosts")
     with open(path, "w") as f:
         f.write("127.0.0.1 localhost\n" + "".join(f"127.0.0.1 {name}\n" for name in names))
-    words = ["sh", "-c", f'mount --bind {path} /etc/hosts && exec "$@"', "-"]
-    return [*inside, *words] if inside else ["unshare", "--mount", "--propagation", "private", *words]
+    return seeing(path, "/etc/hosts", inside)
 
 
 def findings(endpoint):

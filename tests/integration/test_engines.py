@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Mariadb, Openssl, Postgres, Server, ago, config, entry, findings, free_port, host, openssl_facts
+from lab import Dbcertd, Mariadb, Openssl, Postgres, Server, ago, config, entry, findings, free_port, host, openssl_facts, trusting
 from standin import NOT_SUP, OFF, ON, REQ, Mysql8, SqlServer, context_of
 
 DAYS = 30
@@ -402,8 +402,7 @@ def test_a_proxy_is_acm_s_and_the_system_s_to_trust(scratch, binaries):
     chain, leaf, root = scratch.pki.acm("proxy", name, ago(20), ago(20 - 198))
     rds = scratch.pki.server("rds", name, ago(20), ago(20 - 365))
     proxy, impostor = Postgres(scratch, "proxy", chain), Postgres(scratch, "impostor", rds[0])
-    prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
-              f'mount --bind {root} /etc/ssl/certs/ca-certificates.crt && exec "$@"', "-"]
+    prefix = trusting(root)
     entries = [entry("by-kind", "aurora-postgresql", proxy.port, kind="proxy", verify_name=name, ca=None),
                entry("by-name", "postgres", proxy.port, host=name, ca=None),
                entry("warehouse", "redshift", proxy.port, verify_name=name, ca=None),

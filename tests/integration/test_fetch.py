@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Nginx, Postgres, Server, ago, entry, findings, host, wait_until
+from lab import Dbcertd, Nginx, Postgres, Server, ago, entry, findings, host, trusting, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
 
@@ -57,8 +57,7 @@ class Site:
             location = /drip.pem {{ proxy_pass http://127.0.0.1:{self.drip.port}; proxy_buffering off; }}
             location = /cut.pem {{ proxy_pass http://127.0.0.1:{self.cut.port}; proxy_buffering off; }}
         """)
-        self.prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
-                       f'mount --bind {root} /etc/ssl/certs/ca-certificates.crt && exec "$@"', "-"]
+        self.prefix = trusting(root)
 
     def url(self, name, port="good"):
         return f"https://localhost:{self.server.ports[port]}/{name}"

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import rds
-from lab import Dbcertd, Nginx, entry, free_port, wait_until, with_names
+from lab import Dbcertd, Nginx, entry, free_port, trusting, wait_until, with_names
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
 DATA = os.environ.get("DBCERTD_SHARED_DATA")
@@ -407,8 +407,7 @@ def test_over_https_to_whom_the_system_trusts_and_to_nobody_else(scratch, binari
     closed(api.region("us-east-1"), "a")
     web = Nginx(scratch, "api", scratch.directory, {"good": good, "wrong": pki.web_server("elsewhere", "elsewhere.test")},
                 pki.path("web-server.key"), f"location / {{ proxy_pass {api.url}; proxy_set_header Host $http_host; }}")
-    prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
-              f'mount --bind {root} /etc/ssl/certs/ca-certificates.crt && exec "$@"', "-"]
+    prefix = trusting(root)
     urls = [f"https://localhost:{web.ports[which]}" for which in ("good", "wrong")]
     daemon = start(scratch, binaries, settings(*[source(api, name=f"s{i}", endpoint_url=url) for i, url in enumerate(urls)]),
                    imds, prefix=prefix)
