@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "config/key.h"
 #include "manager/manager.h"
+#include "model/finding.h"
 
 #define DEFAULT_CONFIG "/etc/dbcertd/dbcertd.conf"
 
@@ -25,31 +26,57 @@ static const char usage[] =
     "      --config FILE   read FILE and dbcertd.d/*.conf beside it (default: " DEFAULT_CONFIG ")\n"
     "      --check-config  read everything, say what is wrong, and exit\n"
     "      --list-keys     print the configuration's keys with their defaults, and exit\n"
+    "      --list-findings print what may be found, with severities and remedies, and exit\n"
     "      --version       print the version, and exit\n"
     "      --help          print this, and exit\n"
     "\n"
     "Exits with 0, 1 for a failure while running, 2 for wrong arguments, 78 for a wrong configuration.\n"
-    "See dbcertd(8), dbcertd.conf(5), dbcertctl(1).\n";
+    "See dbcertd(8), dbcertd.conf(5), dbcertd-findings(7), dbcertctl(1).\n";
 
 typedef struct Options {
     const char *config;
     bool check_only;
 } Options;
 
+/* Tab-separated: name, its kind, default, how it may be written, what it takes, what it is for. */
 static void print_key(const char *name, const Key *key, void *userdata _unused_)
 {
-    if (!key->keys)
-        printf("%s\t%s\t%s\n", name, key->fallback ? key->fallback : "-", key->expected);
+    _cleanup_free_ char *example = key_example(key), *takes = key_takes(key);
+    const char *kind = key->type == KEY_GROUP ? "group" : key->type == KEY_GROUP_LIST ? "groups" : "key";
+    printf("%s\t%s\t%s\t%s\t%s\t%s\n", name, kind, key->fallback ? key->fallback : "-", example ? example : "-",
+           takes, key->help ? key->help : "-");
+}
+
+/* Tab-separated: id, what it is about, severities, the keys that move it, what it means, what to type,
+ * MESSAGE_ID. */
+static void print_findings(void)
+{
+    for (int i = 0; i < (int)N_FINDINGS; i++) {
+        const FindingInfo *info = finding_info((FindingId)i);
+        const char *between = "";
+        printf("%s\t%s\t", info->word, subject_kind_to_string(info->subject));
+        for (int severity = 0; severity < N_SEVERITIES; severity++)
+            if (info->severities & 1U << severity) {
+                printf("%s%s", between, severity_to_string((Severity)severity));
+                between = ", ";
+            }
+        printf("\t%s\t%s\t%s\t%s\n", info->thresholds ? info->thresholds : "-", info->meaning, info->remedy,
+               info->message_id);
+    }
 }
 
 /* Returns an exit status, or -1 to go on. */
 static int parse_arguments(int argc, char **argv, Options *options)
 {
-    enum { CONFIG = 256, CHECK_CONFIG, LIST_KEYS, VERSION, HELP };
+    enum { CONFIG = 256, CHECK_CONFIG, LIST_KEYS, LIST_FINDINGS, VERSION, HELP };
     static const struct option longs[] = {
-        { "config", required_argument, NULL, CONFIG }, { "check-config", no_argument, NULL, CHECK_CONFIG },
-        { "list-keys", no_argument, NULL, LIST_KEYS }, { "version", no_argument, NULL, VERSION },
-        { "help", no_argument, NULL, HELP },           { 0 },
+        { "config", required_argument, NULL, CONFIG },
+        { "check-config", no_argument, NULL, CHECK_CONFIG },
+        { "list-keys", no_argument, NULL, LIST_KEYS },
+        { "list-findings", no_argument, NULL, LIST_FINDINGS },
+        { "version", no_argument, NULL, VERSION },
+        { "help", no_argument, NULL, HELP },
+        { 0 },
     };
     *options = (Options) { .config = DEFAULT_CONFIG };
     for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) >= 0;) {
@@ -62,6 +89,9 @@ static int parse_arguments(int argc, char **argv, Options *options)
             break;
         case LIST_KEYS:
             key_for_each(print_key, NULL);
+            return EXIT_SUCCESS;
+        case LIST_FINDINGS:
+            print_findings();
             return EXIT_SUCCESS;
         case VERSION:
             puts("dbcertd " DBCERTD_VERSION);

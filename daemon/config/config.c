@@ -71,17 +71,18 @@ _printf_(4, 5) static void complain(Parser *parser, const config_setting_t *sett
 
 static void complain_type(Parser *parser, const config_setting_t *setting, const char *name, const Key *key)
 {
-    complain(parser, setting, name, "is %s; expected %s", type_name(setting), key->expected);
+    _cleanup_free_ char *expected = key_expected(key);
+    complain(parser, setting, name, "is %s; expected %s", type_name(setting), expected);
 }
 
 static void complain_text(Parser *parser, const config_setting_t *setting, const char *name, const Key *key,
                           const char *text, const char *suggestion)
 {
+    _cleanup_free_ char *expected = key_expected(key);
     if (suggestion)
-        complain(parser, setting, name, "\"%s\": did you mean \"%s\"? Expected %s", text, suggestion,
-                 key->expected);
+        complain(parser, setting, name, "\"%s\": did you mean \"%s\"? Expected %s", text, suggestion, expected);
     else
-        complain(parser, setting, name, "\"%s\": expected %s", text, key->expected);
+        complain(parser, setting, name, "\"%s\": expected %s", text, expected);
 }
 
 static const char *nearest_word(const Key *key, const char *text)
@@ -112,8 +113,14 @@ static bool set_from_text(const Key *key, const char *text, void *target)
         free(*(char **)field);
         *(char **)field = xstrdup(text);
         return true;
-    case KEY_INTEGER: /* only from the table's own defaults */
+    case KEY_INTEGER: /* only from the table's own defaults, like the next two */
         *(int64_t *)field = atoll(text);
+        return true;
+    case KEY_BOOL:
+        *(bool *)field = strcmp(text, "true") == 0;
+        return true;
+    case KEY_TEXT_LIST:
+        strv_append(field, xstrdup(text));
         return true;
     case KEY_DURATION:
         if (duration_parse(text, &seconds) < 0 || seconds < key->min || seconds > key->max)
@@ -148,8 +155,9 @@ static void read_integer(Parser *parser, const Key *key, config_setting_t *setti
         return;
     }
     int64_t value = config_setting_get_int64(setting);
+    _cleanup_free_ char *expected = key_expected(key);
     if (value < key->min || value > key->max)
-        complain(parser, setting, name, "%lld: expected %s", (long long)value, key->expected);
+        complain(parser, setting, name, "%lld: expected %s", (long long)value, expected);
     else
         *(int64_t *)field_of(key, target) = value;
 }
@@ -170,13 +178,14 @@ static void read_text_list(Parser *parser, const Key *key, config_setting_t *set
         complain_type(parser, setting, name, key);
         return;
     }
+    _cleanup_free_ char *expected = key_expected(key);
     *field = strv_free(*field);
     for (int i = 0; i < config_setting_length(setting); i++) {
         const char *text = config_setting_get_string_elem(setting, i);
         size_t length = text ? strlen(text) : 0;
         if (length < (size_t)key->min || length > (size_t)key->max)
             complain(parser, config_setting_get_elem(setting, (unsigned)i), name, "element %d: expected %s",
-                     i + 1, key->expected);
+                     i + 1, expected);
         else
             strv_append(field, xstrdup(text));
     }
@@ -455,9 +464,6 @@ int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, ch
         return -EINVAL;
     if (config->n_endpoints == 0 && config->n_sources == 0)
         strv_append(warnings, xasprintf("%s: endpoints: none; there is nothing to watch", sources[0].path));
-    if (strv_length(config->bundles) == 0 && strv_length(config->fetch) == 0)
-        strv_append(warnings, xasprintf("%s: trust.bundles, trust.fetch: none; chains will not be verified",
-                                        sources[0].path));
     *ret = TAKE(config);
     return 0;
 }

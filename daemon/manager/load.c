@@ -106,12 +106,14 @@ static void read_bundles(Loaded *loaded, char ***errors, char ***warnings)
         _cleanup_(strv_freep) char **paths = NULL;
         if (file_glob(*pattern, &paths) < 0)
             strv_append(errors, xasprintf("trust.bundles: %s: cannot list", *pattern));
-        else if (strv_length(paths) == 0)
+        else if (strv_length(paths) == 0 && strcmp(*pattern, CONFIG_DEFAULT_BUNDLES) != 0)
             strv_append(warnings,
                         xasprintf("trust.bundles: %s: no such file; nothing is trusted by it", *pattern));
         for (size_t i = 0; paths && paths[i]; i++)
             read_bundle(loaded->bundle, paths[i], loaded->catalogue, errors, warnings);
     }
+    if (bundle_size(loaded->bundle) == 0 && strv_length(loaded->config->fetch) == 0)
+        strv_append(warnings, xstrdup("trust.bundles, trust.fetch: no bundle; chains will not be verified"));
 }
 
 static const Secret *find_secret(const Loaded *loaded, const char *credential)

@@ -81,8 +81,18 @@ typedef enum FindingId {
 #define N_FINDINGS (FINDING_STATE_UNWRITABLE + 1)
 DECLARE_STRING_TABLE(finding, FindingId);
 
-/* The journal's MESSAGE_ID, 32 hex digits; explained in systemd/dbcertd.catalog. */
-const char *finding_message_id(FindingId id);
+/* What is so of every finding with an id. All texts are static. */
+typedef struct FindingInfo {
+    const char *word;
+    const char *message_id; /* the journal's, 32 hex digits; explained in systemd/dbcertd.catalog */
+    SubjectKind subject;
+    unsigned severities;    /* that it may have: a bit for each */
+    const char *thresholds; /* keys of the configuration that move it, with spaces between; NULL: none does */
+    const char *meaning;    /* whole sentences for a manual */
+    const char *remedy;     /* something to type, with words in capitals to be replaced */
+} FindingInfo;
+
+const FindingInfo *finding_info(FindingId id);
 
 typedef struct Finding {
     FindingId id;

@@ -207,7 +207,7 @@ static void add_common(Entry *entry, const Transition *t, const char *message, c
                        const char *ids)
 {
     add(entry, "MESSAGE", message);
-    add(entry, "MESSAGE_ID", finding_message_id(t->finding.id));
+    add(entry, "MESSAGE_ID", finding_info(t->finding.id)->message_id);
     add(entry, "PRIORITY", priority);
     add(entry, "SYSLOG_IDENTIFIER", "dbcertd");
     add(entry, "DBCERTD_FINDING", finding_to_string(t->finding.id));

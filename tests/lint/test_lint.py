@@ -90,13 +90,18 @@ def test_gnutls_is_seen_by_pki_and_the_session_alone():
     assert {s for s in seen if not s.startswith("pki/")} == {"probe/session.c"}
 
 
+def finding_table():
+    """FINDING_X: its word and MESSAGE_ID."""
+    rows = re.findall(r'^    \[(FINDING_\w+)\] = \{\s+"([a-z-]+)", "([0-9a-f]{32})"', read("daemon/model/finding-table.c"), re.M)
+    return {name: (word, message_id) for name, word, message_id in rows}
+
+
 def finding_ids():
-    return dict(re.findall(r'\[(FINDING_\w+)\] = "([a-z-]+)"', read("daemon/model/finding.c")))
+    return {name: word for name, (word, _) in finding_table().items()}
 
 
 def message_ids():
-    text = read("daemon/model/finding.c") + read("daemon/sink/journal.c")
-    return re.findall(r'"([0-9a-f]{32})"', text)
+    return [i for _, i in finding_table().values()] + re.findall(r'"([0-9a-f]{32})"', read("daemon/sink/journal.c"))
 
 
 def test_every_message_has_its_entry_in_the_catalog_and_the_other_way_round():
@@ -106,9 +111,11 @@ def test_every_message_has_its_entry_in_the_catalog_and_the_other_way_round():
 
 
 def test_every_catalog_entry_names_what_it_is_and_what_to_do():
+    findings = {message_id for _, message_id in finding_table().values()}
     for entry in read("systemd/dbcertd.catalog").split("\n-- ")[1:]:
         head, body = entry.split("\n\n", 1)
-        assert re.search(r"^Subject: .+", head, re.M) and "Defined-By: dbcertd" in head and "Documentation: man:" in head
+        page = "dbcertd-findings(7)" if entry[:32] in findings else "dbcertd"
+        assert re.search(r"^Subject: .+", head, re.M) and "Defined-By: dbcertd" in head and f"Documentation: man:{page}" in head
         assert len(body.strip()) > 60, head
 
 
@@ -117,9 +124,23 @@ def test_the_catalog_uses_only_fields_that_are_written():
     assert set(re.findall(r"@(DBCERTD_[A-Z_]+)@", read("systemd/dbcertd.catalog"))) <= written
 
 
-def test_every_finding_is_in_the_manual():
-    manual = read("docs/dbcertd.8.scd")
-    assert not [word for word in finding_ids().values() if f"*{word}*" not in manual]
+def listed(binaries, what):
+    out = subprocess.run([os.path.join(binaries, "dbcertd"), what], capture_output=True, text=True, check=True).stdout
+    return [line.split("\t") for line in out.splitlines()]
+
+
+def test_the_rules_give_no_severity_that_the_manual_does_not_have(binaries):
+    documented = {word: severities.split(", ") for word, _, severities, *_ in listed(binaries, "--list-findings")}
+    words = finding_ids()
+    assert len(words) == len(documented) >= 45
+    given = []
+    for path in glob.glob(DAEMON + "/rules/*.c"):
+        text = open(path).read()
+        given += re.findall(r"(FINDING_\w+),\s*([^;]*?SEVERITY_[^;]*?)(?:;|\},)", text)
+    assert len(given) > 30
+    wrong = [(words[name], severity) for name, rest in given for severity in re.findall(r"SEVERITY_(\w+)", rest)
+             if severity.lower() not in documented[words[name]]]
+    assert not wrong
 
 
 def test_every_finding_is_in_the_guide_for_operators():
@@ -141,33 +162,65 @@ def test_every_finding_has_its_texts():
     assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/discovery.c"))) == of_rds
 
 
-def keys(binaries):
-    out = subprocess.run([os.path.join(binaries, "dbcertd"), "--list-keys"], capture_output=True, text=True, check=True).stdout
-    return [line.split("\t") for line in out.splitlines()]
+PAGES = ["dbcertd.8", "dbcertctl.1", "dbcertd.conf.5", "dbcertd-findings.7"]
 
 
-def test_every_key_is_in_the_manual_with_its_default_and_no_other(binaries):
-    manual = read("docs/dbcertd.conf.5.scd").replace("\\", "")
-    documented = re.findall(r"^\*([a-z_.]+(?:\[\])?[a-z_.]*)\*(?!\()", manual, re.M) + re.findall(r", \*((?:endpoints|rds)\[\]\.[a-z_.]+)\*", manual)
-    assert sorted(name for name, *_ in keys(binaries)) == sorted(documented)
-    for name, default, _ in keys(binaries):
-        if default != "-":
-            assert re.search(rf'^\*{re.escape(name)}\* = "?{re.escape(default)}"?$', manual, re.M), name
+@pytest.fixture
+def pages(binaries):
+    """The manual as it is installed: name to roff."""
+    folder = os.path.join(os.path.dirname(binaries), "docs")
+    if not os.path.exists(os.path.join(folder, PAGES[0])):
+        pytest.skip("built without scdoc")
+    return {page: open(os.path.join(folder, page)).read() for page in PAGES}
 
 
-def test_the_example_configuration_is_right_also_where_it_is_commented_out(binaries, tmp_path):
-    text = read("conf/dbcertd.conf")
-    uncommented = re.sub(r"^#  ", "  ", text, flags=re.M)
-    path = tmp_path / "dbcertd.conf"
-    path.write_text(re.sub(r"^#$", "", uncommented, flags=re.M))
-    done = subprocess.run([os.path.join(binaries, "dbcertd"), "--check-config", "--config", str(path)], capture_output=True,
+@pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")
+@pytest.mark.parametrize("page", PAGES)
+def test_the_manual_is_clean(binaries, pages, page):
+    done = subprocess.run(["mandoc", "-T", "lint", os.path.join(os.path.dirname(binaries), "docs", page)], capture_output=True, text=True)
+    assert not done.stdout and not done.stderr
+
+
+def test_every_key_and_every_finding_is_in_the_manual(binaries, pages):
+    manual = pages["dbcertd.conf.5"].replace("\\&", "").replace("\\_", "_")
+    for name, kind, default, value, *_ in listed(binaries, "--list-keys"):
+        heading = name.rstrip("[]").replace("_", " ").upper()
+        inner = name.startswith("endpoints[].thresholds.")
+        assert (f".SH {heading}\n" if kind != "key" and "." not in name else
+                f"\\fB{name.split('.')[-1]}\\fR" if inner else
+                f"\\fB{name}\\fR" + (f" = {value}\n" if default != "-" else "\n")) in manual, name
+    for word, _, severities, *_ in listed(binaries, "--list-findings"):
+        assert f"\\fB{word}\\fR ({severities})\n" in pages["dbcertd-findings.7"], word
+
+
+def check_configuration(binaries, path):
+    return subprocess.run([os.path.join(binaries, "dbcertd"), "--check-config", "--config", str(path)], capture_output=True,
                           text=True, env={k: v for k, v in os.environ.items() if k != "CREDENTIALS_DIRECTORY"})
+
+
+def test_the_example_has_every_key_with_its_default_and_is_right_also_uncommented(binaries, tmp_path):
+    """To make it anew: docs/generate example build/daemon/dbcertd >conf/dbcertd.conf"""
+    text = read("conf/dbcertd.conf")
+    made = subprocess.run([os.path.join(ROOT, "docs/generate"), "example", os.path.join(binaries, "dbcertd")], capture_output=True,
+                          text=True, check=True).stdout
+    assert text == made
+    path = tmp_path / "dbcertd.conf"
+    path.write_text(re.sub(r"^#(?! \S)(?=.)", "", text, flags=re.M))
+    uncommented = path.read_text()
+    names = {name.split(".")[-1] for name, kind, *_ in listed(binaries, "--list-keys") if kind == "key"}
+    assert names == set(re.findall(r"^ *(\w+) = [^{(\n]*;$", uncommented, re.M))
+    done = check_configuration(binaries, path)
     assert done.returncode == 0, done.stderr
-    assert "3 endpoints" in done.stdout
+    assert "1 endpoints" in done.stdout
 
 
-@pytest.mark.parametrize("path", ["daemon/model/engine.h", "conf/completion.bash", "docs/dbcertd.conf.5.scd", "docs/dbcertctl.1.scd",
-                                  "docs/engines.md"])
+@pytest.mark.parametrize("path", sorted(glob.glob(ROOT + "/conf/examples/*.conf")), ids=os.path.basename)
+def test_the_short_examples_are_right(binaries, path):
+    done = check_configuration(binaries, path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", ["daemon/model/engine.h", "conf/completion.bash", "docs/dbcertctl.1.scd", "docs/engines.md"])
 def test_every_engine_is_named_where_engines_are_listed(path):
     engines = re.findall(r'^    \{ "([a-z0-9-]+)", FAMILY_', read("daemon/model/engine.c"), re.M)
     assert len(engines) >= 14
@@ -196,8 +249,7 @@ def test_the_guides_configurations_are_right(binaries, tmp_path):
     for i, block in enumerate(blocks):
         path = tmp_path / f"{i}.conf"
         path.write_text(block)
-        done = subprocess.run([os.path.join(binaries, "dbcertd"), "--check-config", "--config", str(path)], capture_output=True,
-                              text=True, env={k: v for k, v in os.environ.items() if k != "CREDENTIALS_DIRECTORY"})
+        done = check_configuration(binaries, path)
         assert done.returncode == 0, done.stderr
 
 
