@@ -19,19 +19,21 @@ enum {
     EXIT_CONFIGURATION = 78, /* EX_CONFIG */
 };
 
-static const char usage[] =
-    "dbcertd [--config FILE] [--check-config]\n"
-    "Watches the TLS certificates of databases on Amazon RDS and says when a rotation is overdue.\n"
-    "\n"
-    "      --config FILE   read FILE and dbcertd.d/*.conf beside it (default: " DEFAULT_CONFIG ")\n"
-    "      --check-config  read everything, say what is wrong, and exit\n"
-    "      --list-keys     print the configuration's keys with their defaults, and exit\n"
-    "      --list-findings print what may be found, with severities and remedies, and exit\n"
-    "      --version       print the version, and exit\n"
-    "      --help          print this, and exit\n"
-    "\n"
-    "Exits with 0, 1 for a failure while running, 2 for wrong arguments, 78 for a wrong configuration.\n"
-    "See dbcertd(8), dbcertd.conf(5), dbcertd-findings(7), dbcertctl(1).\n";
+static const char usage[] = "dbcertd [--config FILE] [--check-config]\n"
+                            "Watches the TLS certificates of databases on Amazon RDS and says when a\n"
+                            "rotation is overdue.\n"
+                            "\n"
+                            "      --config FILE    read FILE, and dbcertd.d/*.conf beside it\n"
+                            "                       (default: " DEFAULT_CONFIG ")\n"
+                            "      --check-config   read everything, say what is wrong, and exit\n"
+                            "      --list-keys      print the configuration's keys with their defaults\n"
+                            "      --list-findings  print what may be found, with severities and remedies\n"
+                            "      --version        print the version\n"
+                            "      --help           print this\n"
+                            "\n"
+                            "Exits with 0, 1 for a failure while running, 2 for wrong arguments, 78 for a\n"
+                            "wrong configuration.\n"
+                            "See dbcertd(8), dbcertd.conf(5), dbcertd-findings(7), dbcertctl(1).\n";
 
 typedef struct Options {
     const char *config;

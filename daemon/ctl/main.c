@@ -14,72 +14,21 @@
 #include "ctl/calendar.h"
 #include "ctl/check.h"
 #include "ctl/client.h"
+#include "ctl/help.h"
 #include "ctl/render.h"
 #include "ctl/scan.h"
 #include "ctl/silence.h"
 #include "ctl/trust.h"
 #include "ctl/watch.h"
-#include "model/engine.h"
-
-#define DEFAULT_SOCKET "/run/dbcertd/status.sock"
 
 enum {
     EXIT_USAGE = 2,
 };
 
-static const char usage[] =
-    "dbcertctl [--socket PATH] [--json] COMMAND\n"
-    "Asks dbcertd about the TLS certificates of databases.\n"
-    "\n"
-    "  status              a line per endpoint\n"
-    "  watch               the same, again and again, until q\n"
-    "  show NAME           everything about one: dates, addresses, chains, findings\n"
-    "  findings            what is wrong, with what to type\n"
-    "  history NAME        the certificates that one has served, and how old each was when it was replaced\n"
-    "  silence             what nobody is told of at present; with NAME, FINDING or both: do not tell of it\n"
-    "  probe NAME          probe it now, and show it\n"
-    "  check [NAME]        one line and a status for Nagios and its kind: 0 ok, 1 warning, 2 critical, 3 "
-    "unknown\n"
-    "  forecast            what is to come: half-lives, windows, notices, ends\n"
-    "  authorities         Amazon's CAs: where, until when, and who uses them\n"
-    "  plan CA             the steps to move to a CA such as rds-ca-rsa2048-g1, in order\n"
-    "  trust [FILE]        whether clients' trust stores (or FILE) accept what is served, and what will be\n"
-    "  rds                 what the RDS API was asked: regions, endpoints, and what stands in the way\n"
-    "  scan TARGET...      probe without the daemon: ENGINE://HOST[:PORT][?KEY=VALUE&...]\n"
-    "\n"
-    "      --socket PATH   the daemon's status socket (default: $DBCERTD_SOCKET, else " DEFAULT_SOCKET ")\n"
-    "      --json          print JSON, for scan one object a line\n"
-    "      --until DATE    for forecast: until then (default: for a year)\n"
-    "      --ics           for forecast: an iCalendar\n"
-    "      --for TIME      for silence: how long, such as 14d\n"
-    "      --reason TEXT   for silence: why\n"
-    "      --end ID        for silence: end that one now\n"
-    "      --all           for authorities: also in regions without endpoints\n"
-    "      --password-file FILE  for trust FILE: its first line opens a PKCS#12 file or a Java key store\n"
-    "      --version       print the version, and exit\n"
-    "      --help          print this, and exit\n"
-    "\n"
-    "For scan:\n"
-    "      --engine ENGINE of targets that are HOST[:PORT] alone\n"
-    "      --file FILE     more targets, one a line; - for standard input\n"
-    "      --ca-file FILE  verify chains against this bundle\n"
-    "      --expect-ca CA  the CA that targets should serve, such as rds-ca-rsa2048-g1\n"
-    "      --timeout TIME  for each probe (default: 10s)\n"
-    "      --concurrency N probes at once (default: 64)\n"
-    "      --show-chain    also everything that every address served\n"
-    "      --pem           nothing but the certificates that were served, as PEM\n"
-    "\n"
-    "Keys of a target: ca, verify_name, region, rotation, maintenance_window, farewell, kind;\n"
-    "and strict, direct_tls, check_plaintext, which need no value.\n"
-    "Engines: " ENGINE_NAMES_1 ",\n"
-    "  " ENGINE_NAMES_2 ",\n"
-    "  " ENGINE_NAMES_3 ".\n"
-    "Exits with 0, 1 if something failed (probe, scan: if a certificate was not fetched), 2 for wrong "
-    "arguments.\n";
-
 typedef struct Options {
     const char *socket;
     bool json;
+    bool help;
     ScanOptions scan;
     bool scan_only_given; /* an option that is for scan alone */
     bool all;
@@ -281,8 +230,22 @@ static int usage_error(const char *format, const char *word)
     return EXIT_USAGE;
 }
 
+static int unknown_command(const char *word)
+{
+    Nearest nearest = { .misspelt = word };
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        nearest_offer(&nearest, commands[i].name);
+    nearest_offer(&nearest, "scan");
+    if (!nearest.word)
+        return usage_error("unknown command \"%s\"", word);
+    fprintf(stderr, "dbcertctl: unknown command \"%s\"; did you mean \"%s\"?\n", word, nearest.word);
+    return EXIT_USAGE;
+}
+
 static int run_command(Options *options, int argc, char **argv)
 {
+    if (options->help)
+        return help_print(argv[0]) ? EXIT_SUCCESS : unknown_command(argv[0]);
     if (argc == 0)
         return usage_error(
             "expected a command: status, watch, show, findings, history, silence, probe, check, forecast, "
@@ -313,24 +276,18 @@ static int run_command(Options *options, int argc, char **argv)
         return usage_error("--all is for authorities, not for %s", argv[0]);
     if (options->trust.password_file && (strcmp(argv[0], "trust") != 0 || argc < 2))
         return usage_error("--password-file is for trust with a FILE, not for %s", argc < 2 ? "none" : argv[0]);
-    Nearest nearest = { .misspelt = argv[0] };
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        nearest_offer(&nearest, commands[i].name);
         if (strcmp(commands[i].name, argv[0]) != 0)
             continue;
         if (argc - 1 < commands[i].min || argc - 1 > commands[i].max) {
-            fprintf(stderr, "dbcertctl: %s takes %s. See dbcertctl --help.\n", argv[0], commands[i].what);
+            fprintf(stderr, "dbcertctl: %s takes %s. See dbcertctl %s --help.\n", argv[0], commands[i].what,
+                    argv[0]);
             return EXIT_USAGE;
         }
         options->second = argc > 2 ? argv[2] : NULL;
         return commands[i].run(options, argc > 1 ? argv[1] : NULL);
     }
-    nearest_offer(&nearest, "scan");
-    if (nearest.word)
-        fprintf(stderr, "dbcertctl: unknown command \"%s\"; did you mean \"%s\"?\n", argv[0], nearest.word);
-    else
-        return usage_error("unknown command \"%s\"", argv[0]);
-    return EXIT_USAGE;
+    return unknown_command(argv[0]);
 }
 
 static bool set_timeout(Options *options, const char *text)
@@ -411,8 +368,8 @@ static int parse_arguments(int argc, char **argv, Options *options)
             return EXIT_SUCCESS;
         case HELP:
         case 'h':
-            fputs(usage, stdout);
-            return EXIT_SUCCESS;
+            options->help = true;
+            break;
         case UNTIL:
             if (instant_parse_day(optarg, &(int64_t) { 0 }) < 0)
                 return usage_error("--until %s: expected a day such as 2027-06-30", optarg);

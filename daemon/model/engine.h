@@ -30,8 +30,8 @@ typedef struct Engine {
 
 /* What is right, for messages and help: the table's names; EDITION is ee, se2, ee-cdb, ... */
 #define ENGINE_NAMES_1 "postgres, aurora-postgresql, mysql, aurora-mysql, mariadb, sqlserver[-EDITION]"
-#define ENGINE_NAMES_2 "oracle[-EDITION], db2[-EDITION], custom-sqlserver[-EDITION], custom-oracle[-EDITION]"
-#define ENGINE_NAMES_3 "docdb, neptune, redshift, tls"
+#define ENGINE_NAMES_2 "oracle[-EDITION], db2[-EDITION], custom-sqlserver[-EDITION]"
+#define ENGINE_NAMES_3 "custom-oracle[-EDITION], docdb, neptune, redshift, tls"
 #define ENGINE_NAMES   ENGINE_NAMES_1 ", " ENGINE_NAMES_2 ", " ENGINE_NAMES_3
 
 extern const Engine engines[];

@@ -389,11 +389,11 @@ def test_wrong_words_are_told(binaries, tmp_path):
     def ctl(*words):
         done = subprocess.run([os.path.join(binaries, "dbcertctl"), *words], capture_output=True, text=True)
         return done.returncode, done.stderr
-    assert ctl("plan") == (2, "dbcertctl: plan takes one CA identifier such as rds-ca-rsa2048-g1. See dbcertctl --help.\n")
-    assert ctl("trust", "a", "b") == (2, "dbcertctl: trust takes one file, or none. See dbcertctl --help.\n")
+    assert ctl("plan") == (2, "dbcertctl: plan takes one CA identifier such as rds-ca-rsa2048-g1. See dbcertctl plan --help.\n")
+    assert ctl("trust", "a", "b") == (2, "dbcertctl: trust takes one file, or none. See dbcertctl trust --help.\n")
     assert ctl("status", "--all") == (2, "dbcertctl: --all is for authorities, not for status. See dbcertctl --help.\n")
     assert ctl("trust", "--password-file", "x")[1].startswith("dbcertctl: --password-file is for trust with a FILE")
-    assert ctl("authorities", "x") == (2, "dbcertctl: authorities takes no arguments. See dbcertctl --help.\n")
+    assert ctl("authorities", "x") == (2, "dbcertctl: authorities takes no arguments. See dbcertctl authorities --help.\n")
 
     def checked(text):
         path = tmp_path / "c.conf"

@@ -114,7 +114,7 @@ def test_every_catalog_entry_names_what_it_is_and_what_to_do():
     findings = {message_id for _, message_id in finding_table().values()}
     for entry in read("systemd/dbcertd.catalog").split("\n-- ")[1:]:
         head, body = entry.split("\n\n", 1)
-        page = "dbcertd-findings(7)" if entry[:32] in findings else "dbcertd"
+        page = "dbcertd-findings(7)" if entry[:32] in findings else "dbcert"
         assert re.search(r"^Subject: .+", head, re.M) and "Defined-By: dbcertd" in head and f"Documentation: man:{page}" in head
         assert len(body.strip()) > 60, head
 
@@ -220,7 +220,8 @@ def test_the_short_examples_are_right(binaries, path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("path", ["daemon/model/engine.h", "conf/completion.bash", "docs/dbcertctl.1.scd", "docs/engines.md"])
+@pytest.mark.parametrize("path", ["daemon/model/engine.h", "conf/completion.bash", "conf/completion.zsh", "docs/dbcertctl.1.scd",
+                                  "docs/engines.md"])
 def test_every_engine_is_named_where_engines_are_listed(path):
     engines = re.findall(r'^    \{ "([a-z0-9-]+)", FAMILY_', read("daemon/model/engine.c"), re.M)
     assert len(engines) >= 14
@@ -253,23 +254,48 @@ def test_the_guides_configurations_are_right(binaries, tmp_path):
         assert done.returncode == 0, done.stderr
 
 
-def test_help_and_manual_name_the_same_options():
-    for program, manual in (("daemon/main.c", "docs/dbcertd.8.scd"), ("daemon/ctl/main.c", "docs/dbcertctl.1.scd")):
-        options = set(re.findall(r'^\s+\{ "([a-z-]+)", (?:no|required)_argument', read(program), re.M))
-        usage = re.search(r"usage\[\] =(.*?);\n", read(program), re.S).group(1)
-        assert options
-        assert not [o for o in options if f"--{o}" not in usage or f"--{o}" not in read(manual)]
+def run(binaries, *command):
+    return subprocess.run([os.path.join(binaries, command[0]), *command[1:]], capture_output=True, text=True)
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
-def test_completion_offers_every_command_and_option():
-    completion = read("conf/completion.bash")
-    for program in ("daemon/main.c", "daemon/ctl/main.c"):
-        for option in re.findall(r'^\s+\{ "([a-z-]+)", (?:no|required)_argument', read(program), re.M):
-            assert f"--{option}" in completion
-    for command in re.findall(r'^\s+\{ "([a-z]+)", (?:true|false), run_', read("daemon/ctl/main.c"), re.M):
-        assert re.search(rf'compgen -W "[^"]*\b{command}\b', completion)
-    subprocess.run(["bash", "-n", os.path.join(ROOT, "conf/completion.bash")], check=True)
+def options_of(program):
+    return re.findall(r'\{ "([a-z-]+)", (?:no|required)_argument', read(program))
+
+
+def commands():
+    return re.findall(r'^\s+\{ "([a-z]+)", \d, \d, ', read("daemon/ctl/main.c"), re.M) + ["scan"]
+
+
+def test_help_and_manual_name_the_same_options(binaries):
+    assert len(commands()) == 14
+    help_of = {"dbcertd": [run(binaries, "dbcertd", "--help").stdout],
+               "dbcertctl": [run(binaries, "dbcertctl", *command, "--help").stdout for command in [[]] + [[c] for c in commands()]]}
+    for program, source, manual in (("dbcertd", "daemon/main.c", "docs/dbcertd.8.scd"),
+                                    ("dbcertctl", "daemon/ctl/main.c", "docs/dbcertctl.1.scd")):
+        assert options_of(source)
+        text = "\n".join(help_of[program])
+        assert not [o for o in options_of(source) if f"--{o}" not in text or f"--{o}" not in read(manual)]
+        assert set(re.findall(r"--([a-z-]+)", text)) <= set(options_of(source))
+    for command, text in zip(commands(), help_of["dbcertctl"][1:]):
+        assert text.startswith("dbcertctl") and command in text.splitlines()[0]
+        assert re.search(rf"^  {command}\b", help_of["dbcertctl"][0], re.M)
+
+
+def test_help_fits_a_screen(binaries):
+    for program in (["dbcertd"], ["dbcertctl"], *(["dbcertctl", command] for command in commands())):
+        lines = run(binaries, *program, "--help").stdout.splitlines()
+        assert 2 <= len(lines) <= 24 and max(map(len, lines)) <= 80, program
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_offers_every_command_option_and_engine(shell):
+    completion = read(f"conf/completion.{shell}")
+    options = options_of("daemon/main.c") + options_of("daemon/ctl/main.c")
+    assert len(options) > 20 and not [o for o in options if not re.search(rf"--{o}\b", completion)]
+    listed = re.search(r'commands="([^"]*)"' if shell == "bash" else r"commands=\((.*?)\n    \)", completion, re.S).group(1)
+    assert not [c for c in commands() if not re.search(rf"(?<![\w-]){c}(?![\w-])", listed)]
+    if shutil.which(shell):
+        subprocess.run([shell, "-n", os.path.join(ROOT, f"conf/completion.{shell}")], check=True)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")

@@ -1,0 +1,103 @@
+#include "ctl/help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "model/engine.h"
+
+/* A screen of 24 lines. */
+static const char overview[] = "dbcertctl [--socket PATH] [--json] COMMAND\n"
+                               "Asks dbcertd about the TLS certificates of databases.\n"
+                               "\n"
+                               "  status          a line per endpoint\n"
+                               "  watch           the same, again and again, until q\n"
+                               "  show NAME       everything about one: dates, addresses, chains, findings\n"
+                               "  findings        what is wrong, with what to type\n"
+                               "  history NAME    the certificates that one has served\n"
+                               "  silence         what nobody is told of at present; makes and ends silences\n"
+                               "  probe NAME      probe it now, and show it\n"
+                               "  check [NAME]    one line and a status, for Nagios and its kind\n"
+                               "  forecast        what is to come: half-lives, windows, notices, ends\n"
+                               "  authorities     Amazon's CAs: where, until when, and who uses them\n"
+                               "  plan CA         the steps to move to a CA, in order\n"
+                               "  trust [FILE]    whether clients' trust stores accept what is served\n"
+                               "  rds             what the RDS API was asked, and what stands in the way\n"
+                               "  scan TARGET...  probe without the daemon\n"
+                               "\n"
+                               "      --socket PATH  default: $DBCERTD_SOCKET, else " DEFAULT_SOCKET "\n"
+                               "      --json         print JSON\n"
+                               "      --version, --help\n"
+                               "\n"
+                               "dbcertctl COMMAND --help says more of each; dbcertctl(1) is the manual.\n";
+
+static const struct {
+    const char *command, *text;
+} texts[] = {
+    { "status", "dbcertctl [--json] status\nA line per endpoint, and one about all of them.\n" },
+    { "watch", "dbcertctl watch\nThe status, drawn again every two seconds; q ends it.\n" },
+    { "show", "dbcertctl [--json] show NAME\n"
+              "Everything about one endpoint: dates, addresses, chains, findings.\n" },
+    { "findings", "dbcertctl [--json] findings\nWhat is wrong now, since when, and what to type.\n" },
+    { "history", "dbcertctl [--json] history NAME\n"
+                 "The certificates that an endpoint has served, from when to when, and how old\n"
+                 "each was when it was replaced. Also of one that is not configured any more.\n" },
+    { "silence", "dbcertctl [--json] silence\n"
+                 "dbcertctl silence [NAME] [FINDING] --for TIME --reason TEXT\n"
+                 "dbcertctl silence --end ID\n"
+                 "Lists silences; makes one of an endpoint, of a finding, or of both; ends one.\n"
+                 "\n"
+                 "      --for TIME     how long, from 10s to 366d, such as 14d\n"
+                 "      --reason TEXT  why\n"
+                 "      --end ID       end that one now\n" },
+    { "probe", "dbcertctl [--json] probe NAME\n"
+               "Probes an endpoint now, and shows it. Exits with 1 if that failed.\n" },
+    { "check", "dbcertctl check [NAME]\n"
+               "One line with performance data about one endpoint or all, for Nagios.\n"
+               "Exits with 0 (OK), 1 (WARNING), 2 (CRITICAL) or 3 (UNKNOWN).\n" },
+    { "forecast", "dbcertctl [--json] forecast [--until DATE] [--ics]\n"
+                  "What is to come if everything stays as it is.\n"
+                  "\n"
+                  "      --until DATE  to the end of a day such as 2027-06-30 (default: a year)\n"
+                  "      --ics         as an iCalendar\n" },
+    { "authorities", "dbcertctl [--json] authorities [--all]\n"
+                     "Amazon's CAs: where, until when, and who uses them.\n"
+                     "\n"
+                     "      --all  also in regions without endpoints\n" },
+    { "plan", "dbcertctl [--json] plan CA\n"
+              "The steps to move every endpoint to a CA such as rds-ca-rsa2048-g1, in order.\n" },
+    { "trust", "dbcertctl [--json] trust\n"
+               "dbcertctl [--json] trust FILE [--password-file FILE]\n"
+               "Whether clients with the configured trust stores, or with FILE, accept what is\n"
+               "served and what will be. Exits with 1 if one does not.\n"
+               "\n"
+               "      --password-file FILE  its first line opens FILE\n" },
+    { "rds", "dbcertctl [--json] rds\n"
+             "What the RDS API was asked: regions, endpoints, and what stands in the way.\n" },
+    { "scan", "dbcertctl [--json] scan TARGET...\n"
+              "dbcertctl [--json] scan --file FILE\n"
+              "Probes without the daemon. A target is ENGINE://HOST[:PORT][?KEY=VALUE&...].\n"
+              "Exits with 1 if a certificate was not fetched.\n"
+              "\n"
+              "      --engine ENGINE  of targets that are HOST[:PORT] alone\n"
+              "      --file FILE      more targets, one a line; - for standard input\n"
+              "      --ca-file FILE   verify chains against this bundle\n"
+              "      --expect-ca CA   what targets should serve, such as rds-ca-rsa2048-g1\n"
+              "      --timeout TIME   for each probe (default: 10s)\n"
+              "      --concurrency N  probes at once (default: 64)\n"
+              "      --show-chain     also everything that every address served\n"
+              "      --pem            nothing but the certificates that were served, as PEM\n"
+              "\n"
+              "Keys: ca, verify_name, region, rotation, maintenance_window, farewell, kind;\n"
+              "and strict, direct_tls, check_plaintext, which need no value.\n"
+              "Engines:\n" ENGINE_NAMES_1 ",\n" ENGINE_NAMES_2 ",\n" ENGINE_NAMES_3 ".\n" },
+};
+
+bool help_print(const char *command)
+{
+    const char *text = command ? NULL : overview;
+    for (size_t i = 0; command && i < ARRAY_SIZE(texts); i++)
+        if (strcmp(texts[i].command, command) == 0)
+            text = texts[i].text;
+    return text && fputs(text, stdout) >= 0;
+}
