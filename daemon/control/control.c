@@ -344,6 +344,23 @@ int control_serve(Control *control, int fd)
     return 0;
 }
 
+void control_quiesce(Control *control)
+{
+    for (size_t i = 0; i < control->n_listeners; i++) {
+        int fd = MHD_quiesce_daemon(control->listeners[i]->daemon);
+        if (fd >= 0)
+            close(fd); /* whoever passed it to us has it still */
+    }
+}
+
+bool control_is_idle(const Control *control)
+{
+    for (size_t i = 0; i < control->n_listeners; i++)
+        if (n_clients(control->listeners[i]) > 0)
+            return false;
+    return true;
+}
+
 static bool somebody_answers(const struct sockaddr_un *address)
 {
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

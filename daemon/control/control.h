@@ -41,3 +41,9 @@ void control_probed(Control *control, const char *name, int64_t turn);
 
 /* There will be no such turn: whoever waits is answered with what there is. */
 void control_given_up(Control *control, const char *name);
+
+/* Lets no new client in; those who are there are answered. */
+void control_quiesce(Control *control);
+
+/* Whether no client is connected. */
+bool control_is_idle(const Control *control);

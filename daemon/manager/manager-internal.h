@@ -19,7 +19,8 @@ struct Manager {
     sd_event_source *turns;   /* CLOCK_BOOTTIME: the next turn that is due */
     sd_event_source *wake;    /* CLOCK_REALTIME: the next verdict that time changes */
     sd_event_source *deliver; /* CLOCK_BOOTTIME: when what is kept waiting may be said */
-    sd_event_source *look;    /* CLOCK_BOOTTIME: the next look at ourselves */
+    sd_event_source *stop; /* CLOCK_BOOTTIME: the next look whether all has ended; NULL: nobody wants it to */
+    sd_event_source *look; /* CLOCK_BOOTTIME: the next look at ourselves */
     Loaded *loaded;
     Http *http;
     Trust *trust;
@@ -37,6 +38,8 @@ struct Manager {
     char *reload_error; /* NULL: the latest reload was fine */
     size_t n_running;   /* turns */
     bool stopping;
+    uint64_t stop_by_usec; /* CLOCK_BOOTTIME; who has not ended by then is cut short */
+    bool out_of_patience;
 };
 
 /* First durable, then loud: stores what has changed, then delivers. */

@@ -176,7 +176,7 @@ static int prepare_file(Database *database, char **ret_words)
     int r = sqlite3_exec(database->handle,
                          "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = "
                          "NORMAL; PRAGMA wal_autocheckpoint = " CHECKPOINT_PAGES
-                         "; PRAGMA trusted_schema = OFF; BEGIN EXCLUSIVE; COMMIT",
+                         "; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; COMMIT",
                          NULL, NULL, NULL);
     if (r == SQLITE_OK)
         r = database_query(database, "PRAGMA quick_check(1)", NO_VALUES, get_ok, &fine);
