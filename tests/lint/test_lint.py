@@ -340,6 +340,31 @@ def test_files_and_functions_stay_small():
     assert not long
 
 
+def test_the_version_is_the_same_wherever_it_is_written():
+    version = re.search(r"version: '([\d.]+)'", read("meson.build")).group(1)
+    assert re.search(r"^## ([\d.]+)", read("NEWS.md"), re.M).group(1) == version
+    assert re.match(r"dbcertd \(([\d.]+)\)", read("conf/debian/changelog")).group(1) == version
+    assert re.search(r"^Version: +([\d.]+)$", read("conf/rpm/dbcertd.spec"), re.M).group(1) == version
+    assert set(re.findall(r"dbcertd[_-](\d[\d.]*\d)", read("docs/install.md"))) == {version}
+
+
+def test_packages_are_built_with_what_the_build_needs():
+    """The spec names each library with the version of meson.build; Debian's are in tests/install, too."""
+    needed = dict(re.findall(r"dependency\('([\w-]+)', version: '>=([\d.]+)'\)", read("meson.build")))
+    assert len(needed) == 9
+    spec = dict(re.findall(r"^BuildRequires: +pkgconfig\((\w+)\) >= ([\d.]+)$", read("conf/rpm/dbcertd.spec"), re.M))
+    assert spec == needed
+    debian = set(re.findall(r"^ ([a-z0-9-]+-dev)\b", read("conf/debian/control"), re.M))
+    assert len(debian) == 9 and not [package for package in debian if package not in read("tests/install")]
+    assert not [f"{name} {version}" for name, version in needed.items() if version not in read("docs/install.md")]
+
+
+def test_every_guide_is_installed_and_found_from_the_readme_or_another_one():
+    guides = {os.path.basename(path) for path in glob.glob(ROOT + "/docs/*.md")}
+    everything = read("README.md") + "".join(read(f"docs/{guide}") for guide in guides)
+    assert not [guide for guide in guides if guide not in read("docs/meson.build") or everything.count(guide) < 1]
+
+
 def test_the_top_level_stays_tidy():
     files = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True).stdout.split()
     top = {f.split("/")[0] for f in files if not f.startswith(".")}
