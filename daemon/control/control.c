@@ -105,7 +105,7 @@ static bool is_local(struct MHD_Connection *connection)
 static enum MHD_Result send_answer(struct MHD_Connection *connection, Answer answer)
 {
     _cleanup_free_ char *allow = answer.allow;
-    char *text = json_dumps(answer.body, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    char *text = answer.text ? answer.text : json_dumps(answer.body, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     json_decref(answer.body);
     if (!text)
         return MHD_NO;
@@ -114,7 +114,8 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, Answer ans
         free(text);
         return MHD_NO;
     }
-    enum MHD_Result r = MHD_add_response_header(response, "Content-Type", "application/json");
+    enum MHD_Result r =
+        MHD_add_response_header(response, "Content-Type", answer.text ? answer.type : "application/json");
     if (r == MHD_YES)
         r = MHD_add_response_header(response, "Cache-Control", "no-store");
     if (r == MHD_YES && allow)

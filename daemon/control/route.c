@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 #include "control/json.h"
+#include "control/metrics.h"
 
 Answer route_error(unsigned status, const char *code, const char *message)
 {
@@ -150,6 +151,13 @@ static Answer get_health(const Request *request _unused_, const Snapshot *snapsh
     return ok(json_pack("{s:s}", "status", "ok"));
 }
 
+static Answer get_metrics(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
+{
+    return (Answer) { .status = 200,
+                      .text = metrics_write(snapshot),
+                      .type = "text/plain; version=0.0.4; charset=utf-8" };
+}
+
 static Answer post_probe(const Request *request, const Snapshot *snapshot, const char *name)
 {
     if (!request->local)
@@ -197,7 +205,7 @@ static Answer wish_for_silence(const Request *request, const Snapshot *snapshot,
     if (name && !is_subject(snapshot, name))
         return bad_request("no endpoint, trust store, bundle or finding is named \"%s\"", name);
     if (finding && finding_from_string(finding) < 0)
-        return bad_request("no finding is named \"%s\"; dbcertd(8) lists them", finding);
+        return bad_request("no finding is named \"%s\"; dbcertd-findings(7) lists them", finding);
     if (!period || duration_parse(period, &seconds) < 0 || seconds < SILENCE_SHORTEST ||
         seconds > SILENCE_LONGEST)
         return bad_request("for: \"%s\": expected a duration from 10s to 366d, such as \"14d\"",
@@ -264,6 +272,7 @@ static const struct {
     { "GET", "/v1/plan/*", get_plan },                 //
     { "GET", "/v1/forecast", get_forecast },           //
     { "GET", "/healthz", get_health },                 //
+    { "GET", "/metrics", get_metrics },                //
     { "GET", "/v1/silences", get_silences },           //
     { "POST", "/v1/endpoints/*/probe", post_probe },   //
     { "POST", "/v1/silences", post_silence },          //

@@ -29,8 +29,10 @@ typedef enum Deed {
 
 typedef struct Answer {
     unsigned status;
-    json_t *body; /* owned; NULL while a deed is still to be done */
-    char *allow;  /* for 405, owned; else NULL */
+    json_t *body;     /* owned; NULL while a deed is still to be done, or for another kind of answer */
+    char *text;       /* that kind's, owned; NULL: JSON */
+    const char *type; /* and its Content-Type */
+    char *allow;      /* for 405, owned; else NULL */
     Deed deed;
     char *probe;     /* owned; name of the endpoint to probe, and to answer with afterwards */
     Silence silence; /* owned; the one to make, or, with nothing but its id, to end */

@@ -247,10 +247,7 @@ static int run_command(Options *options, int argc, char **argv)
     if (options->help)
         return help_print(argv[0]) ? EXIT_SUCCESS : unknown_command(argv[0]);
     if (argc == 0)
-        return usage_error(
-            "expected a command: status, watch, show, findings, history, silence, probe, check, forecast, "
-            "authorities, plan, trust, rds or scan%s",
-            "");
+        return usage_error("expected a command%s", "");
     if (strcmp(argv[0], "scan") == 0) {
         options->scan.targets = argv + 1;
         options->scan.json = options->json;

@@ -37,6 +37,7 @@ struct Manager {
     int64_t reloaded_at;
     char *reload_error; /* NULL: the latest reload was fine */
     size_t n_running;   /* turns */
+    Figures figures;
     bool stopping;
     uint64_t stop_by_usec; /* CLOCK_BOOTTIME; who has not ended by then is cut short */
     bool out_of_patience;
@@ -51,6 +52,13 @@ int64_t manager_tell(Manager *manager, SubjectKind about, const char *subject, F
 
 /* Such a one, or an endpoint that was never watched in this run, is not watched any more. */
 void manager_resolve(Manager *manager, SubjectKind about, const char *subject);
+
+/*
+ * stop.c: ends the loop within a second. Probes that run may take their leave, clients that have asked are
+ * answered, and new ones wait in the backlog of systemd's socket for the next dbcertd. Asked a second time it
+ * ends at once.
+ */
+int stop_begin(Manager *manager);
 
 /* Starts the turns that are due, from the loop. */
 void manager_dispatch_soon(Manager *manager);

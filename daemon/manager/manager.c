@@ -20,11 +20,6 @@
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
 #define WAKE_SLICE_USEC     (10 * USEC_PER_MSEC) /* then others have their turn */
 
-/* `systemctl stop` is to take less than a second, and most probes much less. */
-#define STOP_PATIENCE_USEC (800 * USEC_PER_MSEC)
-#define STOP_LOOK_USEC     (20 * USEC_PER_MSEC)
-#define STOP_NAMES_MAX     10
-
 #define DEFAULT_RUNTIME_DIRECTORY "/run/dbcertd"
 
 void manager_free(Manager *manager)
@@ -281,67 +276,10 @@ static int on_hangup(sd_event_source *source _unused_, const struct signalfd_sig
     return 0;
 }
 
-/* Whoever waits for a turn is answered without; if it is running, too, in the end. */
-static void give_up(const Manager *manager, bool running)
-{
-    for (size_t i = 0; i < manager->fleet.n; i++) {
-        const Member *member = manager->fleet.members[i];
-        if (running || !member->slot.running)
-            control_given_up(manager->control, member->state->endpoint->name);
-    }
-}
-
-/* To hang up on MySQL is counted against this host: who is hung up on is said. */
-static void tell_cut_short(const Manager *manager)
-{
-    Buffer names = { 0 };
-    size_t n = 0;
-    for (size_t i = 0; i < manager->fleet.n; i++) {
-        const Member *member = manager->fleet.members[i];
-        if (member->slot.running && n++ < STOP_NAMES_MAX)
-            buffer_printf(&names, "%s%s", n > 1 ? ", " : "", member->state->endpoint->name);
-    }
-    _cleanup_free_ char *text = buffer_take_text(&names);
-    if (n > 0)
-        log_notice("%zu probe%s did not end and %s cut short: %s%s", n, PLURAL(n), n == 1 ? "is" : "are", text,
-                   n > STOP_NAMES_MAX ? ", ..." : "");
-}
-
-static int on_stopping(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    Manager *manager = userdata;
-    bool idle = manager->n_running == 0 && control_is_idle(manager->control);
-    if (idle || manager->out_of_patience)
-        return sd_event_exit(manager->event, 0);
-    if (usec >= manager->stop_by_usec) {
-        manager->out_of_patience = true;
-        tell_cut_short(manager);
-        give_up(manager, true);
-    }
-    int r = sd_event_source_set_time(source, clock_boottime_usec() + STOP_LOOK_USEC);
-    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
-/*
- * Turns that run are let end, and who has asked is answered; new clients wait in the backlog of systemd's
- * socket for the next dbcertd.
- */
 static int on_stop(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_,
                    void *userdata)
 {
-    Manager *manager = userdata;
-    if (manager->stopping)
-        return sd_event_exit(manager->event, 0); /* asked twice */
-    manager->stopping = true;
-    manager->stop_by_usec = clock_boottime_usec() + STOP_PATIENCE_USEC;
-    (void)sd_notify(0, "STOPPING=1");
-    journal_event(EVENT_STOPPING, "stopping; %zu probes are let end first", manager->n_running);
-    arm_turns(manager, SCHEDULE_NEVER);
-    control_quiesce(manager->control);
-    give_up(manager, false);
-    snapshot_announce(manager);
-    return sd_event_add_time(manager->event, &manager->stop, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC,
-                             on_stopping, manager);
+    return stop_begin(userdata);
 }
 
 static int add_sources(Manager *manager)

@@ -60,6 +60,7 @@ void snapshot_take(Manager *manager, Snapshot *ret)
         .self = &manager->self,
         .silences = store_silences(manager->store),
         .store = store_figures(manager->store),
+        .figures = &manager->figures,
         .authorities = show_authorities,
         .plan = show_plan,
         .forecast = show_forecast,

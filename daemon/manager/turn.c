@@ -93,9 +93,10 @@ static void on_resolved(Survey *survey _unused_, const Address *addresses, size_
     Member *member = userdata;
     EndpointState *state = member->state;
     bool news = n == 0 || state->unresolved.n > 0;
-    if (n == 0)
+    if (n == 0) {
         endpoint_state_note_unresolved(state, error, clock_now());
-    else {
+        figures_count_unresolved(&member->manager->figures, state->endpoint->engine);
+    } else {
         state->unresolved = (Streak) { 0 };
         news |= endpoint_state_retain(state, addresses, n);
     }
@@ -176,6 +177,7 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
     log_debug("%s (%s): %s at %s%s%s", state->endpoint->name, observation->address.text,
               outcome_to_string(observation->outcome), stage_to_string(observation->stage),
               observation->detail ? ": " : "", observation->detail ? observation->detail : "");
+    figures_count(&member->manager->figures, state->endpoint->engine, observation);
     mind_farewell(member, observation);
     AddressState *address = endpoint_state_find(state, observation->address.text);
     bool news = is_news(address, observation);

@@ -13,6 +13,7 @@ typedef enum Outcome {
     OUTCOME_HANDSHAKE_FAILED,
     OUTCOME_PROBER_BLOCKED,
 } Outcome;
+#define N_OUTCOMES (OUTCOME_PROBER_BLOCKED + 1)
 DECLARE_STRING_TABLE(outcome, Outcome);
 
 typedef enum Stage { /* how far it came */

@@ -2,6 +2,7 @@
 
 /* All that is known of one endpoint: what was seen, and what follows from it. */
 
+#include "model/figures.h"
 #include "model/finding.h"
 #include "model/forecast.h"
 #include "model/history.h"
@@ -163,6 +164,7 @@ struct Snapshot {
     const SelfState *self;
     const SilenceList *silences;
     StoreFigures store;
+    const Figures *figures;
 
     /* Asked for where it is wanted; each takes the snapshot itself. plan: -ENOENT for a CA that is not known.
      */

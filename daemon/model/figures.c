@@ -1,0 +1,27 @@
+#include "model/figures.h"
+
+static const uint64_t bounds_msec[N_FIGURES_BOUNDS] = FIGURES_BOUNDS;
+
+static void count(Figures *figures, const Engine *engine, Outcome outcome)
+{
+    size_t i = (size_t)(engine - engines);
+    if (i < FIGURES_ENGINES_MAX)
+        figures->probes[i][outcome]++;
+}
+
+void figures_count(Figures *figures, const Engine *engine, const Observation *observation)
+{
+    count(figures, engine, observation->outcome);
+    figures->n_durations++;
+    figures->duration_sum_usec += observation->duration_usec;
+    for (size_t i = 0; i < N_FIGURES_BOUNDS; i++)
+        if (observation->duration_usec <= bounds_msec[i] * 1000) {
+            figures->durations[i]++;
+            break;
+        }
+}
+
+void figures_count_unresolved(Figures *figures, const Engine *engine)
+{
+    count(figures, engine, OUTCOME_NAME_UNRESOLVED);
+}
