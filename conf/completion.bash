@@ -35,6 +35,12 @@ _dbcertctl()
     --engine)
         mapfile -t COMPREPLY < <(compgen -W "$engines" -- "$word")
         return ;;
+    --severity)
+        mapfile -t COMPREPLY < <(compgen -W "notice unknown warning critical" -- "$word")
+        return ;;
+    --sort)
+        mapfile -t COMPREPLY < <(compgen -W "name severity end next engine" -- "$word")
+        return ;;
     --timeout | --concurrency | --until | --for | --reason | --end)
         return ;;
     esac
@@ -44,6 +50,8 @@ _dbcertctl()
         *) options=--json ;;
         esac
         case $command in
+        status | watch) options+=" --sort --severity --engine" ;;
+        findings) options+=" --severity --engine" ;;
         forecast) options+=" --until --ics" ;;
         authorities) options+=" --all" ;;
         silence) options+=" --for --reason --end" ;;
@@ -56,7 +64,7 @@ _dbcertctl()
     fi
     case $command in
     "") mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word") ;;
-    show | history | probe | check)
+    status | watch | findings | show | history | probe | check)
         mapfile -t COMPREPLY < <(compgen -W "$(_dbcertctl_names "${socket[@]}")" -- "$word") ;;
     silence)
         mapfile -t COMPREPLY < <(compgen -W "$(_dbcertctl_names "${socket[@]}") $(_dbcertctl_findings)" -- "$word") ;;

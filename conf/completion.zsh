@@ -54,6 +54,10 @@ _dbcertctl_words() {
     argument)
         curcontext=${curcontext%:*:*}:dbcertctl-$line[1]:
         case $line[1] in
+        status | watch | findings)
+            _arguments '--json[print JSON]' '--help[print help]' '--severity[that and worse]:severity:(notice unknown warning critical)' \
+                '--sort[in which order]:order:(name severity end next engine)' "--engine[only that one]:engine:($engines)" \
+                '*:endpoint:_dbcertctl_names' && ret=0 ;;
         show | history | probe | check) _arguments '--json[print JSON]' '--help[print help]' '1:endpoint:_dbcertctl_names' && ret=0 ;;
         silence)
             _arguments '--for[how long, such as 14d]:time:' '--reason[why]:reason:' '--end[end that one]:silence:' \

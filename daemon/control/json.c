@@ -5,11 +5,10 @@
 
 #include "base/alloc.h"
 #include "base/instant.h"
+#include "control/json-internal.h"
 #include "model/alert.h"
 
-/* Foreign bytes (names in certificates, a server's error text) may not be UTF-8: then they are shown as
- * Latin-1. */
-static json_t *text(const char *value)
+json_t *json_of_text(const char *value)
 {
     if (!value)
         return json_null();
@@ -27,42 +26,41 @@ static json_t *text(const char *value)
     return string;
 }
 
-static json_t *instant(int64_t value)
+json_t *json_of_instant(int64_t value)
 {
     return value == INSTANT_NONE || value == INSTANT_NEVER ? json_null() : json_string(INSTANT_TEXT(value));
 }
 
-static json_t *list(const char *const *values)
+json_t *json_of_list(const char *const *values)
 {
     json_t *array = json_array();
     for (; values && *values; values++)
-        json_array_append_new(array, text(*values));
+        json_array_append_new(array, json_of_text(*values));
     return array;
 }
 
-/* Takes value. */
-static void put(json_t *object, const char *key, json_t *value)
+void json_put(json_t *object, const char *key, json_t *value)
 {
     int r = json_object_set_new(object, key, value);
     assert(r == 0); /* fails for want of memory, or of a value */
 }
 
-static json_t *of_certificate(const Certificate *c, bool der)
+json_t *json_of_certificate(const Certificate *c, bool der)
 {
     json_t *object = json_object();
-    put(object, "role", text(certificate_role_to_string(c->role)));
-    put(object, "subject", text(c->subject));
-    put(object, "issuer", text(c->issuer));
-    put(object, "serial", text(c->serial));
-    put(object, "sha256", text(c->sha256));
-    put(object, "not_before", instant(c->not_before));
-    put(object, "not_after", instant(c->not_after));
-    put(object, "key", text(c->key));
-    put(object, "signature", text(c->signature));
-    put(object, "names", list((const char *const *)c->names));
+    json_put(object, "role", json_of_text(certificate_role_to_string(c->role)));
+    json_put(object, "subject", json_of_text(c->subject));
+    json_put(object, "issuer", json_of_text(c->issuer));
+    json_put(object, "serial", json_of_text(c->serial));
+    json_put(object, "sha256", json_of_text(c->sha256));
+    json_put(object, "not_before", json_of_instant(c->not_before));
+    json_put(object, "not_after", json_of_instant(c->not_after));
+    json_put(object, "key", json_of_text(c->key));
+    json_put(object, "signature", json_of_text(c->signature));
+    json_put(object, "names", json_of_list((const char *const *)c->names));
     if (der) {
         _cleanup_free_ char *hex = text_hex(c->der, c->der_size);
-        put(object, "der", text(hex));
+        json_put(object, "der", json_of_text(hex));
     }
     return object;
 }
@@ -71,7 +69,7 @@ static json_t *of_chain(const Observation *seen, bool der)
 {
     json_t *array = json_array();
     for (size_t i = 0; seen && i < seen->chain.n; i++)
-        json_array_append_new(array, of_certificate(seen->chain.certificates[i], der));
+        json_array_append_new(array, json_of_certificate(seen->chain.certificates[i], der));
     return array;
 }
 
@@ -80,10 +78,10 @@ static json_t *of_tls(const Observation *seen)
     if (!seen || !seen->tls_version)
         return json_null();
     json_t *object = json_object();
-    put(object, "version", text(seen->tls_version));
-    put(object, "cipher", text(seen->tls_cipher));
-    put(object, "group", text(seen->tls_group));
-    put(object, "alpn", text(seen->tls_alpn));
+    json_put(object, "version", json_of_text(seen->tls_version));
+    json_put(object, "cipher", json_of_text(seen->tls_cipher));
+    json_put(object, "group", json_of_text(seen->tls_group));
+    json_put(object, "alpn", json_of_text(seen->tls_alpn));
     return object;
 }
 
@@ -93,20 +91,22 @@ static json_t *of_address(const AddressState *address, bool der)
     const Observation *latest = address->latest, *seen = address->seen;
     const Verification *v = &address->verification;
     json_t *object = json_object();
-    put(object, "address", text(address->address.text));
-    put(object, "outcome", text(latest ? outcome_to_string(latest->outcome) : NULL));
-    put(object, "stage", text(latest ? stage_to_string(latest->stage) : NULL));
-    put(object, "detail", text(latest ? latest->detail : NULL));
-    put(object, "observed_at", instant(latest ? latest->observed_at : INSTANT_NONE));
-    put(object, "duration_ms", latest ? json_integer((json_int_t)(latest->duration_usec / 1000)) : json_null());
-    put(object, "failures", json_integer((json_int_t)address->failures.n));
-    put(object, "seen_at", instant(seen ? seen->observed_at : INSTANT_NONE));
-    put(object, "trusted", seen && v->possible ? json_boolean(v->trusted) : json_null());
-    put(object, "name_matches", seen ? json_boolean(v->name_matches) : json_null());
-    put(object, "tls", of_tls(seen));
-    put(object, "plaintext",
-        address->plaintext == PLAINTEXT_UNKNOWN ? json_null() : text(plaintext_to_string(address->plaintext)));
-    put(object, "chain", of_chain(seen, der));
+    json_put(object, "address", json_of_text(address->address.text));
+    json_put(object, "outcome", json_of_text(latest ? outcome_to_string(latest->outcome) : NULL));
+    json_put(object, "stage", json_of_text(latest ? stage_to_string(latest->stage) : NULL));
+    json_put(object, "detail", json_of_text(latest ? latest->detail : NULL));
+    json_put(object, "observed_at", json_of_instant(latest ? latest->observed_at : INSTANT_NONE));
+    json_put(object, "duration_ms",
+             latest ? json_integer((json_int_t)(latest->duration_usec / 1000)) : json_null());
+    json_put(object, "failures", json_integer((json_int_t)address->failures.n));
+    json_put(object, "seen_at", json_of_instant(seen ? seen->observed_at : INSTANT_NONE));
+    json_put(object, "trusted", seen && v->possible ? json_boolean(v->trusted) : json_null());
+    json_put(object, "name_matches", seen ? json_boolean(v->name_matches) : json_null());
+    json_put(object, "tls", of_tls(seen));
+    json_put(object, "plaintext",
+             address->plaintext == PLAINTEXT_UNKNOWN ? json_null()
+                                                     : json_of_text(plaintext_to_string(address->plaintext)));
+    json_put(object, "chain", of_chain(seen, der));
     return object;
 }
 
@@ -116,32 +116,33 @@ static json_t *of_rotation(const EndpointState *state)
     if (!state->oldest)
         return json_null();
     json_t *object = json_object();
-    put(object, "class", text(rotation_class_to_string(r->class)));
-    put(object, "source", text(rotation_source_to_string(r->source)));
-    put(object, "half_life", instant(r->half_life));
-    put(object, "expected_by", instant(r->expected_by));
-    put(object, "overdue_after", instant(r->overdue_after));
+    json_put(object, "class", json_of_text(rotation_class_to_string(r->class)));
+    json_put(object, "source", json_of_text(rotation_source_to_string(r->source)));
+    json_put(object, "half_life", json_of_instant(r->half_life));
+    json_put(object, "expected_by", json_of_instant(r->expected_by));
+    json_put(object, "overdue_after", json_of_instant(r->overdue_after));
     return object;
 }
 
 static void put_finding(json_t *object, const Finding *finding)
 {
-    put(object, "id", text(finding_to_string(finding->id)));
-    put(object, "severity", text(severity_to_string(finding->severity)));
-    put(object, "state", text(alert_state_to_string(finding->pending ? ALERT_PENDING : ALERT_FIRING)));
-    put(object, "silenced_until", instant(finding->silenced_until));
-    put(object, "address", text(finding->address));
-    put(object, "since", instant(finding->since));
-    put(object, "message", text(finding->message));
-    put(object, "remedy", text(finding->remedy));
-    put(object, "due", instant(finding->due));
+    json_put(object, "id", json_of_text(finding_to_string(finding->id)));
+    json_put(object, "severity", json_of_text(severity_to_string(finding->severity)));
+    json_put(object, "state",
+             json_of_text(alert_state_to_string(finding->pending ? ALERT_PENDING : ALERT_FIRING)));
+    json_put(object, "silenced_until", json_of_instant(finding->silenced_until));
+    json_put(object, "address", json_of_text(finding->address));
+    json_put(object, "since", json_of_instant(finding->since));
+    json_put(object, "message", json_of_text(finding->message));
+    json_put(object, "remedy", json_of_text(finding->remedy));
+    json_put(object, "due", json_of_instant(finding->due));
 }
 
 json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *finding)
 {
     json_t *object = json_object();
-    put(object, "endpoint", text(state->endpoint->name));
-    put(object, "engine", text(state->endpoint->engine_name));
+    json_put(object, "endpoint", json_of_text(state->endpoint->name));
+    json_put(object, "engine", json_of_text(state->endpoint->engine_name));
     put_finding(object, finding);
     return object;
 }
@@ -149,13 +150,13 @@ json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *find
 json_t *json_of_other_finding(const char *member, const char *subject, const Finding *finding)
 {
     json_t *object = json_object();
-    put(object, "endpoint", json_null());
-    put(object, member, text(subject));
+    json_put(object, "endpoint", json_null());
+    json_put(object, member, json_of_text(subject));
     put_finding(object, finding);
     return object;
 }
 
-static json_t *of_findings(const FindingList *findings)
+json_t *json_of_findings(const FindingList *findings)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < findings->n; i++) {
@@ -179,8 +180,9 @@ static json_t *of_maintenance(const RdsEndpoint *rds)
     if (!rds->maintenance)
         return json_null();
     return json_pack("{s:s,s:o,s:o,s:o}", "action", "ca-certificate-rotation", "current_apply_date",
-                     instant(rds->current_apply), "auto_applied_after_date", instant(rds->auto_applied_after),
-                     "forced_apply_date", instant(rds->forced_apply));
+                     json_of_instant(rds->current_apply), "auto_applied_after_date",
+                     json_of_instant(rds->auto_applied_after), "forced_apply_date",
+                     json_of_instant(rds->forced_apply));
 }
 
 /* "a, b" as a list; null if it is not known. */
@@ -199,24 +201,44 @@ static json_t *of_rds(const RdsEndpoint *rds)
     if (!rds)
         return json_null();
     json_t *object = json_object();
-    put(object, "source", text(rds->source));
-    put(object, "kind", text(rds_kind_to_string((RdsKind)rds->kind)));
-    put(object, "identifier", text(rds->identifier));
-    put(object, "engine", text(rds->engine));
-    put(object, "engine_version", text(rds->engine_version));
-    put(object, "status", text(rds->status));
-    put(object, "ca_certificate_identifier", text(rds->ca));
-    put(object, "pending_ca_certificate_identifier", text(rds->pending_ca));
-    put(object, "valid_till", instant(rds->valid_till));
-    put(object, "since", instant(rds->since));
-    put(object, "preferred_maintenance_window", text(rds->window));
-    put(object, "supports_certificate_rotation_without_restart",
-        rds->online == SUPPORT_UNKNOWN ? json_null() : json_boolean(rds->online == SUPPORT_YES));
-    put(object, "supported_ca_certificate_identifiers", of_words(rds->offered));
-    put(object, "default_ca_certificate_identifier", text(rds->default_ca));
-    put(object, "pending_maintenance", of_maintenance(rds));
-    put(object, "missing_since", instant(rds->missing_since));
+    json_put(object, "source", json_of_text(rds->source));
+    json_put(object, "kind", json_of_text(rds_kind_to_string((RdsKind)rds->kind)));
+    json_put(object, "identifier", json_of_text(rds->identifier));
+    json_put(object, "engine", json_of_text(rds->engine));
+    json_put(object, "engine_version", json_of_text(rds->engine_version));
+    json_put(object, "status", json_of_text(rds->status));
+    json_put(object, "ca_certificate_identifier", json_of_text(rds->ca));
+    json_put(object, "pending_ca_certificate_identifier", json_of_text(rds->pending_ca));
+    json_put(object, "valid_till", json_of_instant(rds->valid_till));
+    json_put(object, "since", json_of_instant(rds->since));
+    json_put(object, "preferred_maintenance_window", json_of_text(rds->window));
+    json_put(object, "supports_certificate_rotation_without_restart",
+             rds->online == SUPPORT_UNKNOWN ? json_null() : json_boolean(rds->online == SUPPORT_YES));
+    json_put(object, "supported_ca_certificate_identifiers", of_words(rds->offered));
+    json_put(object, "default_ca_certificate_identifier", json_of_text(rds->default_ca));
+    json_put(object, "pending_maintenance", of_maintenance(rds));
+    json_put(object, "missing_since", json_of_instant(rds->missing_since));
     return object;
+}
+
+/* Of the certificate that has to be replaced first, and of what is above it. */
+static json_t *of_clocks(const EndpointState *state)
+{
+    const Certificate *clocks[N_CLOCKS] = { 0 };
+    json_t *array = json_array();
+    if (state->oldest)
+        address_clocks(state->oldest, clocks);
+    for (int role = 0; role < N_CLOCKS; role++) {
+        if (!clocks[role])
+            continue;
+        json_t *object = json_object();
+        json_put(object, "role", json_of_text(certificate_role_to_string((CertificateRole)role)));
+        json_put(object, "name", json_of_text(certificate_label(clocks[role])));
+        json_put(object, "not_before", json_of_instant(clocks[role]->not_before));
+        json_put(object, "not_after", json_of_instant(clocks[role]->not_after));
+        json_array_append_new(array, object);
+    }
+    return array;
 }
 
 json_t *json_of_endpoint(const EndpointState *state, bool der)
@@ -224,36 +246,37 @@ json_t *json_of_endpoint(const EndpointState *state, bool der)
     const Endpoint *e = state->endpoint;
     const Certificate *server = state->oldest ? address_certificate(state->oldest) : NULL;
     json_t *object = json_object();
-    put(object, "name", text(e->name));
-    put(object, "host", text(e->host));
-    put(object, "port", json_integer(e->port));
-    put(object, "engine", text(e->engine_name));
-    put(object, "kind", text(endpoint_kind_to_string((EndpointKind)e->kind)));
-    put(object, "region", text(e->region));
-    put(object, "severity", text(severity_to_string(state->severity)));
-    put(object, "source", json_string(e->discovered ? "rds" : "configured"));
-    put(object, "configured_ca", text(endpoint_ca(e)));
-    put(object, "served_ca", text(state->served_ca));
-    put(object, "rotation", of_rotation(state));
-    put(object, "not_before", instant(server ? server->not_before : INSTANT_NONE));
-    put(object, "not_after", instant(server ? server->not_after : INSTANT_NONE));
-    put(object, "ca_not_after", instant(state->ca_not_after));
-    put(object, "next_probe_at", instant(state->next_probe_at));
-    put(object, "rds", of_rds(e->rds));
-    put(object, "addresses", of_addresses(state, der));
-    put(object, "findings", of_findings(&state->findings));
+    json_put(object, "name", json_of_text(e->name));
+    json_put(object, "host", json_of_text(e->host));
+    json_put(object, "port", json_integer(e->port));
+    json_put(object, "engine", json_of_text(e->engine_name));
+    json_put(object, "kind", json_of_text(endpoint_kind_to_string((EndpointKind)e->kind)));
+    json_put(object, "region", json_of_text(e->region));
+    json_put(object, "severity", json_of_text(severity_to_string(state->severity)));
+    json_put(object, "source", json_string(e->discovered ? "rds" : "configured"));
+    json_put(object, "configured_ca", json_of_text(endpoint_ca(e)));
+    json_put(object, "served_ca", json_of_text(state->served_ca));
+    json_put(object, "rotation", of_rotation(state));
+    json_put(object, "not_before", json_of_instant(server ? server->not_before : INSTANT_NONE));
+    json_put(object, "not_after", json_of_instant(server ? server->not_after : INSTANT_NONE));
+    json_put(object, "ca_not_after", json_of_instant(state->ca_not_after));
+    json_put(object, "clocks", of_clocks(state));
+    json_put(object, "next_probe_at", json_of_instant(state->next_probe_at));
+    json_put(object, "rds", of_rds(e->rds));
+    json_put(object, "addresses", of_addresses(state, der));
+    json_put(object, "findings", json_of_findings(&state->findings));
     return object;
 }
 
 static json_t *of_state(const Snapshot *snapshot)
 {
     json_t *object = json_object();
-    put(object, "path", text(snapshot->self->database));
-    put(object, "error", text(snapshot->self->unwritable));
-    put(object, "damaged", list((const char *const *)snapshot->self->damaged));
-    put(object, "bytes", json_integer((json_int_t)snapshot->store.bytes));
-    put(object, "commits", json_integer((json_int_t)snapshot->store.n_commits));
-    put(object, "longest_commit_ms", json_real((double)snapshot->store.longest_usec / 1000.0));
+    json_put(object, "path", json_of_text(snapshot->self->database));
+    json_put(object, "error", json_of_text(snapshot->self->unwritable));
+    json_put(object, "damaged", json_of_list((const char *const *)snapshot->self->damaged));
+    json_put(object, "bytes", json_integer((json_int_t)snapshot->store.bytes));
+    json_put(object, "commits", json_integer((json_int_t)snapshot->store.n_commits));
+    json_put(object, "longest_commit_ms", json_real((double)snapshot->store.longest_usec / 1000.0));
     return object;
 }
 
@@ -262,238 +285,32 @@ json_t *json_of_status(const Snapshot *snapshot)
     json_t *severities = json_object(), *object = json_object();
     int64_t next = INSTANT_NONE;
     for (Severity s = 0; s < N_SEVERITIES; s++)
-        put(severities, severity_to_string(s), json_integer((json_int_t)snapshot_count(snapshot, s)));
+        json_put(severities, severity_to_string(s), json_integer((json_int_t)snapshot_count(snapshot, s)));
     for (size_t i = 0; i < snapshot->n_endpoints; i++)
         next = instant_earlier(next, snapshot->endpoints[i]->next_probe_at);
-    put(object, "version", text(snapshot->version));
-    put(object, "config", text(snapshot->config_path));
-    put(object, "started_at", instant(snapshot->started_at));
-    put(object, "configured_at", instant(snapshot->reloaded_at));
-    put(object, "reload_error", text(snapshot->reload_error));
-    put(object, "endpoints", json_integer((json_int_t)snapshot->n_endpoints));
-    put(object, "probing", json_integer((json_int_t)snapshot->n_probing));
-    put(object, "severities", severities);
-    put(object, "trust", text(severity_to_string(snapshot_trust_severity(snapshot))));
-    put(object, "rds", text(severity_to_string(snapshot_rds_severity(snapshot))));
-    put(object, "daemon", text(severity_to_string(snapshot_self_severity(snapshot))));
-    put(object, "silences", json_integer((json_int_t)snapshot->silences->n));
-    put(object, "state", of_state(snapshot));
-    put(object, "catalogue", text(snapshot->catalogue_version));
-    put(object, "next_probe_at", instant(next));
-    return object;
-}
-
-static json_t *of_authority(const AuthorityUse *use)
-{
-    json_t *object = json_object();
-    put(object, "ca", text(use->ca));
-    put(object, "region", text(use->region));
-    put(object, "region_name", text(use->region_title));
-    put(object, "subject_cn", text(use->cn));
-    put(object, "not_before", instant(use->not_before));
-    put(object, "not_after", instant(use->not_after));
-    put(object, "sha1", text(use->sha1));
-    put(object, "sha256", text(use->sha256));
-    put(object, "rotates", json_boolean(use->rotates));
-    put(object, "offered", json_boolean(use->offered));
-    put(object, "offered_by", json_string(use->asked ? "api" : "guide"));
-    put(object, "default", use->asked ? json_boolean(use->is_default) : json_null());
-    put(object, "trusted", json_boolean(use->trusted));
-    put(object, "served_by", list(use->served_by));
-    put(object, "configured_by", list(use->configured_by));
-    return object;
-}
-
-json_t *json_of_authorities(const AuthorityUses *uses)
-{
-    json_t *catalogue = json_object(), *array = json_array(), *object = json_object();
-    for (size_t i = 0; i < uses->n; i++)
-        json_array_append_new(array, of_authority(&uses->items[i]));
-    put(catalogue, "version", text(uses->catalogue_version));
-    put(catalogue, "origin", text(uses->catalogue_origin));
-    put(object, "catalogue", catalogue);
-    put(object, "authorities", array);
-    return object;
-}
-
-static json_t *of_acceptance(Acceptance acceptance)
-{
-    return acceptance == ACCEPTANCE_UNKNOWN ? json_null() : json_boolean(acceptance == ACCEPTANCE_YES);
-}
-
-static json_t *of_verdicts(const TrustVerdicts *verdicts)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < verdicts->n; i++) {
-        const TrustVerdict *v = &verdicts->items[i];
-        json_t *object = json_object();
-        put(object, "endpoint", text(v->endpoint));
-        put(object, "served", text(v->served));
-        put(object, "accepted", of_acceptance(v->now));
-        put(object, "reason", text(v->reason));
-        put(object, "next_ca", text(v->next_ca));
-        put(object, "next_accepted", of_acceptance(v->next));
-        json_array_append_new(array, object);
-    }
-    return array;
-}
-
-static json_t *of_trust_store(const TrustStoreState *state)
-{
-    json_t *object = json_object();
-    put(object, "name", text(state->store->name));
-    put(object, "path", text(state->store->path));
-    put(object, "format", text(state->format));
-    put(object, "read_at", instant(state->read_at));
-    put(object, "error", text(state->error));
-    put(object, "warnings", list((const char *const *)state->warnings));
-    put(object, "certificates", json_integer((json_int_t)state->n_certificates));
-    put(object, "not_after", instant(state->last_end));
-    put(object, "endpoints", of_verdicts(&state->verdicts));
-    put(object, "findings", of_findings(&state->findings));
-    return object;
-}
-
-static json_t *of_source(const BundleSource *source)
-{
-    json_t *object = json_object();
-    put(object, "url", text(source->url));
-    put(object, "path", text(source->path));
-    put(object, "certificates", json_integer((json_int_t)source->n_certificates));
-    put(object, "answered_at", instant(source->answered_at));
-    put(object, "modified_at", instant(source->modified_at));
-    put(object, "changed_at", instant(source->changed_at));
-    put(object, "error", text(source->error));
-    put(object, "refused", text(source->refused));
-    put(object, "came", list((const char *const *)source->came));
-    put(object, "went", list((const char *const *)source->went));
-    put(object, "findings", of_findings(&source->findings));
-    return object;
-}
-
-json_t *json_of_trust(const Snapshot *snapshot)
-{
-    json_t *stores = json_array(), *sources = json_array(), *object = json_object();
-    for (size_t i = 0; i < snapshot->n_trust_stores; i++)
-        json_array_append_new(stores, of_trust_store(snapshot->trust_stores[i]));
-    for (size_t i = 0; i < snapshot->n_sources; i++)
-        json_array_append_new(sources, of_source(snapshot->sources[i]));
-    put(object, "trust_stores", stores);
-    put(object, "bundles", sources);
-    return object;
-}
-
-json_t *json_of_rds(const Snapshot *snapshot)
-{
-    json_t *sources = json_array(), *object = json_object();
-    for (size_t i = 0; i < snapshot->n_rds_sources; i++) {
-        const RdsSourceState *state = snapshot->rds_sources[i];
-        json_t *source = json_object();
-        put(source, "name", text(state->source->name));
-        put(source, "region", text(state->source->region));
-        put(source, "credentials", text(state->source->credentials));
-        put(source, "role", text(state->source->role));
-        put(source, "answered_at", instant(state->answered_at));
-        put(source, "error", text(state->error));
-        put(source, "refused", text(state->lacking));
-        put(source, "named", json_integer((json_int_t)state->inventory.n_endpoints));
-        put(source, "discovered", json_integer((json_int_t)state->n_watched));
-        put(source, "unwatched", json_integer((json_int_t)state->n_unwatched));
-        put(source, "findings", of_findings(&state->findings));
-        json_array_append_new(sources, source);
-    }
-    put(object, "sources", sources);
-    return object;
-}
-
-json_t *json_of_plan(const Plan *plan)
-{
-    json_t *steps = json_array(), *object = json_object();
-    for (size_t i = 0; i < plan->n; i++) {
-        const PlanStep *s = &plan->steps[i];
-        json_t *step = json_object();
-        put(step, "kind", text(plan_step_to_string(s->kind)));
-        put(step, "subject", text(s->subject));
-        put(step, "text", text(s->text));
-        put(step, "command", text(s->command));
-        put(step, "restart", text(s->restart));
-        put(step, "blocked", text(s->blocked));
-        json_array_append_new(steps, step);
-    }
-    put(object, "ca", text(plan->ca));
-    put(object, "steps", steps);
-    return object;
-}
-
-json_t *json_of_forecast(const Forecast *forecast)
-{
-    json_t *events = json_array(), *object = json_object();
-    for (size_t i = 0; i < forecast->n; i++) {
-        const ForecastEvent *e = &forecast->items[i];
-        bool of_store = e->kind == FORECAST_TRUST_STORE;
-        json_t *event = json_object();
-        put(event, "at", instant(e->at));
-        put(event, "ends_at", instant(e->ends_at));
-        put(event, "kind", text(forecast_kind_to_string(e->kind)));
-        put(event, "endpoint", of_store ? json_null() : text(e->subject));
-        if (of_store)
-            put(event, "trust_store", text(e->subject));
-        put(event, "address", text(e->address));
-        put(event, "id", text(e->id));
-        put(event, "text", text(e->text));
-        json_array_append_new(events, event);
-    }
-    put(object, "until", instant(forecast->until));
-    put(object, "events", events);
-    return object;
-}
-
-/* Dates, key and names are of the certificate; what was seen of it is beside them. */
-static json_t *of_history_line(const HistoryLine *line)
-{
-    const Certificate *c = line->chain.certificates[0];
-    int64_t life = c->not_after - c->not_before;
-    bool rotated = line->age != INSTANT_NONE;
-    json_t *object = of_certificate(c, false);
-    put(object, "address", text(line->address));
-    put(object, "first_seen", instant(line->first_seen));
-    put(object, "last_seen", instant(line->last_seen));
-    put(object, "current", json_boolean(line->current));
-    put(object, "ca", text(line->ca));
-    put(object, "age_at_rotation_seconds", rotated ? json_integer((json_int_t)line->age) : json_null());
-    put(object, "age_at_rotation_percent",
-        rotated && life > 0 ? json_integer((json_int_t)(line->age * 100 / life)) : json_null());
-    return object;
-}
-
-json_t *json_of_history(const char *endpoint, const History *history)
-{
-    json_t *certificates = json_array(), *object = json_object();
-    for (size_t i = 0; i < history->n; i++)
-        json_array_append_new(certificates, of_history_line(&history->items[i]));
-    put(object, "endpoint", text(endpoint));
-    put(object, "certificates", certificates);
-    return object;
-}
-
-json_t *json_of_silence(const Silence *silence)
-{
-    json_t *object = json_object();
-    put(object, "id", json_integer((json_int_t)silence->id));
-    put(object, "subject", text(silence->subject));
-    put(object, "finding", text(silence->finding < 0 ? NULL : finding_to_string((FindingId)silence->finding)));
-    put(object, "begins_at", instant(silence->begins_at));
-    put(object, "ends_at", instant(silence->ends_at));
-    put(object, "reason", text(silence->reason));
-    put(object, "author", text(silence->author));
+    json_put(object, "version", json_of_text(snapshot->version));
+    json_put(object, "config", json_of_text(snapshot->config_path));
+    json_put(object, "started_at", json_of_instant(snapshot->started_at));
+    json_put(object, "configured_at", json_of_instant(snapshot->reloaded_at));
+    json_put(object, "reload_error", json_of_text(snapshot->reload_error));
+    json_put(object, "endpoints", json_integer((json_int_t)snapshot->n_endpoints));
+    json_put(object, "probing", json_integer((json_int_t)snapshot->n_probing));
+    json_put(object, "severities", severities);
+    json_put(object, "trust", json_of_text(severity_to_string(snapshot_trust_severity(snapshot))));
+    json_put(object, "rds", json_of_text(severity_to_string(snapshot_rds_severity(snapshot))));
+    json_put(object, "daemon", json_of_text(severity_to_string(snapshot_self_severity(snapshot))));
+    json_put(object, "silences", json_integer((json_int_t)snapshot->silences->n));
+    json_put(object, "state", of_state(snapshot));
+    json_put(object, "catalogue", json_of_text(snapshot->catalogue_version));
+    json_put(object, "next_probe_at", json_of_instant(next));
     return object;
 }
 
 json_t *json_of_error(const char *code, const char *message)
 {
     json_t *error = json_object(), *object = json_object();
-    put(error, "code", text(code));
-    put(error, "message", text(message));
-    put(object, "error", error);
+    json_put(error, "code", json_of_text(code));
+    json_put(error, "message", json_of_text(message));
+    json_put(object, "error", error);
     return object;
 }

@@ -89,26 +89,19 @@ static void write_endpoints(Buffer *text, const Snapshot *snapshot)
     }
 }
 
-/* Of a chain: the server's, and of each role above it the one that ends first. */
-static void write_chain(Buffer *text, const char *name, const EndpointState *state, const AddressState *address,
-                        bool ends)
+static void write_clocks(Buffer *text, const char *name, const EndpointState *state,
+                         const AddressState *address, bool ends)
 {
-    const Chain *sent = &address->seen->chain, *path = &address->verification.path;
-    const Certificate *first[ROLE_ROOT + 1] = { [ROLE_SERVER] = sent->n ? sent->certificates[0] : NULL };
-    const Chain *above = path->n > 0 ? path : sent;
-    for (size_t i = path->n > 0 ? 0 : 1; i < above->n; i++) {
-        const Certificate *c = above->certificates[i];
-        if (c->role != ROLE_SERVER && (!first[c->role] || c->not_after < first[c->role]->not_after))
-            first[c->role] = c;
-    }
-    for (int role = 0; role <= ROLE_ROOT; role++)
-        if (first[role])
+    const Certificate *clocks[N_CLOCKS];
+    address_clocks(address, clocks);
+    for (int role = 0; role < N_CLOCKS; role++)
+        if (clocks[role])
             write_instant(text, name,
                           (Label[]) { { "endpoint", state->endpoint->name },
                                       { "address", address->address.text },
                                       { "role", certificate_role_to_string((CertificateRole)role) },
                                       { 0 } },
-                          ends ? first[role]->not_after : first[role]->not_before);
+                          ends ? clocks[role]->not_after : clocks[role]->not_before);
 }
 
 static void write_dates(Buffer *text, const Snapshot *snapshot, const char *name, const char *help, bool ends)
@@ -117,8 +110,7 @@ static void write_dates(Buffer *text, const Snapshot *snapshot, const char *name
     for (size_t i = 0; i < snapshot->n_endpoints; i++) {
         const EndpointState *state = snapshot->endpoints[i];
         for (size_t j = 0; j < state->n_addresses; j++)
-            if (state->addresses[j].seen)
-                write_chain(text, name, state, &state->addresses[j], ends);
+            write_clocks(text, name, state, &state->addresses[j], ends);
     }
 }
 

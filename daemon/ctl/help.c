@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "ctl/status.h"
 #include "model/engine.h"
 
 /* A screen of 24 lines. */
@@ -31,14 +32,29 @@ static const char overview[] = "dbcertctl [--socket PATH] [--json] COMMAND\n"
                                "\n"
                                "dbcertctl COMMAND --help says more of each; dbcertctl(1) is the manual.\n";
 
+#define CHOOSING                                                                      \
+    "      --severity SEVERITY  that and worse: notice, unknown, warning, critical\n" \
+    "      --engine ENGINE      only that one; an edition may be left out\n"
+#define CHOICES CHOOSING "      --sort WHAT          by " CHOICE_SORTS "\n"
+
 static const struct {
     const char *command, *text;
 } texts[] = {
-    { "status", "dbcertctl [--json] status\nA line per endpoint, and one about all of them.\n" },
-    { "watch", "dbcertctl watch\nThe status, drawn again every two seconds; q ends it.\n" },
+    { "status", "dbcertctl [--json] status [PATTERN...]\n"
+                "A line per endpoint, and one about all of them: its severity (C critical,\n"
+                "W warning, U unknown, N notice), its certificate's life with half-life (|) and\n"
+                "now (>), what is left, what comes next, what is found. Patterns of names are a\n"
+                "shell's.\n"
+                "\n" CHOICES },
+    { "watch", "dbcertctl watch [PATTERN...]\n"
+               "The status, drawn again every two seconds; q ends it.\n"
+               "\n" CHOICES },
     { "show", "dbcertctl [--json] show NAME\n"
-              "Everything about one endpoint: dates, addresses, chains, findings.\n" },
-    { "findings", "dbcertctl [--json] findings\nWhat is wrong now, since when, and what to type.\n" },
+              "Everything about one endpoint: its clocks, findings, addresses and chains,\n"
+              "what it has served, and what is to come.\n" },
+    { "findings", "dbcertctl [--json] findings [PATTERN...]\n"
+                  "What is wrong now, since when, and what to type.\n"
+                  "\n" CHOOSING },
     { "history", "dbcertctl [--json] history NAME\n"
                  "The certificates that an endpoint has served, from when to when, and how old\n"
                  "each was when it was replaced. Also of one that is not configured any more.\n" },

@@ -2,7 +2,6 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,29 +14,16 @@
 #include "ctl/check.h"
 #include "ctl/client.h"
 #include "ctl/help.h"
+#include "ctl/options.h"
 #include "ctl/render.h"
 #include "ctl/scan.h"
+#include "ctl/show.h"
 #include "ctl/silence.h"
+#include "ctl/status.h"
 #include "ctl/trust.h"
 #include "ctl/watch.h"
 
-enum {
-    EXIT_USAGE = 2,
-};
-
-typedef struct Options {
-    const char *socket;
-    bool json;
-    bool help;
-    ScanOptions scan;
-    bool scan_only_given; /* an option that is for scan alone */
-    bool all;
-    bool ics;
-    const char *until; /* NULL: not given */
-    SilenceOptions silence;
-    const char *second; /* word after the command; NULL: there is none */
-    TrustOptions trust;
-} Options;
+#define WORDS_MAX 1000 /* patterns */
 
 /* Asks, and renders the answer's member (or, without one, all of it). */
 static int ask(const Options *options, const char *method, const char *path, const char *member,
@@ -61,9 +47,47 @@ static int ask(const Options *options, const char *method, const char *path, con
     return r;
 }
 
+/* Asks for a list, and shows what is chosen of it. ret_n: how many there are. */
+static int ask_for_some(const Options *options, const char *path, const char *member,
+                        json_t *(*choose)(const json_t *list, const Choice *choice, int64_t now),
+                        void (*render)(const json_t *), size_t *ret_n)
+{
+    json_t *body = NULL;
+    int status = client_ask(options->socket, "GET", path, &body);
+    if (status < 0)
+        return EXIT_FAILURE;
+    if (status != 200) {
+        int r = client_show_error(body);
+        json_decref(body);
+        return r;
+    }
+    json_t *list = json_object_get(body, member), *chosen = choose(list, &options->choice, clock_now());
+    *ret_n = json_array_size(list);
+    if (options->json) {
+        json_object_set(body, member, chosen);
+        client_print_json(body);
+    } else if (json_array_size(chosen) == 0 && *ret_n > 0)
+        puts("None of them is chosen by these options and patterns.");
+    else
+        render(chosen);
+    json_decref(chosen);
+    json_decref(body);
+    return EXIT_SUCCESS;
+}
+
+static void render_fleet(const json_t *endpoints)
+{
+    if (json_array_size(endpoints) > 0)
+        render_endpoints(endpoints);
+    else
+        puts("Nothing is watched yet: add endpoints to /etc/dbcertd/dbcertd.conf, then systemctl reload "
+             "dbcertd.");
+}
+
 static int run_status(const Options *options, const char *name _unused_)
 {
-    int r = ask(options, "GET", "/v1/endpoints", "endpoints", render_endpoints, NULL);
+    size_t n = 0;
+    int r = ask_for_some(options, "/v1/endpoints", "endpoints", choose_endpoints, render_fleet, &n);
     if (r != EXIT_SUCCESS || options->json)
         return r;
     return ask(options, "GET", "/v1/status", NULL, render_status, NULL);
@@ -83,13 +107,32 @@ static int no_such_name(const char *name)
 
 static int run_show(const Options *options, const char *name)
 {
-    _cleanup_free_ char *path = path_of(name, "");
-    return path ? ask(options, "GET", path, NULL, render_endpoint, NULL) : no_such_name(name);
+    _cleanup_free_ char *path = path_of(name, ""), *history_path = path_of(name, "/history");
+    json_t *endpoint = NULL, *history = NULL, *forecast = NULL;
+    if (!path)
+        return no_such_name(name);
+    int status = client_ask(options->socket, "GET", path, &endpoint), r = EXIT_SUCCESS;
+    if (status < 0)
+        return EXIT_FAILURE;
+    if (status != 200)
+        r = client_show_error(endpoint);
+    else if (options->json)
+        client_print_json(endpoint);
+    else if (client_ask(options->socket, "GET", history_path, &history) < 0 ||
+             client_ask(options->socket, "GET", "/v1/forecast", &forecast) < 0)
+        r = EXIT_FAILURE;
+    else
+        render_page(endpoint, history, forecast);
+    json_decref(endpoint);
+    json_decref(history);
+    json_decref(forecast);
+    return r;
 }
 
 static int run_findings(const Options *options, const char *name _unused_)
 {
-    return ask(options, "GET", "/v1/findings", "findings", render_findings, NULL);
+    size_t n = 0;
+    return ask_for_some(options, "/v1/findings", "findings", choose_findings, render_findings, &n);
 }
 
 static int run_probe(const Options *options, const char *name)
@@ -207,10 +250,10 @@ static const struct {
     const char *what; /* they are */
     int (*run)(const Options *options, const char *word);
 } commands[] = {
-    { "status", 0, 0, "no arguments", run_status },
-    { "watch", 0, 0, "no arguments", run_watch },
+    { "status", 0, WORDS_MAX, "patterns of names, or none", run_status },
+    { "watch", 0, WORDS_MAX, "patterns of names, or none", run_watch },
     { "show", 1, 1, "the name of one endpoint", run_show },
-    { "findings", 0, 0, "no arguments", run_findings },
+    { "findings", 0, WORDS_MAX, "patterns of names, or none", run_findings },
     { "probe", 1, 1, "the name of one endpoint", run_probe },
     { "check", 0, 1, "the name of one endpoint, or none", run_check },
     { "history", 1, 1, "the name of one endpoint", run_history },
@@ -221,14 +264,6 @@ static const struct {
     { "trust", 0, 1, "one file, or none", run_trust },
     { "rds", 0, 0, "no arguments", run_rds },
 };
-
-static int usage_error(const char *format, const char *word)
-{
-    fputs("dbcertctl: ", stderr);
-    fprintf(stderr, format, word);
-    fputs(". See dbcertctl --help.\n", stderr);
-    return EXIT_USAGE;
-}
 
 static int unknown_command(const char *word)
 {
@@ -248,6 +283,9 @@ static int run_command(Options *options, int argc, char **argv)
         return help_print(argv[0]) ? EXIT_SUCCESS : unknown_command(argv[0]);
     if (argc == 0)
         return usage_error("expected a command%s", "");
+    int status = options_check(options, argv[0]);
+    if (status >= 0)
+        return status;
     if (strcmp(argv[0], "scan") == 0) {
         options->scan.targets = argv + 1;
         options->scan.json = options->json;
@@ -255,24 +293,10 @@ static int run_command(Options *options, int argc, char **argv)
             return usage_error("--pem prints nothing else%s", ": leave --json and --show-chain out");
         return scan(&options->scan);
     }
-    if (options->scan_only_given)
-        return usage_error("--engine, --file, --ca-file, --expect-ca, --timeout, --concurrency, --show-chain "
-                           "and --pem are for "
-                           "scan, not for %s",
-                           argv[0]);
-    if (options->json && (strcmp(argv[0], "check") == 0 || strcmp(argv[0], "watch") == 0))
-        return usage_error("--json is not for %s", argv[0]);
-    if ((options->ics || options->until) && strcmp(argv[0], "forecast") != 0)
-        return usage_error("--until and --ics are for forecast, not for %s", argv[0]);
-    if ((options->silence.period || options->silence.reason || options->silence.end) &&
-        strcmp(argv[0], "silence") != 0)
-        return usage_error("--for, --reason and --end are for silence, not for %s", argv[0]);
     if (options->ics && options->json)
         return usage_error("--ics prints nothing else%s", ": leave --json out");
-    if (options->all && strcmp(argv[0], "authorities") != 0)
-        return usage_error("--all is for authorities, not for %s", argv[0]);
-    if (options->trust.password_file && (strcmp(argv[0], "trust") != 0 || argc < 2))
-        return usage_error("--password-file is for trust with a FILE, not for %s", argc < 2 ? "none" : argv[0]);
+    if (options->trust.password_file && argc < 2)
+        return usage_error("--password-file is for trust with a FILE%s", "");
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         if (strcmp(commands[i].name, argv[0]) != 0)
             continue;
@@ -282,152 +306,16 @@ static int run_command(Options *options, int argc, char **argv)
             return EXIT_USAGE;
         }
         options->second = argc > 2 ? argv[2] : NULL;
+        options->choice.patterns = argv + 1;
         return commands[i].run(options, argc > 1 ? argv[1] : NULL);
     }
     return unknown_command(argv[0]);
 }
 
-static bool set_timeout(Options *options, const char *text)
-{
-    int64_t *seconds = &options->scan.timeout_seconds;
-    return duration_parse(text, seconds) == 0 && *seconds >= 1 && *seconds <= 60;
-}
-
-static bool set_concurrency(Options *options, const char *text)
-{
-    char *end;
-    options->scan.concurrency = strtol(text, &end, 10);
-    return end != text && !*end && options->scan.concurrency >= 1 && options->scan.concurrency <= 4096;
-}
-
-/* Returns an exit status, or -1 to go on. */
-static int parse_arguments(int argc, char **argv, Options *options)
-{
-    enum {
-        SOCKET = 256,
-        JSON,
-        VERSION,
-        HELP,
-        ALL,
-        UNTIL,
-        ICS,
-        FOR,
-        REASON,
-        END,
-        PASSWORD_FILE,
-        FILE_,
-        CA_FILE,
-        EXPECT_CA,
-        TIMEOUT,
-        CONCURRENCY,
-        ENGINE,
-        SHOW_CHAIN,
-        PEM
-    };
-    static const struct option longs[] = {
-        { "socket", required_argument, NULL, SOCKET },
-        { "json", no_argument, NULL, JSON },
-        { "version", no_argument, NULL, VERSION },
-        { "help", no_argument, NULL, HELP },
-        { "all", no_argument, NULL, ALL },
-        { "until", required_argument, NULL, UNTIL },
-        { "ics", no_argument, NULL, ICS },
-        { "for", required_argument, NULL, FOR },
-        { "reason", required_argument, NULL, REASON },
-        { "end", required_argument, NULL, END },
-        { "password-file", required_argument, NULL, PASSWORD_FILE },
-        { "file", required_argument, NULL, FILE_ },
-        { "ca-file", required_argument, NULL, CA_FILE },
-        { "expect-ca", required_argument, NULL, EXPECT_CA },
-        { "timeout", required_argument, NULL, TIMEOUT },
-        { "concurrency", required_argument, NULL, CONCURRENCY },
-        { "engine", required_argument, NULL, ENGINE },
-        { "show-chain", no_argument, NULL, SHOW_CHAIN },
-        { "pem", no_argument, NULL, PEM },
-        { 0 },
-    };
-    const char *socket = getenv("DBCERTD_SOCKET");
-    *options = (Options) {
-        .socket = socket && *socket ? socket : DEFAULT_SOCKET,
-        .scan = { .timeout_seconds = 10, .concurrency = 64 },
-    };
-    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) >= 0;) {
-        options->scan_only_given |= c >= FILE_;
-        switch (c) {
-        case SOCKET:
-            options->socket = optarg;
-            break;
-        case JSON:
-            options->json = true;
-            break;
-        case VERSION:
-            puts("dbcertctl " DBCERTD_VERSION);
-            return EXIT_SUCCESS;
-        case HELP:
-        case 'h':
-            options->help = true;
-            break;
-        case UNTIL:
-            if (instant_parse_day(optarg, &(int64_t) { 0 }) < 0)
-                return usage_error("--until %s: expected a day such as 2027-06-30", optarg);
-            options->until = optarg;
-            break;
-        case ICS:
-            options->ics = true;
-            break;
-        case FOR:
-            options->silence.period = optarg;
-            break;
-        case REASON:
-            options->silence.reason = optarg;
-            break;
-        case END:
-            options->silence.end = optarg;
-            break;
-        case ALL:
-            options->all = true;
-            break;
-        case PASSWORD_FILE:
-            options->trust.password_file = optarg;
-            break;
-        case FILE_:
-            options->scan.file = optarg;
-            break;
-        case CA_FILE:
-            options->scan.ca_file = optarg;
-            break;
-        case EXPECT_CA:
-            options->scan.expect_ca = optarg;
-            break;
-        case TIMEOUT:
-            if (!set_timeout(options, optarg))
-                return usage_error("--timeout %s: expected a duration from 1s to 60s", optarg);
-            break;
-        case ENGINE:
-            options->scan.engine = optarg;
-            break;
-        case SHOW_CHAIN:
-            options->scan.show_chain = true;
-            break;
-        case PEM:
-            options->scan.pem = true;
-            break;
-        case CONCURRENCY:
-            if (!set_concurrency(options, optarg))
-                return usage_error("--concurrency %s: expected a number from 1 to 4096", optarg);
-            break;
-        default:
-            fputs("See dbcertctl --help.\n", stderr);
-            return EXIT_USAGE;
-        }
-    }
-    return -1;
-}
-
 int main(int argc, char **argv)
 {
     Options options;
-    int status = parse_arguments(argc, argv, &options);
+    int status = options_parse(argc, argv, &options);
     if (status < 0) {
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
             return EXIT_FAILURE;

@@ -11,50 +11,6 @@
 
 #define NAMES_MAX 4 /* in a cell */
 
-/* "warning rotation-overdue, name-mismatch" */
-static char *verdict(const json_t *endpoint)
-{
-    Buffer text = { 0 };
-    size_t i, n_said = 0;
-    json_t *finding;
-    const char *last = "";
-    buffer_printf(&text, "%s", get(endpoint, "severity"));
-    json_array_foreach(json_object_get(endpoint, "findings"), i, finding)
-    {
-        const char *id = get(finding, "id");
-        if (strcmp(get(finding, "state"), "pending") == 0)
-            continue;
-        if (strcmp(id, last) != 0) /* the same at several addresses */
-            buffer_printf(&text, "%s%s%s", n_said++ ? ", " : " ", id,
-                          has(finding, "silenced_until") ? " (silenced)" : "");
-        last = id;
-    }
-    return buffer_take_text(&text);
-}
-
-void render_endpoints(const json_t *endpoints)
-{
-    _cleanup_(table_deinit) Table table = { 0 };
-    size_t i;
-    json_t *e;
-    char *head[] = { xstrdup("NAME"),      xstrdup("ENGINE"), xstrdup("SERVED CA"), xstrdup("CLASS"),
-                     xstrdup("HALF-LIFE"), xstrdup("ENDS"),   xstrdup("SEVERITY") };
-    add_row(&table, ARRAY_SIZE(head), head);
-    json_array_foreach(endpoints, i, e)
-    {
-        const json_t *rotation = json_object_get(e, "rotation");
-        char *cells[] = { xstrdup(get(e, "name")),
-                          xstrdup(get(e, "engine")),
-                          xstrdup(get(e, "served_ca")),
-                          xstrdup(get(rotation, "class")),
-                          day(rotation, "half_life"),
-                          day(e, "not_after"),
-                          verdict(e) };
-        add_row(&table, ARRAY_SIZE(cells), cells);
-    }
-    print_table(&table);
-}
-
 void render_status(const json_t *status)
 {
     const json_t *severities = json_object_get(status, "severities");
@@ -124,82 +80,6 @@ void render_findings(const json_t *findings)
             puts("");
         render_finding(finding, "");
     }
-}
-
-static void print_names(const json_t *certificate)
-{
-    size_t i;
-    json_t *name;
-    const json_t *names = json_object_get(certificate, "names");
-    if (json_array_size(names) == 0)
-        return;
-    printf("      names       ");
-    json_array_foreach(names, i, name) printf("%s%s", i ? ", " : "", json_string_value(name));
-    puts("");
-}
-
-static void print_certificate(const json_t *c)
-{
-    printf("    %s\n", get(c, "role"));
-    printf("      subject     %s\n", get(c, "subject"));
-    printf("      issuer      %s\n", get(c, "issuer"));
-    printf("      valid       %s to %s\n", get(c, "not_before"), get(c, "not_after"));
-    printf("      serial      %s\n", get(c, "serial"));
-    printf("      sha256      %s\n", get(c, "sha256"));
-    printf("      key         %s, signed with %s\n", get(c, "key"), get(c, "signature"));
-    print_names(c);
-}
-
-static void print_address(const json_t *address)
-{
-    size_t i;
-    json_t *certificate;
-    const json_t *tls = json_object_get(address, "tls");
-    printf("\n  %s  %s", get(address, "address"), get(address, "outcome"));
-    if (has(address, "detail"))
-        printf(" at %s: %s", get(address, "stage"), get(address, "detail"));
-    printf("\n    probed        %s, took %lld ms\n", get(address, "observed_at"),
-           json_integer_value(json_object_get(address, "duration_ms")));
-    if (json_array_size(json_object_get(address, "chain")) == 0)
-        return;
-    if (strcmp(get(address, "seen_at"), get(address, "observed_at")) != 0)
-        printf("    last seen     %s\n", get(address, "seen_at"));
-    if (has(address, "tls"))
-        printf("    tls           %s, %s, %s%s%s\n", get(tls, "version"), get(tls, "cipher"), get(tls, "group"),
-               has(tls, "alpn") ? ", ALPN " : "", has(tls, "alpn") ? get(tls, "alpn") : "");
-    if (has(address, "plaintext"))
-        printf("    without TLS   %s\n", get(address, "plaintext"));
-    printf("    trusted       %s\n", yes_or_no(address, "trusted"));
-    printf("    name matches  %s\n", yes_or_no(address, "name_matches"));
-    json_array_foreach(json_object_get(address, "chain"), i, certificate) print_certificate(certificate);
-}
-
-void render_endpoint(const json_t *e)
-{
-    size_t i;
-    json_t *item;
-    const json_t *rotation = json_object_get(e, "rotation");
-    const char *severity = get(e, "severity");
-    printf("%s  %s%s%s\n", get(e, "name"), colour_of(severity), severity, colour_end());
-    printf("  endpoint        %s port %lld, %s", get(e, "host"), json_integer_value(json_object_get(e, "port")),
-           get(e, "engine"));
-    printf("%s%s\n", has(e, "region") ? ", " : "", has(e, "region") ? get(e, "region") : "");
-    printf("  CA              configured %s, served %s, ends %s\n", get(e, "configured_ca"),
-           get(e, "served_ca"), get(e, "ca_not_after"));
-    printf("  certificate     %s to %s\n", get(e, "not_before"), get(e, "not_after"));
-    if (has(e, "rotation"))
-        printf("  rotation        %s (%s); half-life %s, expected by %s, overdue after %s\n",
-               get(rotation, "class"), get(rotation, "source"), get(rotation, "half_life"),
-               get(rotation, "expected_by"), get(rotation, "overdue_after"));
-    render_rds_of(json_object_get(e, "rds"));
-    if (has(e, "next_probe_at"))
-        printf("  next probe      %s\n", get(e, "next_probe_at"));
-    json_array_foreach(json_object_get(e, "findings"), i, item)
-    {
-        puts("");
-        render_finding(item, "  ");
-    }
-    json_array_foreach(json_object_get(e, "addresses"), i, item) print_address(item);
 }
 
 /* "orders, shop and 3 more" */

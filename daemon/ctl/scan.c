@@ -12,6 +12,8 @@
 #include "control/json.h"
 #include "ctl/catalogue.h"
 #include "ctl/render.h"
+#include "ctl/show.h"
+#include "ctl/status.h"
 #include "ctl/target.h"
 #include "pki/bundle.h"
 #include "pki/facts.h"

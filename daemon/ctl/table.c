@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -10,6 +11,11 @@
 static const char *const colours[N_SEVERITIES] = {
     [SEVERITY_OK] = "\033[32m",      [SEVERITY_NOTICE] = "\033[36m",     [SEVERITY_UNKNOWN] = "\033[35m",
     [SEVERITY_WARNING] = "\033[33m", [SEVERITY_CRITICAL] = "\033[1;31m",
+};
+
+static const char *const letters[N_SEVERITIES] = {
+    [SEVERITY_OK] = "-",      [SEVERITY_NOTICE] = "N",   [SEVERITY_UNKNOWN] = "U",
+    [SEVERITY_WARNING] = "W", [SEVERITY_CRITICAL] = "C",
 };
 
 static bool use_colours(void)
@@ -22,6 +28,12 @@ const char *colour_of(const char *severity)
 {
     int s = severity_from_string(severity);
     return s >= 0 && use_colours() ? colours[s] : "";
+}
+
+const char *letter_of(const char *severity)
+{
+    int s = severity_from_string(severity);
+    return s >= 0 ? letters[s] : "?";
 }
 
 const char *colour_end(void)
@@ -62,7 +74,6 @@ void table_deinit(Table *table)
     free(table->rows);
 }
 
-/* Takes the cells. The last one says the severity first. */
 void add_row(Table *table, size_t n_cells, char **cells)
 {
     table->rows = xgrow(table->rows, table->n, sizeof *table->rows);
@@ -70,25 +81,111 @@ void add_row(Table *table, size_t n_cells, char **cells)
     memcpy(table->rows[table->n++], cells, n_cells * sizeof *cells);
 }
 
+/* What the last cell begins with is a severity, perhaps. */
+static void print_last(const char *cell, int room)
+{
+    size_t word = strcspn(cell, " ");
+    _cleanup_free_ char *severity = xstrndup(cell, word);
+    if (room >= 0 && strlen(cell) > (size_t)room)
+        printf("%.*s..\n", room > 2 ? room - 2 : 0, cell);
+    else
+        printf("%s%s%s%s\n", colour_of(severity), severity, *colour_of(severity) ? colour_end() : "",
+               cell + word);
+}
+
+static const char *colour_of_letter(const char *letter)
+{
+    for (int s = 0; s < N_SEVERITIES; s++)
+        if (strcmp(letters[s], letter) == 0)
+            return colour_of(severity_to_string((Severity)s));
+    return "";
+}
+
+/* The columns of a terminal; 0: it is none, and there is room for everything. */
+static size_t terminal_width(void)
+{
+    struct winsize window;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
+}
+
+#define LAST_LEAST 20 /* of the last column, before another one is dropped for it */
+
+typedef struct Layout {
+    size_t width[COLUMNS_MAX];
+    bool dropped[COLUMNS_MAX];
+    size_t n; /* columns, of which the last is always shown */
+    int room; /* for that one; -1: no limit */
+} Layout;
+
+/* What the columns take, the last one of which may be cut. */
+static size_t width_of(const Layout *layout)
+{
+    size_t width = 0, last = layout->width[layout->n - 1];
+    for (size_t j = 0; j + 1 < layout->n; j++)
+        width += layout->dropped[j] ? 0 : layout->width[j] + 2;
+    return width + (last < LAST_LEAST ? last : LAST_LEAST);
+}
+
+/* False if there is nothing left to drop. */
+static bool drop_one(const Table *table, Layout *layout)
+{
+    size_t victim = COLUMNS_MAX;
+    for (size_t j = 0; j < layout->n; j++)
+        if (!layout->dropped[j] && table->drop[j] > 0 &&
+            (victim == COLUMNS_MAX || table->drop[j] > table->drop[victim]))
+            victim = j;
+    if (victim == COLUMNS_MAX)
+        return false;
+    layout->dropped[victim] = true;
+    return true;
+}
+
+static Layout lay_out(const Table *table)
+{
+    Layout layout = { .room = -1 };
+    size_t screen = terminal_width();
+    bool may_drop = false;
+    for (size_t i = 0; i < table->n; i++)
+        for (size_t j = 0; j < COLUMNS_MAX && table->rows[i][j]; j++) {
+            if (strlen(table->rows[i][j]) > layout.width[j])
+                layout.width[j] = strlen(table->rows[i][j]);
+            if (j >= layout.n)
+                layout.n = j + 1;
+            may_drop |= table->drop[j] > 0;
+        }
+    if (!may_drop || screen == 0)
+        return layout;
+    while (width_of(&layout) > screen && drop_one(table, &layout))
+        ;
+    size_t before = 0;
+    for (size_t j = 0; j + 1 < layout.n; j++)
+        before += layout.dropped[j] ? 0 : layout.width[j] + 2;
+    layout.room = screen > before ? (int)(screen - before) : 0;
+    return layout;
+}
+
+static void print_row(const Table *table, const Layout *layout, char *const *cells)
+{
+    size_t n = layout->n;
+    while (n > 0 && (!cells[n - 1] || !*cells[n - 1]))
+        n--; /* nothing is there to align for */
+    for (size_t j = 0; j < n; j++) {
+        const char *colour = table->letters && j == 0 ? colour_of_letter(cells[j]) : "";
+        if (layout->dropped[j])
+            continue;
+        if (j + 1 == layout->n)
+            print_last(cells[j], layout->room);
+        else
+            printf("%s%-*s%s%s", colour, j + 1 == n ? 0 : (int)layout->width[j], cells[j],
+                   *colour ? colour_end() : "", j + 1 == n ? "" : "  ");
+    }
+    if (n < layout->n)
+        puts("");
+}
+
 void print_table(const Table *table)
 {
-    size_t width[COLUMNS_MAX] = { 0 };
+    const Layout layout = lay_out(table);
     for (size_t i = 0; i < table->n; i++)
-        for (size_t j = 0; j < COLUMNS_MAX && table->rows[i][j]; j++)
-            if (strlen(table->rows[i][j]) > width[j])
-                width[j] = strlen(table->rows[i][j]);
-    for (size_t i = 0; i < table->n; i++) {
-        char *const *cells = table->rows[i];
-        for (size_t j = 0; j < COLUMNS_MAX && cells[j]; j++) {
-            bool last = j + 1 == COLUMNS_MAX || !cells[j + 1];
-            if (!last) {
-                printf("%-*s  ", (int)width[j], cells[j]);
-                continue;
-            }
-            size_t word = strcspn(cells[j], " ");
-            _cleanup_free_ char *severity = xstrndup(cells[j], word);
-            printf("%s%s%s%s\n", colour_of(severity), severity, *colour_of(severity) ? colour_end() : "",
-                   cells[j] + word);
-        }
-    }
+        print_row(table, &layout, table->rows[i]);
 }

@@ -26,11 +26,17 @@ const char *colour_end(void);
 typedef struct Table {
     char *(*rows)[COLUMNS_MAX];
     size_t n;
+    bool letters; /* the first cell is a severity's letter, and has its colour */
+    unsigned char
+        drop[COLUMNS_MAX]; /* what a terminal that is too narrow does without, the highest first; 0: never */
 } Table;
+
+/* "C", "W", "U", "N", and "-" for what is well. */
+const char *letter_of(const char *severity);
 
 void table_deinit(Table *table);
 
-/* Takes the cells, of which the last may begin with a severity: that is coloured. */
+/* Takes the cells, of which the last may begin with a severity: that is coloured, where no letter is. */
 void add_row(Table *table, size_t n_cells, char **cells);
 
 void print_table(const Table *table);

@@ -82,6 +82,21 @@ const Certificate *address_certificate(const AddressState *address)
     return address->seen ? address->seen->chain.certificates[0] : NULL;
 }
 
+void address_clocks(const AddressState *address, const Certificate *ret[N_CLOCKS])
+{
+    memset(ret, 0, N_CLOCKS * sizeof *ret);
+    if (!address->seen)
+        return;
+    const Chain *sent = &address->seen->chain, *path = &address->verification.path;
+    const Chain *above = path->n > 0 ? path : sent;
+    ret[ROLE_SERVER] = address_certificate(address);
+    for (size_t i = path->n > 0 ? 0 : 1; i < above->n; i++) {
+        const Certificate *c = above->certificates[i];
+        if (c->role != ROLE_SERVER && (!ret[c->role] || c->not_after < ret[c->role]->not_after))
+            ret[c->role] = c;
+    }
+}
+
 bool address_state_replaces(AddressState *address, const char *before_sha256, int64_t now)
 {
     const char *sha256 = address_certificate(address)->sha256;

@@ -111,6 +111,13 @@ bool address_state_replaces(AddressState *address, const char *before_sha256, in
 const Certificate *address_certificate(const AddressState *address);
 
 /*
+ * The three clocks of what was last seen there: the server's certificate, and of the intermediates and of the
+ * roots above it the one that ends first, as far as they are known. By role, borrowed, NULL if there is none.
+ */
+#define N_CLOCKS (ROLE_ROOT + 1)
+void address_clocks(const AddressState *address, const Certificate *ret[N_CLOCKS]);
+
+/*
  * Notes a probe's observation (takes a reference of its own). True if it brought a chain, so that the
  * verification has to be made anew.
  */

@@ -135,7 +135,7 @@ def test_ctl_says_what_is_wrong(daemon, binaries):
                               env=dict(os.environ, **env))
         return done.returncode, done.stderr
     assert ctl("stauts") == (2, 'dbcertctl: unknown command "stauts"; did you mean "status"?\n')
-    assert ctl()[0] == 2 and ctl("show")[0] == 2 and ctl("status", "x")[0] == 2 and ctl("--bad")[0] == 2
+    assert ctl()[0] == 2 and ctl("show")[0] == 2 and ctl("rds", "x")[0] == 2 and ctl("--bad")[0] == 2
     assert ctl("status", "--file", "x")[0] == 2
     assert ctl("--socket", "/nonexistent", "status") == (
         1, "dbcertctl: /nonexistent: there is no such socket; is dbcertd running? (systemctl status dbcertd.socket)\n")

@@ -68,7 +68,7 @@ def test_bare_targets_from_standard_input_have_the_engine_that_is_given(binaries
     lines = f"# the fleet\n\n127.0.0.1:{servers['postgres'].port}\n{target(servers, 'mariadb')}\n"
     done = scan(binaries, "--engine", "aurora-postgresql", "--file", "-", input=lines)
     assert done.returncode == 0 and "2 probed, 0 failed" in done.stdout
-    assert sorted(line.split()[1] for line in done.stdout.splitlines()[1:3]) == ["aurora-postgresql", "mariadb"]
+    assert sorted(line.split()[2] for line in done.stdout.splitlines()[1:3]) == ["aurora-postgresql", "mariadb"]
     wrong = scan(binaries, "127.0.0.1:5432")
     assert wrong.returncode == 2 and "expected ENGINE://HOST[:PORT], or --engine for HOST[:PORT]" in wrong.stderr
     assert 'did you mean "oracle"?' in scan(binaries, "--engine", "orakle", "h").stderr

@@ -128,8 +128,8 @@ def test_ctl_shows_what_the_socket_says(fleet):
     daemon = fleet[0]
     status = daemon.ctl("status")
     assert status.returncode == 0 and "\033" not in status.stdout
-    line = next(line for line in status.stdout.splitlines() if line.startswith("stalled "))
-    assert line.split()[1:4] == ["mariadb", "rds-ca-rsa2048-g1", "online"] and line.endswith("warning rotation-overdue")
+    line = next(line for line in status.stdout.splitlines() if line[3:].startswith("stalled "))
+    assert line.split()[:4] == ["W", "stalled", "mariadb", "rds-ca-rsa2048-g1"] and line.endswith("  rotation-overdue")
     show = daemon.ctl("show", "misnamed").stdout
     assert "name matches  no" in show and host("somebody-else") in show
     assert "Do: aws rds modify-db-instance" in daemon.ctl("findings").stdout

@@ -376,7 +376,7 @@ def test_a_silence_is_made_shown_logged_and_ends_by_itself(stalled, scratch, bin
         ("billing", None, "the owner knows, ticket 4711", f"uid {os.geteuid()}")]
     assert f"silenced until {listed[0]['ends_at']} by uid {os.geteuid()}: billing: everything. Reason: the owner knows, ticket 4711" in daemon.output()
     assert daemon.endpoint("billing")["findings"][0]["silenced_until"] == listed[0]["ends_at"]
-    assert "warning rotation-overdue (silenced)" in daemon.ctl("status").stdout
+    assert "  rotation-overdue (silenced)" in daemon.ctl("status").stdout
     assert f"silenced until {listed[0]['ends_at']}" in daemon.ctl("findings").stdout and "silences: 1" in daemon.ctl("status").stdout
     assert "billing" in daemon.ctl("silence").stdout
     # What gets worse meanwhile is not said, and neither is it after a restart.

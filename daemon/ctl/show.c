@@ -1,0 +1,143 @@
+#include "ctl/show.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/instant.h"
+#include "ctl/life.h"
+#include "ctl/render.h"
+#include "ctl/table.h"
+
+#define EVENTS_MAX 8 /* of what is to come; the forecast has all */
+
+static void print_names(const json_t *certificate)
+{
+    size_t i;
+    json_t *name;
+    const json_t *names = json_object_get(certificate, "names");
+    if (json_array_size(names) == 0)
+        return;
+    printf("      names       ");
+    json_array_foreach(names, i, name) printf("%s%s", i ? ", " : "", json_string_value(name));
+    puts("");
+}
+
+static void print_certificate(const json_t *c)
+{
+    printf("    %s\n", get(c, "role"));
+    printf("      subject     %s\n", get(c, "subject"));
+    printf("      issuer      %s\n", get(c, "issuer"));
+    printf("      valid       %s to %s\n", get(c, "not_before"), get(c, "not_after"));
+    printf("      serial      %s\n", get(c, "serial"));
+    printf("      sha256      %s\n", get(c, "sha256"));
+    printf("      key         %s, signed with %s\n", get(c, "key"), get(c, "signature"));
+    print_names(c);
+}
+
+static void print_address(const json_t *address)
+{
+    size_t i;
+    json_t *certificate;
+    const json_t *tls = json_object_get(address, "tls");
+    printf("\n  %s  %s", get(address, "address"), get(address, "outcome"));
+    if (has(address, "detail"))
+        printf(" at %s: %s", get(address, "stage"), get(address, "detail"));
+    printf("\n    probed        %s, took %lld ms\n", get(address, "observed_at"),
+           json_integer_value(json_object_get(address, "duration_ms")));
+    if (json_array_size(json_object_get(address, "chain")) == 0)
+        return;
+    if (strcmp(get(address, "seen_at"), get(address, "observed_at")) != 0)
+        printf("    last seen     %s\n", get(address, "seen_at"));
+    if (has(address, "tls"))
+        printf("    tls           %s, %s, %s%s%s\n", get(tls, "version"), get(tls, "cipher"), get(tls, "group"),
+               has(tls, "alpn") ? ", ALPN " : "", has(tls, "alpn") ? get(tls, "alpn") : "");
+    if (has(address, "plaintext"))
+        printf("    without TLS   %s\n", get(address, "plaintext"));
+    printf("    trusted       %s\n", yes_or_no(address, "trusted"));
+    printf("    name matches  %s\n", yes_or_no(address, "name_matches"));
+    json_array_foreach(json_object_get(address, "chain"), i, certificate) print_certificate(certificate);
+}
+
+static void print_clock(const json_t *clock, int64_t half_life, int64_t now)
+{
+    int64_t from = instant_of(clock, "not_before"), to = instant_of(clock, "not_after");
+    if (from == INSTANT_NONE || to == INSTANT_NONE)
+        return;
+    _cleanup_free_ char *bar = life_bar(from, to, half_life, now), *left = life_left(to, now),
+                        *first = day(clock, "not_before"), *last = day(clock, "not_after");
+    printf("  %-12s  %s  %6s  %s to %s  %s\n", get(clock, "role"), bar, left, first, last, get(clock, "name"));
+}
+
+static void print_clocks(const json_t *e)
+{
+    size_t i;
+    json_t *clock;
+    int64_t now = clock_now(), half_life = instant_of(json_object_get(e, "rotation"), "half_life");
+    json_array_foreach(json_object_get(e, "clocks"), i, clock)
+    {
+        if (i == 0)
+            puts("");
+        print_clock(clock, i == 0 ? half_life : INSTANT_NONE, now);
+    }
+}
+
+void render_endpoint(const json_t *e)
+{
+    size_t i;
+    json_t *item;
+    const json_t *rotation = json_object_get(e, "rotation");
+    const char *severity = get(e, "severity");
+    printf("%s%s%s  %s  %s%s%s\n", colour_of(severity), letter_of(severity), colour_end(), get(e, "name"),
+           colour_of(severity), severity, colour_end());
+    printf("  endpoint        %s port %lld, %s", get(e, "host"), json_integer_value(json_object_get(e, "port")),
+           get(e, "engine"));
+    printf("%s%s\n", has(e, "region") ? ", " : "", has(e, "region") ? get(e, "region") : "");
+    printf("  CA              configured %s, served %s, ends %s\n", get(e, "configured_ca"),
+           get(e, "served_ca"), get(e, "ca_not_after"));
+    printf("  certificate     %s to %s\n", get(e, "not_before"), get(e, "not_after"));
+    if (has(e, "rotation"))
+        printf("  rotation        %s (%s); half-life %s, expected by %s, overdue after %s\n",
+               get(rotation, "class"), get(rotation, "source"), get(rotation, "half_life"),
+               get(rotation, "expected_by"), get(rotation, "overdue_after"));
+    render_rds_of(json_object_get(e, "rds"));
+    if (has(e, "next_probe_at"))
+        printf("  next probe      %s\n", get(e, "next_probe_at"));
+    print_clocks(e);
+    json_array_foreach(json_object_get(e, "findings"), i, item)
+    {
+        puts("");
+        render_finding(item, "  ");
+    }
+    json_array_foreach(json_object_get(e, "addresses"), i, item) print_address(item);
+}
+
+static void print_coming(const char *name, const json_t *forecast)
+{
+    size_t i, n = 0;
+    json_t *event;
+    json_array_foreach(json_object_get(forecast, "events"), i, event)
+    {
+        if (strcmp(get(event, "endpoint"), name) != 0)
+            continue;
+        if (n++ == 0)
+            puts("\nTo come");
+        if (n > EVENTS_MAX)
+            continue;
+        _cleanup_free_ char *when = day(event, "at");
+        printf("  %s  %-22s  %s\n", when, get(event, "kind"), get(event, "text"));
+    }
+    if (n > EVENTS_MAX)
+        printf("  and %zu more: dbcertctl forecast\n", n - EVENTS_MAX);
+}
+
+void render_page(const json_t *endpoint, const json_t *history, const json_t *forecast)
+{
+    render_endpoint(endpoint);
+    if (json_array_size(json_object_get(history, "certificates")) > 0) {
+        puts("\nServed");
+        render_history(history);
+    }
+    print_coming(get(endpoint, "name"), forecast);
+}
