@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,9 +14,14 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "control/page.h"
 #include "control/route.h"
+#include "control/stream.h"
 
 #define TIMER_ACCURACY_USEC (1 * USEC_PER_MSEC)
+
+/* Without it a client that has gone is not noticed before there is news. */
+#define HEARTBEAT_USEC (15 * USEC_PER_SEC)
 
 #define LISTENERS_MAX 8 /* ListenStream= lines in the socket unit */
 
@@ -42,8 +48,28 @@ struct Control {
     Listener *listeners[LISTENERS_MAX];
     size_t n_listeners;
     Exchange *waiting;
+    Streams streams;
+    sd_event_source *heartbeat;
     char *path; /* of a socket that we made, to be removed again */
 };
+
+/* MHD has the connection on its list again, but waits for nothing on it: run it from the loop. */
+static void wake(void *userdata)
+{
+    Listener *listener = userdata;
+    (void)sd_event_source_set_time_relative(listener->timer, 0);
+    (void)sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_heartbeat(sd_event_source *source, uint64_t usec _unused_, void *userdata)
+{
+    Control *control = userdata;
+    streams_tell(&control->streams, ":\n\n");
+    if (control->streams.n == 0)
+        return 0; /* the next who listens starts it again */
+    int r = sd_event_source_set_time_relative(source, HEARTBEAT_USEC);
+    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
 
 int control_new(Control **ret, sd_event *event, const ControlEvents *events, void *userdata)
 {
@@ -51,6 +77,15 @@ int control_new(Control **ret, sd_event *event, const ControlEvents *events, voi
     control->event = sd_event_ref(event);
     control->events = events;
     control->userdata = userdata;
+    control->streams.wake = wake;
+    int r = sd_event_add_time(event, &control->heartbeat, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_heartbeat,
+                              control);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(control->heartbeat, SD_EVENT_OFF);
+    if (r < 0) {
+        control_free(control);
+        return r;
+    }
     *ret = control;
     return 0;
 }
@@ -63,9 +98,7 @@ static void resume(Control *control, Exchange *exchange)
             break;
         }
     MHD_resume_connection(exchange->connection);
-    /* MHD has the connection on its list again, but waits for nothing on it: run it from the loop. */
-    (void)sd_event_source_set_time_relative(exchange->listener->timer, 0);
-    (void)sd_event_source_set_enabled(exchange->listener->timer, SD_EVENT_ONESHOT);
+    wake(exchange->listener);
 }
 
 static void listener_free(Listener *listener)
@@ -81,6 +114,8 @@ void control_free(Control *control)
 {
     if (!control)
         return;
+    streams_end(&control->streams);
+    sd_event_source_disable_unref(control->heartbeat);
     while (control->waiting)
         resume(control, control->waiting); /* MHD_stop_daemon() wants none suspended */
     for (size_t i = 0; i < control->n_listeners; i++)
@@ -92,8 +127,14 @@ void control_free(Control *control)
     free(control);
 }
 
+/*
+ * Over a Unix socket; and not from a web page (RFC 6454, 7.3): to a browser a forwarded socket is a site like
+ * any other, and any page may send it a request.
+ */
 static bool is_local(struct MHD_Connection *connection)
 {
+    if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN))
+        return false;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     int domain = 0;
@@ -104,7 +145,7 @@ static bool is_local(struct MHD_Connection *connection)
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection, Answer answer)
 {
-    _cleanup_free_ char *allow = answer.allow;
+    _cleanup_free_ char *allow = answer.allow, *policy = answer.policy;
     char *text = answer.text ? answer.text : json_dumps(answer.body, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     json_decref(answer.body);
     if (!text)
@@ -118,6 +159,10 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, Answer ans
         MHD_add_response_header(response, "Content-Type", answer.text ? answer.type : "application/json");
     if (r == MHD_YES)
         r = MHD_add_response_header(response, "Cache-Control", "no-store");
+    if (r == MHD_YES && policy)
+        r = MHD_add_response_header(response, "Content-Security-Policy", policy);
+    if (r == MHD_YES)
+        r = MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (r == MHD_YES && allow)
         r = MHD_add_response_header(response, "Allow", allow);
     if (r == MHD_YES)
@@ -158,6 +203,30 @@ static const char *author_of(struct MHD_Connection *connection, char *text, size
     return text;
 }
 
+static enum MHD_Result send_page(Exchange *exchange)
+{
+    Control *control = exchange->listener->control;
+    Snapshot snapshot = { 0 };
+    unsigned char nonce[PAGE_NONCE_BYTES];
+    Answer answer = { .status = 200, .type = "text/html; charset=utf-8" };
+    if (getrandom(nonce, sizeof nonce, GRND_NONBLOCK) != sizeof nonce)
+        return send_answer(exchange->connection,
+                           route_error(503, "unavailable", "there is no random number as yet"));
+    control->events->snapshot(&snapshot, control->userdata);
+    answer.text = page_write(&snapshot, clock_now(), nonce, &answer.policy);
+    return send_answer(exchange->connection, answer);
+}
+
+static enum MHD_Result send_stream(Exchange *exchange)
+{
+    Control *control = exchange->listener->control;
+    if (control->streams.n >= STREAM_LISTENERS_MAX)
+        return send_answer(exchange->connection, route_error(503, "too-many", "too many listen already"));
+    (void)sd_event_source_set_time_relative(control->heartbeat, HEARTBEAT_USEC);
+    (void)sd_event_source_set_enabled(control->heartbeat, SD_EVENT_ONESHOT);
+    return streams_add(&control->streams, exchange->connection, exchange->listener);
+}
+
 /* Takes the answer, and does what it says first. */
 static enum MHD_Result do_and_answer(Exchange *exchange, Answer answer)
 {
@@ -171,6 +240,10 @@ static enum MHD_Result do_and_answer(Exchange *exchange, Answer answer)
         id = control->events->silence(answer.silence, control->userdata);
         control->events->snapshot(&snapshot, control->userdata);
         return send_answer(exchange->connection, route_silenced(id, &snapshot));
+    case DEED_PAGE:
+        return send_page(exchange);
+    case DEED_STREAM:
+        return send_stream(exchange);
     case DEED_UNSILENCE:
         control->events->unsilence(id, control->userdata);
         return send_answer(exchange->connection, route_unsilenced(id));
@@ -345,8 +418,19 @@ int control_serve(Control *control, int fd)
     return 0;
 }
 
+void control_changed(Control *control, const char *endpoint)
+{
+    if (!control || control->streams.n == 0)
+        return;
+    _cleanup_free_ char *lines = endpoint
+                                     ? xasprintf("event: change\ndata: {\"endpoint\":\"%s\"}\n\n", endpoint)
+                                     : xstrdup("event: change\ndata: {\"endpoint\":null}\n\n");
+    streams_tell(&control->streams, lines); /* a name has nothing to be escaped */
+}
+
 void control_quiesce(Control *control)
 {
+    streams_end(&control->streams);
     for (size_t i = 0; i < control->n_listeners; i++) {
         int fd = MHD_quiesce_daemon(control->listeners[i]->daemon);
         if (fd >= 0)

@@ -42,6 +42,9 @@ void control_probed(Control *control, const char *name, int64_t turn);
 /* There will be no such turn: whoever waits is answered with what there is. */
 void control_given_up(Control *control, const char *name);
 
+/* Something is different: those who listen on /v1/events are told. endpoint: which; NULL: any of them. */
+void control_changed(Control *control, const char *endpoint);
+
 /* Lets no new client in; those who are there are answered. */
 void control_quiesce(Control *control);
 

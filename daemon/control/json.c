@@ -241,6 +241,19 @@ static json_t *of_clocks(const EndpointState *state)
     return array;
 }
 
+/* As it was when it was judged. */
+static json_t *of_next(const EndpointState *state)
+{
+    int64_t at = INSTANT_NONE;
+    const char *what = endpoint_state_next(state, state->judged_at, &at);
+    if (!what)
+        return json_null();
+    json_t *object = json_object();
+    json_put(object, "what", json_of_text(what));
+    json_put(object, "at", json_of_instant(at));
+    return object;
+}
+
 json_t *json_of_endpoint(const EndpointState *state, bool der)
 {
     const Endpoint *e = state->endpoint;
@@ -261,6 +274,7 @@ json_t *json_of_endpoint(const EndpointState *state, bool der)
     json_put(object, "not_after", json_of_instant(server ? server->not_after : INSTANT_NONE));
     json_put(object, "ca_not_after", json_of_instant(state->ca_not_after));
     json_put(object, "clocks", of_clocks(state));
+    json_put(object, "next", of_next(state));
     json_put(object, "next_probe_at", json_of_instant(state->next_probe_at));
     json_put(object, "rds", of_rds(e->rds));
     json_put(object, "addresses", of_addresses(state, der));

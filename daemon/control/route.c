@@ -158,10 +158,23 @@ static Answer get_metrics(const Request *request _unused_, const Snapshot *snaps
                       .type = "text/plain; version=0.0.4; charset=utf-8" };
 }
 
+static Answer get_page(const Request *request _unused_, const Snapshot *snapshot _unused_,
+                       const char *name _unused_)
+{
+    return (Answer) { .deed = DEED_PAGE };
+}
+
+static Answer get_events(const Request *request _unused_, const Snapshot *snapshot _unused_,
+                         const char *name _unused_)
+{
+    return (Answer) { .deed = DEED_STREAM };
+}
+
 static Answer post_probe(const Request *request, const Snapshot *snapshot, const char *name)
 {
     if (!request->local)
-        return route_error(403, "forbidden", "probing is asked for over the Unix socket only");
+        return route_error(403, "forbidden",
+                           "probing is asked for over the Unix socket only, and not by a web page");
     if (!snapshot_find(snapshot, name))
         return no_such_endpoint(name);
     return (Answer) { .deed = DEED_PROBE, .probe = xstrdup(name) };
@@ -232,7 +245,8 @@ static Answer wish_for_silence(const Request *request, const Snapshot *snapshot,
 static Answer post_silence(const Request *request, const Snapshot *snapshot, const char *name _unused_)
 {
     if (!request->local)
-        return route_error(403, "forbidden", "silences are made over the Unix socket only");
+        return route_error(403, "forbidden",
+                           "silences are made over the Unix socket only, and not by a web page");
     json_t *body =
         json_loadb(request->body ? request->body : "", request->body_size, JSON_REJECT_DUPLICATES, NULL);
     Answer answer = json_is_object(body)
@@ -245,7 +259,8 @@ static Answer post_silence(const Request *request, const Snapshot *snapshot, con
 static Answer delete_silence(const Request *request, const Snapshot *snapshot, const char *name)
 {
     if (!request->local)
-        return route_error(403, "forbidden", "silences are ended over the Unix socket only");
+        return route_error(403, "forbidden",
+                           "silences are ended over the Unix socket only, and not by a web page");
     for (size_t i = 0; i < snapshot->silences->n; i++) {
         int64_t id = snapshot->silences->items[i].id;
         _cleanup_free_ char *text = xasprintf("%lld", (long long)id);
@@ -272,6 +287,8 @@ static const struct {
     { "GET", "/v1/plan/*", get_plan },                 //
     { "GET", "/v1/forecast", get_forecast },           //
     { "GET", "/healthz", get_health },                 //
+    { "GET", "/", get_page },                          //
+    { "GET", "/v1/events", get_events },               //
     { "GET", "/metrics", get_metrics },                //
     { "GET", "/v1/silences", get_silences },           //
     { "POST", "/v1/endpoints/*/probe", post_probe },   //

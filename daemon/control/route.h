@@ -25,6 +25,8 @@ typedef enum Deed {
     DEED_PROBE,
     DEED_SILENCE,
     DEED_UNSILENCE,
+    DEED_PAGE,   /* drawn with something random in it */
+    DEED_STREAM, /* events until the client goes */
 } Deed;
 
 typedef struct Answer {
@@ -32,6 +34,7 @@ typedef struct Answer {
     json_t *body;     /* owned; NULL while a deed is still to be done, or for another kind of answer */
     char *text;       /* that kind's, owned; NULL: JSON */
     const char *type; /* and its Content-Type */
+    char *policy;     /* its Content-Security-Policy, owned; NULL: none */
     char *allow;      /* for 405, owned; else NULL */
     Deed deed;
     char *probe;     /* owned; name of the endpoint to probe, and to answer with afterwards */

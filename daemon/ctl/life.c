@@ -46,25 +46,9 @@ char *life_left(int64_t not_after, int64_t now)
     return xasprintf("%lldd", (long long)(left / DAY));
 }
 
-char *life_next(const json_t *endpoint, int64_t now)
+char *life_next(const json_t *endpoint)
 {
-    const json_t *rotation = json_object_get(endpoint, "rotation");
-    const struct {
-        const char *what;
-        int64_t at;
-    } events[] = {
-        { "half-life", instant_of(rotation, "half_life") },
-        { "rotation by", instant_of(rotation, "expected_by") },
-        { "overdue", instant_of(rotation, "overdue_after") },
-        { "ends", instant_of(endpoint, "not_after") },
-        { "CA ends", instant_of(endpoint, "ca_not_after") },
-    };
-    size_t next = ARRAY_SIZE(events);
-    for (size_t i = 0; i < ARRAY_SIZE(events); i++)
-        if (events[i].at != INSTANT_NONE && events[i].at > now &&
-            (next == ARRAY_SIZE(events) || events[i].at < events[next].at))
-            next = i;
-    if (next == ARRAY_SIZE(events))
-        return xstrdup("-");
-    return xasprintf("%s %.10s", events[next].what, INSTANT_TEXT(events[next].at));
+    const json_t *next = json_object_get(endpoint, "next");
+    _cleanup_free_ char *when = day(next, "at");
+    return has(endpoint, "next") ? xasprintf("%s %s", get(next, "what"), when) : xstrdup("-");
 }

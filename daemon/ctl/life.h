@@ -21,4 +21,4 @@ int64_t instant_of(const json_t *object, const char *key);
 
 /* What happens next to an endpoint by itself, and when: "half-life 2026-12-01"; "-" if nothing is known. The
  * caller frees. */
-char *life_next(const json_t *endpoint, int64_t now);
+char *life_next(const json_t *endpoint);

@@ -49,7 +49,7 @@ static int ask(const Options *options, const char *method, const char *path, con
 
 /* Asks for a list, and shows what is chosen of it. ret_n: how many there are. */
 static int ask_for_some(const Options *options, const char *path, const char *member,
-                        json_t *(*choose)(const json_t *list, const Choice *choice, int64_t now),
+                        json_t *(*choose)(const json_t *list, const Choice *choice),
                         void (*render)(const json_t *), size_t *ret_n)
 {
     json_t *body = NULL;
@@ -61,7 +61,7 @@ static int ask_for_some(const Options *options, const char *path, const char *me
         json_decref(body);
         return r;
     }
-    json_t *list = json_object_get(body, member), *chosen = choose(list, &options->choice, clock_now());
+    json_t *list = json_object_get(body, member), *chosen = choose(list, &options->choice);
     *ret_n = json_array_size(list);
     if (options->json) {
         json_object_set(body, member, chosen);

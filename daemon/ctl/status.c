@@ -57,7 +57,7 @@ void render_endpoints(const json_t *endpoints)
                           xstrdup(get(e, "served_ca")),
                           bar_of(e, now),
                           end == INSTANT_NONE ? xstrdup("-") : life_left(end, now),
-                          life_next(e, now),
+                          life_next(e),
                           found(e) };
         add_row(&table, ARRAY_SIZE(cells), cells);
     }
@@ -65,19 +65,19 @@ void render_endpoints(const json_t *endpoints)
 }
 
 /* Which of two comes first; on a tie, the configuration's order. */
-typedef int64_t (*Compare)(const json_t *a, const json_t *b, int64_t now);
+typedef int64_t (*Compare)(const json_t *a, const json_t *b);
 
-static int64_t by_name(const json_t *a, const json_t *b, int64_t now _unused_)
+static int64_t by_name(const json_t *a, const json_t *b)
 {
     return strcmp(get(a, "name"), get(b, "name"));
 }
 
-static int64_t by_severity(const json_t *a, const json_t *b, int64_t now _unused_)
+static int64_t by_severity(const json_t *a, const json_t *b)
 {
     return severity_from_string(get(b, "severity")) - severity_from_string(get(a, "severity"));
 }
 
-static int64_t by_engine(const json_t *a, const json_t *b, int64_t now _unused_)
+static int64_t by_engine(const json_t *a, const json_t *b)
 {
     return strcmp(get(a, "engine"), get(b, "engine"));
 }
@@ -88,17 +88,14 @@ static int64_t earlier(int64_t a, int64_t b)
     return a == b ? 0 : a == INSTANT_NONE ? 1 : b == INSTANT_NONE ? -1 : a < b ? -1 : 1;
 }
 
-static int64_t by_end(const json_t *a, const json_t *b, int64_t now _unused_)
+static int64_t by_end(const json_t *a, const json_t *b)
 {
     return earlier(instant_of(a, "not_after"), instant_of(b, "not_after"));
 }
 
-/* The day is at the end of what life_next() says. */
-static int64_t by_next(const json_t *a, const json_t *b, int64_t now)
+static int64_t by_next(const json_t *a, const json_t *b)
 {
-    _cleanup_free_ char *first = life_next(a, now), *second = life_next(b, now);
-    const char *day = strrchr(first, ' '), *other = strrchr(second, ' ');
-    return !day || !other ? (other != NULL) - (day != NULL) : strcmp(day, other);
+    return earlier(instant_of(json_object_get(a, "next"), "at"), instant_of(json_object_get(b, "next"), "at"));
 }
 
 static const struct {
@@ -147,11 +144,6 @@ static bool passes(const Choice *choice, const json_t *object, const char *name_
            name_passes(choice->patterns, get(object, name_member));
 }
 
-typedef struct Order {
-    Compare compare;
-    int64_t now;
-} Order;
-
 /* With its place, so that what is equal stays in its order. */
 typedef struct Sorted {
     json_t *item;
@@ -161,25 +153,24 @@ typedef struct Sorted {
 static int compare_sorted(const void *first, const void *second, void *userdata)
 {
     const Sorted *a = first, *b = second;
-    const Order *how = userdata;
-    int64_t r = how->compare(a->item, b->item, how->now);
+    const Compare *compare = userdata;
+    int64_t r = (*compare)(a->item, b->item);
     return r < 0 ? -1 : r > 0 ? 1 : a->place < b->place ? -1 : 1;
 }
 
-static void sort_array(json_t *array, Compare compare, int64_t now)
+static void sort_array(json_t *array, Compare compare)
 {
     size_t n = json_array_size(array), i;
     json_t *item;
     Sorted *sorted = xcalloc(n ? n : 1, sizeof *sorted);
-    Order how = { compare, now };
     json_array_foreach(array, i, item) sorted[i] = (Sorted) { json_incref(item), i };
-    qsort_r(sorted, n, sizeof *sorted, compare_sorted, &how);
+    qsort_r(sorted, n, sizeof *sorted, compare_sorted, &compare);
     for (i = 0; i < n; i++)
         json_array_set_new(array, i, sorted[i].item);
     free(sorted);
 }
 
-json_t *choose_endpoints(const json_t *endpoints, const Choice *choice, int64_t now)
+json_t *choose_endpoints(const json_t *endpoints, const Choice *choice)
 {
     json_t *chosen = json_array(), *e;
     size_t i;
@@ -189,11 +180,11 @@ json_t *choose_endpoints(const json_t *endpoints, const Choice *choice, int64_t 
             json_array_append(chosen, e);
     }
     if (choice->sort)
-        sort_array(chosen, compare_of(choice->sort), now);
+        sort_array(chosen, compare_of(choice->sort));
     return chosen;
 }
 
-json_t *choose_findings(const json_t *findings, const Choice *choice, int64_t now _unused_)
+json_t *choose_findings(const json_t *findings, const Choice *choice)
 {
     json_t *chosen = json_array(), *f;
     size_t i;

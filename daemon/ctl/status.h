@@ -22,8 +22,8 @@ bool choice_sort_is_known(const char *word);
 
 /* The endpoints that are chosen, in order: a new array. Findings that are about one take its name from
  * "endpoint". */
-json_t *choose_endpoints(const json_t *endpoints, const Choice *choice, int64_t now);
-json_t *choose_findings(const json_t *findings, const Choice *choice, int64_t now);
+json_t *choose_endpoints(const json_t *endpoints, const Choice *choice);
+json_t *choose_findings(const json_t *findings, const Choice *choice);
 
 /* A line for each. */
 void render_endpoints(const json_t *endpoints);

@@ -118,6 +118,7 @@ void manager_judged(Manager *manager)
 {
     manager_arm_wake(manager);
     snapshot_announce(manager);
+    control_changed(manager->control, NULL);
 }
 
 void manager_turn_over(Manager *manager, Member *member)
@@ -126,8 +127,10 @@ void manager_turn_over(Manager *manager, Member *member)
     member->slot.running = false;
     if (member->retired)
         fleet_drop_retired(&manager->fleet, member);
-    else
+    else {
         control_probed(manager->control, member->state->endpoint->name, member->turns);
+        control_changed(manager->control, member->state->endpoint->name);
+    }
     dispatch(manager);
     snapshot_announce(manager);
 }
@@ -263,6 +266,7 @@ void manager_reload(Manager *manager)
         journal_event(EVENT_RELOADED, "configuration reloaded: %zu endpoints", manager->fleet.n);
     }
     (void)sd_notify(0, "READY=1");
+    control_changed(manager->control, NULL);
     dispatch(manager);
     snapshot_announce(manager);
 }

@@ -82,6 +82,28 @@ const Certificate *address_certificate(const AddressState *address)
     return address->seen ? address->seen->chain.certificates[0] : NULL;
 }
 
+const char *endpoint_state_next(const EndpointState *state, int64_t now, int64_t *ret_at)
+{
+    const Certificate *server = state->oldest ? address_certificate(state->oldest) : NULL;
+    const Rotation *r = &state->rotation;
+    const char *next = NULL;
+    if (!server)
+        return NULL;
+    const struct {
+        const char *what;
+        int64_t at;
+    } events[] = {
+        { "half-life", r->half_life }, { "rotation by", r->expected_by },  { "overdue", r->overdue_after },
+        { "ends", server->not_after }, { "CA ends", state->ca_not_after },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+        if (events[i].at != INSTANT_NONE && events[i].at > now && (!next || events[i].at < *ret_at)) {
+            next = events[i].what;
+            *ret_at = events[i].at;
+        }
+    return next;
+}
+
 void address_clocks(const AddressState *address, const Certificate *ret[N_CLOCKS])
 {
     memset(ret, 0, N_CLOCKS * sizeof *ret);

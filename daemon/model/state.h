@@ -111,6 +111,13 @@ bool address_state_replaces(AddressState *address, const char *before_sha256, in
 const Certificate *address_certificate(const AddressState *address);
 
 /*
+ * What happens next to an endpoint by itself, of its half-life, by when a rotation should have come, from when
+ * on it is overdue, and the ends of its certificate and its CA: in words, static, and when. NULL if nothing is
+ * known.
+ */
+const char *endpoint_state_next(const EndpointState *state, int64_t now, int64_t *ret_at);
+
+/*
  * The three clocks of what was last seen there: the server's certificate, and of the intermediates and of the
  * roots above it the one that ends first, as far as they are known. By role, borrowed, NULL if there is none.
  */

@@ -114,7 +114,7 @@ def test_journalctl_x_explains_it_with_what_to_do(story, journald, finding, word
     out = run(*journald, "journalctl", "-q", "-x", "-t", "dbcertd", "DBCERTD_FINDING=" + finding)
     subject = next(line for line in out.splitlines() if line.startswith("░░ Subject:"))
     assert words in subject and ("orders" in subject or "refusing" in subject)
-    assert "░░ Documentation: man:dbcertd(8)" in out and "@DBCERTD" not in out
+    assert "░░ Documentation: man:dbcertd-findings(7)" in out and "@DBCERTD" not in out
 
 
 def test_the_daemon_itself_is_in_the_journal(lab, binaries, journald):

@@ -1,6 +1,8 @@
 #include "unit.h"
 
 #include "control/json.h"
+#include "control/metrics.h"
+#include "control/page.h"
 #include "control/route.h"
 #include "ctl/target.h"
 #include "scene.h"
@@ -57,7 +59,9 @@ TEST(each_path_answers_as_documented)
         { "DELETE", "/v1/silences/1", NULL, true, 404 },
         { "DELETE", "/v1/silences/1", NULL, false, 403 },
         { "GET", "/healthz", NULL, false, 200 },
-        { "GET", "/", NULL, true, 404 },
+        { "GET", "/nothing", NULL, true, 404 },
+        { "POST", "/", NULL, true, 405 },
+        { "POST", "/metrics", NULL, true, 405 },
         { "POST", "/v1/status", NULL, true, 405 },
         { "GET", "/v1/endpoints/orders/probe", NULL, true, 405 },
         { "POST", "/v1/endpoints/orders/probe", NULL, true, 0 },    /* answered when it is over */
@@ -76,6 +80,40 @@ TEST(each_path_answers_as_documented)
         free(answer.probe);
         free(answer.allow);
     }
+}
+
+/* What is foreign may be anything. */
+TEST(the_page_and_the_metrics_escape)
+{
+    static const SelfState self = { 0 };
+    static const SilenceList silences = { 0 };
+    static const Figures figures = { 0 };
+    static const unsigned char nonce[PAGE_NONCE_BYTES] = { 0xab };
+    EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    scene_judge(state, at("2026-03-01T00:00:00Z"));
+    free(state->endpoint->region);
+    state->endpoint->region = xstrdup("<b a=\"x\">\\\n&");
+    EndpointState *states[] = { state };
+    const Snapshot snapshot = { .version = "1",
+                                .endpoints = states,
+                                .n_endpoints = 1,
+                                .self = &self,
+                                .silences = &silences,
+                                .figures = &figures };
+    _cleanup_free_ char *policy = NULL;
+    _cleanup_free_ char *html = page_write(&snapshot, at("2026-03-01T00:00:00Z"), nonce, &policy),
+                        *metrics = metrics_write(&snapshot);
+    assert_non_null(strstr(html, "data-region=\"&lt;b a=&quot;x&quot;&gt;\\\n&amp;\""));
+    assert_null(strstr(html, "<b a="));
+    assert_null(strstr(html, "@ROWS@"));
+    assert_non_null(strstr(html, "nonce=\"ab000000000000000000000000000000\""));
+    assert_non_null(strstr(policy, "'nonce-ab000000000000000000000000000000'"));
+    assert_non_null(strstr(html, "<title>valid 2026-01-01 to 2027-01-01, half-life 2026-07-02"));
+    assert_non_null(strstr(metrics, ",region=\"<b a=\\\"x\\\">\\\\\\n&\","));
+    assert_non_null(strstr(metrics, "dbcertd_certificate_not_after_timestamp_seconds{endpoint=\"orders\","
+                                    "address=\"10.0.0.1\",role=\"server\"} 1798761600\n"));
+    endpoint_state_free(state);
 }
 
 TEST(filters_choose_endpoints)
@@ -188,7 +226,8 @@ TEST(a_scan_s_target_is_read)
     }
 }
 
-RUN_TESTS(cmocka_unit_test(each_path_answers_as_documented), cmocka_unit_test(filters_choose_endpoints),
+RUN_TESTS(cmocka_unit_test(each_path_answers_as_documented), cmocka_unit_test(the_page_and_the_metrics_escape),
+          cmocka_unit_test(filters_choose_endpoints),
           cmocka_unit_test(an_endpoint_has_every_member_of_the_contract),
           cmocka_unit_test(bytes_that_are_not_utf_8_do_not_break_the_answer),
           cmocka_unit_test(a_scan_s_target_is_read));
