@@ -39,6 +39,12 @@ json_t *json_of_list(const char *const *values)
     return array;
 }
 
+const char *json_text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
 void json_put(json_t *object, const char *key, json_t *value)
 {
     int r = json_object_set_new(object, key, value);

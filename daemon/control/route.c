@@ -4,6 +4,8 @@
 
 #include "base/alloc.h"
 #include "base/instant.h"
+#include "control/calendar.h"
+#include "control/check.h"
 #include "control/json.h"
 #include "control/metrics.h"
 
@@ -126,6 +128,27 @@ static Answer get_forecast(const Request *request, const Snapshot *snapshot, con
             "until: expected a day such as 2027-06-30, or an instant such as 2027-06-30T12:00:00Z");
     snapshot->forecast(snapshot, until, &forecast);
     return ok(json_of_forecast(&forecast));
+}
+
+static Answer get_calendar(const Request *request, const Snapshot *snapshot, const char *name _unused_)
+{
+    _cleanup_(json_decrefp) json_t *forecast = get_forecast(request, snapshot, "").body;
+    if (json_object_get(forecast, "error"))
+        return (Answer) { .status = 400, .body = json_incref(forecast) };
+    return (Answer) { .status = 200,
+                      .text = calendar_write(forecast, request->now),
+                      .type = "text/calendar; charset=utf-8" };
+}
+
+static Answer get_check(const Request *request, const Snapshot *snapshot, const char *name _unused_)
+{
+    int status;
+    const Request all = { 0 };
+    _cleanup_(json_decrefp) json_t *endpoints = get_endpoints(&all, snapshot, "").body,
+                                   *findings = get_findings(&all, snapshot, "").body;
+    char *line = check_all(json_object_get(endpoints, "endpoints"), json_object_get(findings, "findings"),
+                           request->now, &status);
+    return (Answer) { .status = 200, .text = line, .type = "text/plain; charset=utf-8" };
 }
 
 static Answer get_history(const Request *request _unused_, const Snapshot *snapshot, const char *name)
@@ -286,6 +309,8 @@ static const struct {
     { "GET", "/v1/rds", get_rds },                     //
     { "GET", "/v1/plan/*", get_plan },                 //
     { "GET", "/v1/forecast", get_forecast },           //
+    { "GET", "/v1/forecast.ics", get_calendar },       //
+    { "GET", "/v1/check", get_check },                 //
     { "GET", "/healthz", get_health },                 //
     { "GET", "/", get_page },                          //
     { "GET", "/v1/events", get_events },               //

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/text.h"
-#include "ctl/calendar.h"
+#include "control/calendar.h"
 #include "ctl/check.h"
 #include "ctl/client.h"
 #include "ctl/help.h"
@@ -234,7 +234,8 @@ static int run_watch(const Options *options, const char *word _unused_)
 
 static void render_calendar(const json_t *forecast)
 {
-    calendar_print(forecast, clock_now());
+    _cleanup_free_ char *calendar = calendar_write(forecast, clock_now());
+    fputs(calendar, stdout);
 }
 
 static int run_forecast(const Options *options, const char *word _unused_)

@@ -162,7 +162,7 @@ def test_colours_are_for_terminals_without_no_color(daemon, no_color):
     os.close(slave)
     out = os.read(master, 65536).decode()
     os.close(master)
-    assert ("\033[33mwarning\033[0m rotation-overdue" in out) == (not no_color)
+    assert ("\033[33mW\033[0m  stalled" in out) == (not no_color)
     assert ("\033" in out) == (not no_color)
 
 

@@ -59,6 +59,23 @@ def test_promtool_has_nothing_to_say(daemon):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_node_exporter_s_textfile_gets_what_is_not_its_own(daemon, tmp_path):
+    unit = os.path.join(ROOT, "conf/prometheus/dbcertd-textfile.service")
+    command = re.search(r"^ExecStart=/bin/sh -euc '(.*)'$", open(unit).read(), re.M).group(1)
+    command = command.replace("$$", "$").replace("\\\\", "\\").replace("/run/dbcertd/status.sock", daemon.socket)  # as systemd reads it
+    subprocess.run(["sh", "-euc", command], check=True, env=dict(os.environ, DIR=str(tmp_path)))
+    text = (tmp_path / "dbcertd.prom").read_text()
+    assert os.listdir(tmp_path) == ["dbcertd.prom"] and "process_" not in text and "dbcertd_finding{" in text
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    if shutil.which("systemd-analyze"):
+        for kind in ("service", "timer"):
+            shutil.copy(unit.replace("service", kind), tmp_path)
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", tmp_path / "dbcertd-textfile.service", tmp_path / "dbcertd-textfile.timer"],
+                              capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_figures_are_those_of_the_api(daemon):
     found = samples(metrics(daemon))
     stalled = daemon.endpoint("stalled")

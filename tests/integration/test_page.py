@@ -70,6 +70,19 @@ def test_names_are_shown_and_not_run(scratch, binaries):
     assert "<script>alert" not in text and html.escape('"<script>alert(1)</script>&"') in text
 
 
+def test_the_calendar_and_the_plugin_are_a_click_away(fleet):
+    daemon, _, _, url = fleet
+    text = run("curl", "-sS", url)
+    paths = re.findall(r'<a href="(/(?:v1/(?!endpoints)|metrics)[^"]*)">', text)
+    assert {"/v1/forecast.ics", "/v1/check", "/metrics"} <= set(paths)
+    for path in paths:
+        assert run("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", url[:-1] + path) == "200", path
+    calendar = run("curl", "-sS", url + "v1/forecast.ics")
+    assert re.sub(r"DTSTAMP:\w+", "", calendar) == re.sub(r"DTSTAMP:\w+", "", daemon.ctl("forecast", "--ics").stdout)
+    assert run("curl", "-sS", url + "v1/check") == daemon.ctl("check").stdout
+    assert run("curl", "-sS", "-w", "%{http_code}", url + "v1/forecast.ics?until=never").endswith("400")
+
+
 def test_a_web_page_may_change_nothing(fleet):
     """Any site that a browser shows could send this to a forwarded socket."""
     daemon, _, _, url = fleet
