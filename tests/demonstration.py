@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 
+import pictures
 import rds
 from lab import (Dbcertd, Journald, Lab, Mariadb, Openssl, Postgres, ago, config, entry, free_port, host, openssl_facts, run,
                  wait_until, with_names)
@@ -184,6 +185,8 @@ def leave_running(lab, daemon, journal):
 with Lab() as lab:
     daemon, journal, billing = start(lab)
     look(daemon, journal)
+    if "--pictures" in sys.argv:
+        pictures.take(lab, daemon, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../docs"))
     rotate(lab, daemon, billing)
     daemon = remember(lab, daemon, journal)
     if os.geteuid() == 0:

@@ -359,6 +359,15 @@ def test_packages_are_built_with_what_the_build_needs():
     assert not [f"{name} {version}" for name, version in needed.items() if version not in read("docs/install.md")]
 
 
+def test_each_row_of_the_readme_s_table_names_tests_that_exist():
+    rows = re.findall(r"^\| (?!\|)[^|]+ \| ([^|]+) \|$", read("README.md"), re.M)
+    tests = "".join(open(path).read() for path in glob.glob(ROOT + "/tests/**/*", recursive=True) if path.endswith((".py", ".c")) or "system/scenario" in path)
+    assert len(rows) >= 12
+    for row in rows:
+        names = re.findall(r"`([^`]+)`", row)
+        assert names and not [n for n in names if not re.search(rf'def {re.escape(n)}\(|TEST\({re.escape(n)}\)|"{re.escape(n)}"', tests)], row
+
+
 def test_every_guide_is_installed_and_found_from_the_readme_or_another_one():
     guides = {os.path.basename(path) for path in glob.glob(ROOT + "/docs/*.md")}
     everything = read("README.md") + "".join(read(f"docs/{guide}") for guide in guides)
