@@ -46,6 +46,16 @@ static void check_fetch(const Config *config, const char *path, char ***errors)
     }
 }
 
+static void check_alertmanager(const Config *config, const char *path, char ***errors)
+{
+    const char *url = config->alertmanager;
+    bool http = url && (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0);
+    if (url && (!http || strpbrk(url, " '\"\\?#\n\t")))
+        strv_append(errors,
+                    xasprintf("%s: alerts.alertmanager: \"%s\": expected a URL such as http://127.0.0.1:9093",
+                              path, url));
+}
+
 static bool begins(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -169,6 +179,7 @@ void config_complete(Config *config, const char *path, char ***errors)
 {
     inherit(config, path, errors);
     check_fetch(config, path, errors);
+    check_alertmanager(config, path, errors);
     check_sources(config, errors);
     check_store_endpoints(config, errors);
 }

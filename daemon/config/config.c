@@ -24,6 +24,7 @@ void config_free(Config *config)
         return;
     free(config->socket);
     free(config->state);
+    free(config->alertmanager);
     strv_free(config->bundles);
     strv_free(config->fetch);
     for (size_t i = 0; i < config->n_trust_stores; i++)

@@ -28,6 +28,7 @@ typedef struct Config {
     TrustStore **trust_stores;
     size_t n_trust_stores;
     Thresholds thresholds;
+    char *alertmanager; /* a URL; NULL: there is none */
     int64_t remind_seconds;
     int64_t unreachable_after;
     int64_t group_wait_seconds;

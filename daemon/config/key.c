@@ -50,6 +50,8 @@ static const Key store_keys[] = {
 };
 
 static const Key alerts_keys[] = {
+    { "alertmanager", KEY_TEXT, IN_CONFIG(alertmanager), 8, 2048, NULL, "the URL of an Alertmanager", "http://127.0.0.1:9093",
+      "It is told what the journal is told, by its API of version 2, and each minute what stands. What it was not there for is kept, through restarts of dbcertd, too. Default: none." },
     { "remind", KEY_DURATION, IN_CONFIG(remind_seconds), MINUTE, 366 * DAY, "24h",
       .help = "Warnings and worse are said again after this time." },
     { "unreachable_after", KEY_INTEGER, IN_CONFIG(unreachable_after), 1, 100, "3", "a number of failed probes in a row, from 1 to 100",

@@ -16,7 +16,7 @@ static void note_failure(Manager *manager, int r)
 {
     if (!manager->journal_fails)
         log_error("cannot write to the journal: %s; %zu alerts are kept, and tried again every 10 seconds",
-                  strerror(-r), store_outbox(manager->store)->n);
+                  strerror(-r), store_outbox(manager->store, OUTBOX_JOURNAL)->n);
     manager->journal_fails = true;
 }
 
@@ -54,7 +54,7 @@ static int say(Manager *manager, const BulletinList *bulletins)
         note_failure(manager, r);
     else if (bulletins->n > 0)
         manager->journal_fails = false;
-    store_delivered(manager->store, said, n);
+    store_delivered(manager->store, OUTBOX_JOURNAL, said, n);
     free(said);
     return r;
 }
@@ -63,7 +63,8 @@ static int64_t deliver(Manager *manager, const GroupPolicy *policy)
 {
     _cleanup_(bulletin_list_deinit) BulletinList bulletins = { 0 };
     int64_t now = clock_now();
-    int64_t next = group(&manager->groups, policy, store_outbox(manager->store), now, &bulletins);
+    int64_t next =
+        group(&manager->groups, policy, store_outbox(manager->store, OUTBOX_JOURNAL), now, &bulletins);
     if (say(manager, &bulletins) < 0)
         next = instant_earlier(next, now + (int64_t)(RETRY_USEC / USEC_PER_SEC));
     return next == INSTANT_NEVER ? next : next - now;
@@ -102,7 +103,10 @@ void manager_commit(Manager *manager, const Change *change)
     for (size_t i = 0; news && i < news->n; i++)
         wait = instant_earlier(wait,
                                news->items[i].finding.cause ? manager->loaded->config->group_wait_seconds : 0);
+    bool told = news && news->n > 0;
     store_commit(manager->store, change, clock_now());
+    if (told)
+        posting_soon(manager->posting);
     if ((store_error(manager->store) != NULL) != (manager->self.unwritable != NULL))
         (void)sd_event_source_set_time_relative(manager->look, 0); /* from the loop: a finding says so */
     if (manager->together)

@@ -9,6 +9,7 @@
 #include "http/http.h"
 #include "manager/fleet.h"
 #include "manager/load.h"
+#include "manager/posting.h"
 #include "manager/roster.h"
 #include "manager/trust.h"
 #include "model/transition.h"
@@ -23,6 +24,7 @@ struct Manager {
     sd_event_source *look; /* CLOCK_BOOTTIME: the next look at ourselves */
     Loaded *loaded;
     Http *http;
+    Posting *posting; /* to the Alertmanager */
     Trust *trust;
     Roster *roster;
     Fleet fleet;

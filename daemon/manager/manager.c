@@ -32,6 +32,7 @@ void manager_free(Manager *manager)
     fleet_deinit(&manager->fleet);
     trust_free(manager->trust);
     roster_free(manager->roster);
+    posting_free(manager->posting);
     http_free(manager->http);
     sd_event_source_disable_unref(manager->turns);
     sd_event_source_disable_unref(manager->wake);
@@ -227,6 +228,7 @@ static int take_over(Manager *manager, Loaded *loaded)
     manager->roster = roster;
     loaded_free(old);
     manager->reloaded_at = clock_now();
+    posting_configure(manager->posting);
     manager_take_endpoints(manager, true);
     manager_verify_again(manager);
     return 0;
@@ -323,6 +325,8 @@ static int start(Manager *manager)
         r = self_start(manager);
     if (r >= 0)
         r = http_new(&manager->http, manager->event);
+    if (r >= 0)
+        r = posting_new(&manager->posting, manager);
     if (r >= 0)
         r = trust_new(&manager->trust, manager, NULL);
     if (r >= 0)

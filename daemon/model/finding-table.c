@@ -259,6 +259,11 @@ const FindingInfo *finding_info(FindingId id)
     return &infos[id];
 }
 
+bool finding_is_event(FindingId id)
+{
+    return id >= FINDING_ROTATED && id <= FINDING_CA_CHANGED;
+}
+
 const char *finding_to_string(FindingId id)
 {
     return (size_t)id < N_FINDINGS ? infos[id].word : NULL;

@@ -94,6 +94,9 @@ typedef struct FindingInfo {
 
 const FindingInfo *finding_info(FindingId id);
 
+/* Whether it happens, and does not last: it is told once, and never resolved. */
+bool finding_is_event(FindingId id);
+
 typedef struct Finding {
     FindingId id;
     Severity severity;

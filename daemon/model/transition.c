@@ -19,6 +19,18 @@ void transition_deinit(Transition *transition)
     *transition = (Transition) { 0 };
 }
 
+Transition transition_copy(const Transition *transition)
+{
+    Transition copy = *transition;
+    copy.finding = finding_copy(&transition->finding);
+    copy.subject = xstrdup(transition->subject);
+    copy.engine = xstrdup(transition->engine);
+    copy.ca = xstrdup(transition->ca);
+    copy.configured_ca = xstrdup(transition->configured_ca);
+    copy.fingerprint = xstrdup(transition->fingerprint);
+    return copy;
+}
+
 void transition_list_append(TransitionList *list, Transition transition)
 {
     list->items = xgrow(list->items, list->n, sizeof *list->items);

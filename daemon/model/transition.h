@@ -31,6 +31,7 @@ typedef struct Transition {
 } Transition;
 
 void transition_deinit(Transition *transition);
+Transition transition_copy(const Transition *transition);
 
 typedef struct TransitionList {
     Transition *items;

@@ -26,22 +26,33 @@ int alerts_write(Database *db, SubjectKind about, const char *subject, const Ale
     return r;
 }
 
-int outbox_write(Database *db, const Transition *t)
+#define OUTBOX_VALUES " VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+static const struct {
+    const char *insert, *remove, *clear, *select;
+} outboxes[N_OUTBOXES] = {
+    [OUTBOX_JOURNAL] = { "INSERT INTO outbox" OUTBOX_VALUES, "DELETE FROM outbox WHERE id = ?",
+                         "DELETE FROM outbox", "SELECT * FROM outbox ORDER BY number" },
+    [OUTBOX_ALERTMANAGER] = { "INSERT INTO posting" OUTBOX_VALUES, "DELETE FROM posting WHERE id = ?",
+                              "DELETE FROM posting", "SELECT * FROM posting ORDER BY number" },
+};
+
+int outbox_write(Database *db, Outbox box, const Transition *t)
 {
     const Finding *f = &t->finding;
-    return database_run(
-        db, "INSERT INTO outbox VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        VALUES(TEXT(t->id), TEXT(transition_to_string(t->kind)), INTEGER(t->at), INTEGER(t->raises),
-               TEXT(subject_kind_to_string(t->about)), TEXT(t->subject), TEXT(t->engine), TEXT(t->ca),
-               TEXT(t->configured_ca), TEXT(t->fingerprint), INSTANT(t->not_after),
-               TEXT(finding_to_string(f->id)), TEXT(severity_to_string(f->severity)), TEXT(f->address),
-               TEXT(f->ca), INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(f->remedy),
-               TEXT(f->cause)));
+    return database_run(db, outboxes[box].insert,
+                        VALUES(TEXT(t->id), TEXT(transition_to_string(t->kind)), INTEGER(t->at),
+                               INTEGER(t->raises), TEXT(subject_kind_to_string(t->about)), TEXT(t->subject),
+                               TEXT(t->engine), TEXT(t->ca), TEXT(t->configured_ca), TEXT(t->fingerprint),
+                               INSTANT(t->not_after), TEXT(finding_to_string(f->id)),
+                               TEXT(severity_to_string(f->severity)), TEXT(f->address), TEXT(f->ca),
+                               INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(f->remedy),
+                               TEXT(f->cause)));
 }
 
-int outbox_remove(Database *db, const char *id)
+int outbox_remove(Database *db, Outbox box, const char *id)
 {
-    return database_run(db, "DELETE FROM outbox WHERE id = ?", VALUES(TEXT(id)));
+    return database_run(db, outboxes[box].remove, VALUES(TEXT(id)));
 }
 
 int silence_write(Database *db, const Silence *s)
@@ -57,11 +68,16 @@ int silence_remove(Database *db, int64_t id)
     return database_run(db, "DELETE FROM silence WHERE id = ?", VALUES(INTEGER(id)));
 }
 
+int outbox_clear(Database *db, Outbox box)
+{
+    return database_run(db, outboxes[box].clear, NO_VALUES);
+}
+
 int alerts_clear(Database *db)
 {
     int r = database_run(db, "DELETE FROM alert", NO_VALUES);
-    if (r == SQLITE_OK)
-        r = database_run(db, "DELETE FROM outbox", NO_VALUES);
+    for (Outbox box = 0; box < N_OUTBOXES && r == SQLITE_OK; box++)
+        r = outbox_clear(db, box);
     return r == SQLITE_OK ? database_run(db, "DELETE FROM silence", NO_VALUES) : r;
 }
 
@@ -150,9 +166,9 @@ static int on_transition(sqlite3_stmt *row, void *userdata)
     return SQLITE_OK;
 }
 
-int outbox_read(Database *db, TransitionList *ret)
+int outbox_read(Database *db, Outbox box, TransitionList *ret)
 {
-    return database_query(db, "SELECT * FROM outbox ORDER BY number", NO_VALUES, on_transition, ret);
+    return database_query(db, outboxes[box].select, NO_VALUES, on_transition, ret);
 }
 
 static int on_silence(sqlite3_stmt *row, void *userdata)

@@ -6,16 +6,18 @@
 #include "model/silence.h"
 #include "model/transition.h"
 #include "store/database.h"
+#include "store/store.h"
 
 /* Replaces what is kept of a subject. */
 int alerts_write(Database *database, SubjectKind about, const char *subject, const AlertList *alerts);
 
-int outbox_write(Database *database, const Transition *transition);
-int outbox_remove(Database *database, const char *id);
+int outbox_write(Database *database, Outbox box, const Transition *transition);
+int outbox_remove(Database *database, Outbox box, const char *id);
+int outbox_clear(Database *database, Outbox box);
 int silence_write(Database *database, const Silence *silence);
 int silence_remove(Database *database, int64_t id);
 
-/* Empties the three. */
+/* Empties them all. */
 int alerts_clear(Database *database);
 
 /* Gives each alert that is kept to fn, which takes what it holds; the subject is borrowed. */
@@ -23,5 +25,5 @@ int alerts_read(Database *database,
                 void (*fn)(SubjectKind about, const char *subject, Alert alert, void *userdata),
                 void *userdata);
 
-int outbox_read(Database *database, TransitionList *ret);
+int outbox_read(Database *database, Outbox box, TransitionList *ret);
 int silences_read(Database *database, SilenceList *ret);

@@ -28,6 +28,14 @@ struct Database {
  * The schema, as the steps that lead to it; what is released is never changed, only followed by another step.
  * Words are those of the string tables, instants are seconds since the epoch.
  */
+/* A transition that is to be delivered. */
+#define TRANSITION_COLUMNS                                                                                     \
+    "(number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,"                  \
+    "  at INTEGER NOT NULL, raises INTEGER NOT NULL, about TEXT NOT NULL, subject TEXT NOT NULL, engine TEXT," \
+    "  served_ca TEXT, configured_ca TEXT, fingerprint TEXT, not_after INTEGER, finding TEXT NOT NULL,"        \
+    "  severity TEXT NOT NULL, address TEXT, ca TEXT, since INTEGER, due INTEGER, message TEXT NOT NULL,"      \
+    "  remedy TEXT NOT NULL, cause TEXT) STRICT;"
+
 static const char *const steps[] = {
     /* What was served when. */
     "CREATE TABLE certificate (id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, der BLOB NOT NULL) STRICT;"
@@ -55,12 +63,7 @@ static const char *const steps[] = {
     "  state TEXT NOT NULL, said TEXT NOT NULL, worst TEXT NOT NULL, sent_at INTEGER, calmer_since INTEGER,"
     "  raises INTEGER NOT NULL, raises_since INTEGER) STRICT;"
     "CREATE INDEX alert_subject ON alert (about, subject);"
-    "CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT "
-    "NULL,"
-    "  at INTEGER NOT NULL, raises INTEGER NOT NULL, about TEXT NOT NULL, subject TEXT NOT NULL, engine TEXT,"
-    "  served_ca TEXT, configured_ca TEXT, fingerprint TEXT, not_after INTEGER, finding TEXT NOT NULL,"
-    "  severity TEXT NOT NULL, address TEXT, ca TEXT, since INTEGER, due INTEGER, message TEXT NOT NULL,"
-    "  remedy TEXT NOT NULL, cause TEXT) STRICT;",
+    "CREATE TABLE outbox " TRANSITION_COLUMNS,
 
     /* What nobody wants to be told. */
     "CREATE TABLE silence (id INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT, finding TEXT,"
@@ -75,6 +78,9 @@ static const char *const steps[] = {
     "  since INTEGER, settle_seconds INTEGER NOT NULL, online INTEGER NOT NULL, maintenance INTEGER NOT NULL,"
     "  auto_applied_after INTEGER, forced_apply INTEGER, current_apply INTEGER, missing_since INTEGER,"
     "  PRIMARY KEY (source, kind, identifier, host)) STRICT, WITHOUT ROWID;",
+
+    /* What the Alertmanager is still to be told. */
+    "CREATE TABLE posting " TRANSITION_COLUMNS,
 };
 
 void database_close(Database *database)

@@ -20,7 +20,8 @@ struct Store {
     bool lacks;      /* the file says less than memory */
     Entry **entries; /* in the order of compare() */
     size_t n_entries;
-    TransitionList outbox;
+    TransitionList outbox[N_OUTBOXES];
+    bool feeds[N_OUTBOXES]; /* whether there is somebody at its end */
     SilenceList silences;
     RdsInventory discovered; /* of all sources, by source */
     int64_t last_silence;    /* the highest id that was given */

@@ -26,7 +26,8 @@ void store_free(Store *store)
     for (size_t i = 0; i < store->n_entries; i++)
         entry_free(store->entries[i]);
     free(store->entries);
-    transition_list_deinit(&store->outbox);
+    for (Outbox box = 0; box < N_OUTBOXES; box++)
+        transition_list_deinit(&store->outbox[box]);
     silence_list_deinit(&store->silences);
     rds_inventory_deinit(&store->discovered);
     seen_reader_deinit(&store->reader);
@@ -144,8 +145,8 @@ static void on_alert(SubjectKind about, const char *subject, Alert alert, void *
 static int read_all(Store *store)
 {
     int r = alerts_read(store->db, on_alert, store);
-    if (r == SQLITE_OK)
-        r = outbox_read(store->db, &store->outbox);
+    for (Outbox box = 0; box < N_OUTBOXES && r == SQLITE_OK; box++)
+        r = outbox_read(store->db, box, &store->outbox[box]);
     if (r == SQLITE_OK)
         r = silences_read(store->db, &store->silences);
     if (r == SQLITE_OK)
@@ -261,33 +262,54 @@ static void give_identity(Transition *t)
 }
 
 /* The oldest go first: they are the least news. */
-static void bound_outbox(Store *store)
+static void bound_outbox(Store *store, Outbox box)
 {
-    size_t n = store->outbox.n > STORE_OUTBOX_MAX ? store->outbox.n - STORE_OUTBOX_MAX : 0;
+    const TransitionList *list = &store->outbox[box];
+    size_t n = list->n > STORE_OUTBOX_MAX ? list->n - STORE_OUTBOX_MAX : 0;
     _cleanup_free_ const Transition **oldest = xcalloc(n + 1, sizeof *oldest);
     for (size_t i = 0; i < n; i++)
-        oldest[i] = &store->outbox.items[i];
+        oldest[i] = &list->items[i];
     if (n > 0)
-        store_delivered(store, oldest, n);
+        store_delivered(store, box, oldest, n);
+}
+
+/* Into every outbox; what the items held is the journal's now. */
+static void post(Store *store, TransitionList *transitions)
+{
+    for (size_t i = 0; i < transitions->n; i++) {
+        give_identity(&transitions->items[i]);
+        if (store->feeds[OUTBOX_ALERTMANAGER])
+            transition_list_append(&store->outbox[OUTBOX_ALERTMANAGER],
+                                   transition_copy(&transitions->items[i]));
+        transition_list_append(&store->outbox[OUTBOX_JOURNAL], transitions->items[i]);
+    }
+    transitions->n = 0;
+}
+
+/* What came to the outboxes since they had so many. */
+static int write_news(Store *store, const size_t before[N_OUTBOXES])
+{
+    int r = SQLITE_OK;
+    for (Outbox box = 0; box < N_OUTBOXES; box++)
+        for (size_t i = before[box]; i < store->outbox[box].n && r == SQLITE_OK; i++)
+            r = outbox_write(store->db, box, &store->outbox[box].items[i]);
+    return r;
 }
 
 void store_commit(Store *store, const Change *change, int64_t now)
 {
     AlertList *alerts = store_alerts(store, change->about, change->subject);
     EndpointState *state = change->state;
-    size_t n_before = store->outbox.n;
-    for (size_t i = 0; change->transitions && i < change->transitions->n; i++) {
-        give_identity(&change->transitions->items[i]);
-        transition_list_append(&store->outbox, change->transitions->items[i]);
-    }
-    if (change->transitions)
-        change->transitions->n = 0; /* what the items held is the outbox's now */
+    const size_t before[N_OUTBOXES] = { store->outbox[OUTBOX_JOURNAL].n, store->outbox[OUTBOX_ALERTMANAGER].n };
+    bool news = change->transitions && change->transitions->n > 0;
+    if (news)
+        post(store, change->transitions);
     bool seen = state && (change->replaced || now - state->kept_at >= STORE_HEARTBEAT || now < state->kept_at ||
                           seen_differs(state));
-    if (store_is_kept(store) && (seen || alerts->changed || store->outbox.n > n_before)) {
+    if (store_is_kept(store) && (seen || alerts->changed || news)) {
         int r = store_open_transaction(store);
-        for (size_t i = n_before; i < store->outbox.n && r == SQLITE_OK; i++)
-            r = outbox_write(store->db, &store->outbox.items[i]);
+        if (r == SQLITE_OK)
+            r = write_news(store, before);
         if (r == SQLITE_OK && alerts->changed)
             r = alerts_write(store->db, change->about, change->subject, alerts);
         if (r == SQLITE_OK && seen)
@@ -296,7 +318,8 @@ void store_commit(Store *store, const Change *change, int64_t now)
     }
     alerts->changed = false;
     drop_if_empty(store, change->about, change->subject);
-    bound_outbox(store);
+    for (Outbox box = 0; box < N_OUTBOXES; box++)
+        bound_outbox(store, box);
 }
 
 /* What is read besides the alerts is no reason to stop: without it, an endpoint starts anew. */
@@ -330,32 +353,46 @@ void store_history(Store *store, const char *name, History *ret)
         note_reading(store, seen_history(reader_of(store), name, ret));
 }
 
-const TransitionList *store_outbox(const Store *store)
+const TransitionList *store_outbox(const Store *store, Outbox box)
 {
-    return &store->outbox;
+    return &store->outbox[box];
 }
 
-void store_delivered(Store *store, const Transition *const *delivered, size_t n)
+void store_delivered(Store *store, Outbox box, const Transition *const *delivered, size_t n)
 {
+    TransitionList *list = &store->outbox[box];
     if (n == 0)
         return;
     bool keeps = store_is_kept(store);
     int r = keeps ? store_open_transaction(store) : SQLITE_OK;
     for (size_t i = 0; i < n; i++) {
-        Transition *t = &store->outbox.items[delivered[i] - store->outbox.items];
+        Transition *t = &list->items[delivered[i] - list->items];
         if (keeps && r == SQLITE_OK)
-            r = outbox_remove(store->db, t->id);
+            r = outbox_remove(store->db, box, t->id);
         transition_deinit(t);
     }
     if (keeps)
         store_close_transaction(store, r);
     size_t left = 0;
-    for (size_t i = 0; i < store->outbox.n; i++)
-        if (store->outbox.items[i].subject) /* those that were freed have none */
-            store->outbox.items[left++] = store->outbox.items[i];
-    store->outbox.n = left;
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i].subject) /* those that were freed have none */
+            list->items[left++] = list->items[i];
+    list->n = left;
     if (left == 0)
-        transition_list_deinit(&store->outbox);
+        transition_list_deinit(list);
+}
+
+void store_feed_alertmanager(Store *store, bool wanted)
+{
+    TransitionList *list = &store->outbox[OUTBOX_ALERTMANAGER];
+    store->feeds[OUTBOX_ALERTMANAGER] = wanted;
+    if (wanted || list->n == 0)
+        return;
+    transition_list_deinit(list);
+    if (store_is_kept(store)) {
+        int r = store_open_transaction(store);
+        store_close_transaction(store, r == SQLITE_OK ? outbox_clear(store->db, OUTBOX_ALERTMANAGER) : r);
+    }
 }
 
 static int write_all(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
@@ -367,8 +404,8 @@ static int write_all(Store *store, EndpointState *const *states, size_t n_states
         const Entry *e = store->entries[i];
         r = alerts_write(store->db, e->about, e->subject, &e->alerts);
     }
-    for (size_t i = 0; i < store->outbox.n && r == SQLITE_OK; i++)
-        r = outbox_write(store->db, &store->outbox.items[i]);
+    if (r == SQLITE_OK)
+        r = write_news(store, (const size_t[N_OUTBOXES]) { 0 });
     for (size_t i = 0; i < store->silences.n && r == SQLITE_OK; i++)
         r = silence_write(store->db, &store->silences.items[i]);
     for (size_t i = 0; i < store->discovered.n_endpoints && r == SQLITE_OK; i++)

@@ -19,10 +19,17 @@
 /* How old what the file says of an endpoint may get while nothing but the times of its probes changes. */
 #define STORE_HEARTBEAT (6 * HOUR)
 
-/* Transitions that wait for a journal to take them; beyond, the oldest are dropped. */
+/* Transitions that wait for one to take them; beyond, the oldest are dropped. */
 #define STORE_OUTBOX_MAX 100000
 
 typedef struct Store Store;
+
+/* Who is told of transitions, each in order and until it has taken them. */
+typedef enum Outbox {
+    OUTBOX_JOURNAL,
+    OUTBOX_ALERTMANAGER, /* only where there is one */
+    N_OUTBOXES,
+} Outbox;
 
 /* Reads a certificate that was kept; negative if it is none. The store sees no certificate library. */
 typedef int (*CertificateReader)(const uint8_t *der, size_t size, Certificate **ret);
@@ -74,8 +81,11 @@ void store_begin(Store *store);
 void store_end(Store *store);
 
 /* What is to be delivered, in order; the pointers into it are good until the next commit or delivery. */
-const TransitionList *store_outbox(const Store *store);
-void store_delivered(Store *store, const Transition *const *delivered, size_t n);
+const TransitionList *store_outbox(const Store *store, Outbox box);
+void store_delivered(Store *store, Outbox box, const Transition *const *delivered, size_t n);
+
+/* Whether there is an Alertmanager: without one nothing is kept for it. At first there is none. */
+void store_feed_alertmanager(Store *store, bool wanted);
 
 /* Silences, in the order of their making. Takes what the new one holds and gives it its id. */
 const SilenceList *store_silences(const Store *store);

@@ -231,7 +231,7 @@ def test_an_older_schema_goes_forward_by_itself_with_what_it_holds(stalled, scra
     newest = schema(daemon)
     assert newest > 3
     with contextlib.closing(sqlite3.connect(daemon.state + "/dbcertd.db", isolation_level=None)) as db:  # as the first step had left it
-        db.executescript("DROP TABLE discovered; DROP TABLE silence; DROP TABLE alert; DROP TABLE outbox; PRAGMA user_version = 1;")
+        db.executescript("DROP TABLE posting; DROP TABLE discovered; DROP TABLE silence; DROP TABLE alert; DROP TABLE outbox; PRAGMA user_version = 1;")
     again = Dbcertd(scratch, binaries, text)
     again.settle()
     assert [c["serial"] for c in again.get("/v1/endpoints/billing/history")["certificates"]] == [openssl_facts(leaf)["serial"]]

@@ -75,7 +75,7 @@ static AlertList *standing(const Story *s)
 /* The journal. */
 static void deliver(Story *s)
 {
-    const TransitionList *outbox = store_outbox(s->store);
+    const TransitionList *outbox = store_outbox(s->store, OUTBOX_JOURNAL);
     for (size_t i = 0; i < outbox->n; i++) {
         const Transition *t = &outbox->items[i], *delivered = t;
         const Finding *f = &t->finding;
@@ -84,7 +84,7 @@ static void deliver(Story *s)
         buffer_printf(&s->said, "%s %s %s %s%s%s\n", INSTANT_TEXT(t->at), transition_to_string(t->kind),
                       finding_to_string(f->id), severity_to_string(f->severity), elsewhere ? " at " : "",
                       elsewhere ? f->address : "");
-        store_delivered(s->store, &delivered, 1);
+        store_delivered(s->store, OUTBOX_JOURNAL, &delivered, 1);
         i--;
     }
 }

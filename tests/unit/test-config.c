@@ -223,6 +223,8 @@ static const struct {
       "a.conf:1: endpoints[0]: ca is for the authorities of RDS; leave it out for redshift, whose certificates "
       "come from "
       "AWS Certificate Manager" },
+    { "alerts = { alertmanager = \"localhost:9093\"; };",
+      "a.conf: alerts.alertmanager: \"localhost:9093\": expected a URL such as http://127.0.0.1:9093" },
     { "rds = ( { credentials = \"instance\"; } );",
       "a.conf:1: rds[0]: region is missing; every source has one" },
     { "rds = ( { region = \"us east\"; } );",
@@ -361,7 +363,7 @@ TEST(the_table_names_every_key_once)
 {
     unsigned n = 0;
     key_for_each(count_key, &n);
-    assert_int_equal(n, 74);
+    assert_int_equal(n, 75);
 }
 
 RUN_TESTS(cmocka_unit_test(defaults_are_the_documented_ones),

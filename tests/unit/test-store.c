@@ -92,11 +92,11 @@ TEST(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once)
     assert_int_equal(list.n, 0);
     transition_list_deinit(&list);
     for (size_t i = 0; i < 3; i++)
-        memcpy(ids[i], store_outbox(p.store)->items[i].id, TRANSITION_ID_MAX);
+        memcpy(ids[i], store_outbox(p.store, OUTBOX_JOURNAL)->items[i].id, TRANSITION_ID_MAX);
     assert_string_not_equal(ids[0], ids[1]);
     reopen(&p);
-    const Transition *second = &store_outbox(p.store)->items[1];
-    assert_int_equal(store_outbox(p.store)->n, 3);
+    const Transition *second = &store_outbox(p.store, OUTBOX_JOURNAL)->items[1];
+    assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 3);
     assert_int_equal(second->kind, TRANSITION_ESCALATED);
     assert_int_equal(second->about, SUBJECT_BUNDLE);
     assert_string_equal(second->subject, "s1");
@@ -110,11 +110,40 @@ TEST(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once)
     assert_string_equal(second->finding.message, "it's 'quoted'; \"twice\"\n\xff");
     assert_string_equal(second->finding.cause, "c");
     assert_string_equal(second->finding.address, "10.0.0.1");
-    store_delivered(p.store, &second, 1);
+    store_delivered(p.store, OUTBOX_JOURNAL, &second, 1);
     reopen(&p);
-    assert_int_equal(store_outbox(p.store)->n, 2);
-    assert_string_equal(store_outbox(p.store)->items[0].id, ids[0]);
-    assert_string_equal(store_outbox(p.store)->items[1].id, ids[2]);
+    assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 2);
+    assert_string_equal(store_outbox(p.store, OUTBOX_JOURNAL)->items[0].id, ids[0]);
+    assert_string_equal(store_outbox(p.store, OUTBOX_JOURNAL)->items[1].id, ids[2]);
+}
+
+TEST(the_alertmanager_has_an_outbox_of_its_own_as_long_as_there_is_one)
+{
+    _cleanup_(place_deinit) Place p = place();
+    TransitionList list = transitions(2);
+    store_commit(p.store, &(Change) { .about = SUBJECT_BUNDLE, .subject = "s", .transitions = &list }, 1);
+    transition_list_deinit(&list);
+    assert_int_equal(store_outbox(p.store, OUTBOX_ALERTMANAGER)->n, 0);
+    store_feed_alertmanager(p.store, true);
+    list = transitions(3);
+    store_commit(p.store, &(Change) { .about = SUBJECT_BUNDLE, .subject = "s", .transitions = &list }, 2);
+    transition_list_deinit(&list);
+    assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 5);
+    assert_int_equal(store_outbox(p.store, OUTBOX_ALERTMANAGER)->n, 3);
+    assert_string_equal(store_outbox(p.store, OUTBOX_ALERTMANAGER)->items[0].id,
+                        store_outbox(p.store, OUTBOX_JOURNAL)->items[2].id);
+    reopen(&p);
+    store_feed_alertmanager(p.store, true);
+    const Transition *second = &store_outbox(p.store, OUTBOX_ALERTMANAGER)->items[1];
+    assert_string_equal(second->finding.message, "it's 'quoted'; \"twice\"\n\xff");
+    store_delivered(p.store, OUTBOX_ALERTMANAGER, &second, 1);
+    reopen(&p);
+    assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 5);
+    assert_int_equal(store_outbox(p.store, OUTBOX_ALERTMANAGER)->n, 2);
+    store_feed_alertmanager(p.store, false);
+    reopen(&p);
+    assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 5);
+    assert_int_equal(store_outbox(p.store, OUTBOX_ALERTMANAGER)->n, 0);
 }
 
 TEST(many_steps_may_be_kept_together)
@@ -133,7 +162,7 @@ TEST(many_steps_may_be_kept_together)
     store_end(p.store);
     assert_null(store_error(p.store));
     reopen(&p);
-    assert_int_equal(store_outbox(p.store)->n, 6);
+    assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 6);
 }
 
 TEST(what_stands_outlives_the_process_by_subject)
@@ -443,7 +472,7 @@ TEST(a_file_that_is_removed_under_it_is_written_anew_with_all)
     reopen(&p);
     _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, state);
     assert_int_equal(again->n_addresses, 1);
-    assert_int_equal(store_outbox(p.store)->n, 2);
+    assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 2);
 }
 
 TEST(a_place_that_cannot_be_written_is_said_and_taken_as_soon_as_it_can)
@@ -459,7 +488,7 @@ TEST(a_place_that_cannot_be_written_is_said_and_taken_as_soon_as_it_can)
     seal(state);
     store_commit(store, &(Change) { .subject = "orders", .state = state, .transitions = &list }, 1);
     transition_list_deinit(&list);
-    assert_int_equal(store_outbox(store)->n, 2);
+    assert_int_equal(store_outbox(store, OUTBOX_JOURNAL)->n, 2);
     store_tend(store, &state, 1, 2);
     assert_non_null(store_error(store));
     assert_int_equal(mkdir(directory, 0700), 0);
@@ -468,7 +497,7 @@ TEST(a_place_that_cannot_be_written_is_said_and_taken_as_soon_as_it_can)
     assert_int_equal(store_figures(store).n_commits, 1);
     store_free(TAKE(store));
     store = open_at(path, 4);
-    assert_int_equal(store_outbox(store)->n, 2);
+    assert_int_equal(store_outbox(store, OUTBOX_JOURNAL)->n, 2);
     store_free(TAKE(store));
     _cleanup_free_ char *wal = xasprintf("%s-wal", path);
     (void)unlink(wal);
@@ -487,6 +516,7 @@ TEST(one_process_alone_has_it_and_the_next_may)
 }
 
 RUN_TESTS(cmocka_unit_test(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once),
+          cmocka_unit_test(the_alertmanager_has_an_outbox_of_its_own_as_long_as_there_is_one),
           cmocka_unit_test(many_steps_may_be_kept_together),
           cmocka_unit_test(what_stands_outlives_the_process_by_subject),
           cmocka_unit_test(all_that_was_seen_of_an_endpoint_comes_back),

@@ -1,0 +1,78 @@
+#include "sink/alertmanager.h"
+
+#include "base/alloc.h"
+#include "base/instant.h"
+
+/* Without news of dbcertd's an alert goes on for that long: a bastion that is down is no reason for it to be
+ * over. */
+#define STANDS_FOR DAY
+
+/* What happened and does not last. */
+#define EVENT_LASTS HOUR
+
+static const char *const subject_labels[] = {
+    [SUBJECT_ENDPOINT] = "endpoint", [SUBJECT_TRUST_STORE] = "trust_store", [SUBJECT_BUNDLE] = "bundle",
+    [SUBJECT_RDS] = "rds",           [SUBJECT_DAEMON] = "daemon",
+};
+
+/* A label without a value is none. Foreign bytes that are no UTF-8 are left out: an Alertmanager would refuse
+ * all. */
+static void put(json_t *object, const char *key, const char *value)
+{
+    if (value && *value)
+        (void)json_object_set_new(object, key, json_string(value)); /* no UTF-8: nothing is set */
+}
+
+static void put_instant(json_t *object, const char *key, int64_t at)
+{
+    put(object, key, INSTANT_TEXT(at));
+}
+
+static void add(json_t *array, SubjectKind about, const char *subject, const Finding *finding,
+                Severity severity, const char *instance, int64_t begins_at, int64_t ends_at)
+{
+    json_t *labels = json_object(), *annotations = json_object(), *alert = json_object();
+    put(labels, "alertname", finding_to_string(finding->id));
+    put(labels, "severity", severity_to_string(severity));
+    put(labels, subject_labels[about], subject);
+    put(labels, "address", finding->address);
+    put(labels, "ca", finding->ca);
+    put(labels, "instance", instance);
+    put(labels, "job", "dbcertd");
+    put(annotations, "summary", finding->message);
+    put(annotations, "remedy", finding->remedy);
+    if (finding->due != INSTANT_NONE)
+        put_instant(annotations, "due", finding->due);
+    json_object_set_new(alert, "labels", labels);
+    json_object_set_new(alert, "annotations", annotations);
+    put_instant(alert, "startsAt", begins_at);
+    put_instant(alert, "endsAt", ends_at < begins_at ? begins_at : ends_at);
+    json_array_append_new(array, alert);
+}
+
+static int64_t begins_at(const Finding *finding, int64_t otherwise)
+{
+    return finding->since == INSTANT_NONE || finding->since > otherwise ? otherwise : finding->since;
+}
+
+void alertmanager_add(json_t *array, const Transition *t, const char *instance, int64_t now)
+{
+    const Finding *f = &t->finding;
+    unsigned severities = finding_info(f->id)->severities | 1U << f->severity;
+    if (finding_is_event(f->id)) {
+        add(array, t->about, t->subject, f, f->severity, instance, t->at, now + EVENT_LASTS);
+        return;
+    }
+    for (int s = 0; s < N_SEVERITIES; s++) {
+        bool stands = t->kind != TRANSITION_RESOLVED && (Severity)s == f->severity;
+        if (severities & 1U << s)
+            add(array, t->about, t->subject, f, (Severity)s, instance, begins_at(f, t->at),
+                stands ? now + STANDS_FOR : t->at);
+    }
+}
+
+void alertmanager_repeat(json_t *array, SubjectKind about, const char *subject, const Finding *finding,
+                         Severity said, const char *instance, int64_t now)
+{
+    add(array, about, subject, finding, said, instance, begins_at(finding, now), now + STANDS_FOR);
+}

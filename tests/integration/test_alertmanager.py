@@ -1,0 +1,164 @@
+"""Alerts at a real Alertmanager, which tells a receiver of its own; also while it is not there, and dbcertd is started anew."""
+
+import http.server
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from lab import Dbcertd, Postgres, Process, ago, config, entry, free_port, host, run, wait_until
+
+pytestmark = pytest.mark.skipif(not shutil.which("prometheus-alertmanager"), reason="prometheus-alertmanager is not installed")
+
+
+class Receiver:
+    """What an Alertmanager notifies: a webhook that keeps what it is sent."""
+
+    def __init__(self):
+        told = self.told = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                told.extend(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["alerts"])
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *arguments):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def has(self, alertname, status, **labels):
+        """How often it was told."""
+        return sum(a["labels"]["alertname"] == alertname and a["status"] == status and
+                   all(a["labels"].get(k) == v for k, v in labels.items()) for a in self.told)
+
+
+class Alertmanager:
+    def __init__(self, lab, receiver):
+        self.lab, self.port = lab, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.config = os.path.join(lab.directory, "alertmanager.yml")
+        with open(self.config, "w") as f:
+            f.write("route: { receiver: here, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h }\n"
+                    f"receivers: [ {{ name: here, webhook_configs: [ {{ url: 'http://127.0.0.1:{receiver.port}/', send_resolved: true }} ] }} ]\n")
+        self.start()
+
+    def start(self):
+        self.process = Process(["prometheus-alertmanager", f"--config.file={self.config}", f"--storage.path={self.lab.directory}/alertmanager",
+                                f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address="],
+                               os.path.join(self.lab.directory, "alertmanager.log"))
+        self.lab.push(self.process)
+        wait_until("the Alertmanager", lambda: subprocess.run(["curl", "-sf", self.url + "/-/ready"], capture_output=True).returncode == 0)
+
+    def stop(self):
+        self.process.stop(signal.SIGTERM)
+
+    def alerts(self):
+        """Labels to the rest, of what stands there."""
+        listed = json.loads(run("curl", "-sS", self.url + "/api/v2/alerts"))
+        return {(a["labels"]["alertname"], a["labels"]["severity"], a["labels"].get("endpoint")): a for a in listed}
+
+
+@pytest.fixture
+def story(scratch, binaries):
+    receiver = Receiver()
+    alertmanager = Alertmanager(scratch, receiver)
+    pki = scratch.pki
+    stalled = Postgres(scratch, "stalled", pki.server("stalled", host("stalled"), ago(230), ago(230 - 365))[0])
+    text = config(pki.bundle("rsa2048"), [entry("stalled", "postgres", stalled.port), entry("refusing", "tls", free_port())])
+    text = text.replace("alerts = {", f'alerts = {{ alertmanager = "{alertmanager.url}/";')
+    return receiver, alertmanager, stalled, Dbcertd(scratch, binaries, text), text
+
+
+def rotate(scratch, server, name, age):
+    server.serve(scratch.pki.server(name, host("stalled"), ago(age), ago(age - 365))[0])
+    server.reload()
+
+
+def test_what_is_so_is_there_with_its_labels_and_what_is_over_is_resolved(story, scratch):
+    receiver, alertmanager, server, daemon, _ = story
+    alerts = wait_until("the alerts", lambda: len(alertmanager.alerts()) >= 2 and alertmanager.alerts())
+    overdue = alerts["rotation-overdue", "warning", "stalled"]
+    finding = daemon.endpoint("stalled")["findings"][0]
+    assert overdue["labels"] == {"alertname": "rotation-overdue", "severity": "warning", "endpoint": "stalled", "address": "127.0.0.1",
+                                 "instance": os.uname().nodename, "job": "dbcertd"}
+    assert overdue["annotations"]["summary"] == finding["message"] and overdue["annotations"]["remedy"] == finding["remedy"]
+    assert overdue["startsAt"][:19] + "Z" == finding["since"]
+    assert ("unreachable", "unknown", "refusing") in alerts
+    wait_until("the receiver", lambda: receiver.has("rotation-overdue", "firing", severity="warning"))
+    rotate(scratch, server, "new", 0.1)
+    daemon.probe("stalled")
+    wait_until("it is resolved", lambda: receiver.has("rotation-overdue", "resolved", severity="warning"))
+    wait_until("the event", lambda: receiver.has("rotated", "firing", severity="notice"))
+    assert ("rotation-overdue", "warning", "stalled") not in alertmanager.alerts()
+    assert receiver.has("rotation-overdue", "firing") == 1 and not receiver.has("rotation-overdue", "firing", severity="critical")
+
+
+def test_another_severity_is_another_alert_and_the_old_one_is_over(story, scratch):
+    receiver, alertmanager, server, daemon, _ = story
+    wait_until("the warning", lambda: receiver.has("rotation-overdue", "firing", severity="warning"))
+    rotate(scratch, server, "older", 300)  # past three quarters of its life
+    daemon.probe("stalled")
+    wait_until("it is critical", lambda: receiver.has("rotation-overdue", "firing", severity="critical"))
+    wait_until("and no warning", lambda: receiver.has("rotation-overdue", "resolved", severity="warning"))
+    assert ("rotation-overdue", "warning", "stalled") not in alertmanager.alerts()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_what_it_was_not_there_for_is_told_when_it_comes_back_also_by_a_daemon_that_was_started_anew(story, scratch, binaries, how):
+    receiver, alertmanager, server, daemon, text = story
+    wait_until("the warning", lambda: receiver.has("rotation-overdue", "firing"))
+    alertmanager.stop()
+    rotate(scratch, server, "new", 0.1)
+    daemon.probe("stalled")
+    wait_until("it is said that it is away", lambda: f"the Alertmanager at {alertmanager.url}/ cannot be told: " in daemon.output())
+    daemon.process.send_signal(how)
+    daemon.process.wait(10)
+    again = Dbcertd(scratch, binaries, text)
+    again.settle()
+    assert not receiver.has("rotation-overdue", "resolved")
+    alertmanager.start()
+    wait_until("the event", lambda: receiver.has("rotated", "firing"), 40)
+    wait_until("what stands", lambda: ("unreachable", "unknown", "refusing") in alertmanager.alerts(), 40)
+    wait_until("it is resolved", lambda: receiver.has("rotation-overdue", "resolved"), 40)
+    assert ("rotation-overdue", "warning", "stalled") not in alertmanager.alerts()
+    assert receiver.has("rotated", "firing") == 1
+    assert "is told again" in again.output() or "cannot be told" not in again.output()
+
+
+@pytest.mark.skipif(bool(os.environ.get("DBCERTD_SANITIZED")), reason="it takes a minute, and was looked at without the sanitizers")
+def test_one_that_was_started_anew_is_told_what_stands(story):
+    _, alertmanager, _, daemon, _ = story
+    wait_until("the warning", lambda: ("rotation-overdue", "warning", "stalled") in alertmanager.alerts())
+    alertmanager.stop()
+    shutil.rmtree(os.path.join(os.path.dirname(alertmanager.config), "alertmanager"))
+    alertmanager.start()
+    assert alertmanager.alerts() == {}
+    daemon.probe("refusing")
+    wait_until("within a minute", lambda: {("rotation-overdue", "warning", "stalled"), ("unreachable", "unknown", "refusing")} <= set(alertmanager.alerts()), 75)
+
+
+def test_without_one_nothing_is_kept_and_a_wrong_address_is_told(story, scratch):
+    receiver, alertmanager, server, daemon, text = story
+    wait_until("the warning", lambda: receiver.has("rotation-overdue", "firing"))
+    alertmanager.stop()
+    daemon.write(text.replace(f'alertmanager = "{alertmanager.url}/";', 'alertmanager = "127.0.0.1:9093";'))
+    daemon.reload()
+    assert 'alerts.alertmanager: "127.0.0.1:9093": expected a URL such as http://127.0.0.1:9093' in daemon.output()
+    daemon.write(text.replace(f'alertmanager = "{alertmanager.url}/";', ""))
+    daemon.reload()
+    rotate(scratch, server, "new", 0.1)
+    daemon.probe("stalled")
+    daemon.write(text)
+    alertmanager.start()
+    daemon.reload()
+    wait_until("what stands", lambda: ("unreachable", "unknown", "refusing") in alertmanager.alerts())
+    time.sleep(1)
+    assert not receiver.has("rotated", "firing")
