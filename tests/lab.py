@@ -3,14 +3,18 @@ PostgreSQL and MariaDB servers on private data directories, and the daemon itsel
 
 import contextlib
 import datetime
+import fcntl
 import glob
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -514,6 +518,23 @@ class Dbcertd(Process):
         options.setdefault("env", dict(os.environ, DBCERTD_CATALOGUE=self.catalogue))
         return subprocess.run([os.path.join(self.binaries, "dbcertctl"), "--socket", self.socket, *words],
                               capture_output=True, text=True, **options)
+
+    def on_terminal(self, columns, *words):
+        """What dbcertctl prints on a terminal of so many columns, with its colours."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.read(0, 1)  # until the terminal has its size
+            os.execve(os.path.join(self.binaries, "dbcertctl"), ["dbcertctl", "--socket", self.socket, *words],
+                      {k: v for k, v in os.environ.items() if k != "NO_COLOR"})
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        os.write(terminal, b"\n")
+        text = b""
+        with contextlib.suppress(OSError):  # that is how it ends
+            while piece := os.read(terminal, 65536):
+                text += piece
+        os.close(terminal)
+        os.waitpid(pid, 0)
+        return text.decode().replace("\r", "").split("\n", 1)[1]  # behind the newline's echo
 
     def get(self, path, method="GET"):
         out = run("curl", "-sS", "--max-time", "90", "-X", method, "--unix-socket", self.socket, "http://localhost" + path)

@@ -4,27 +4,19 @@ import html
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 
 import pytest
 
-from lab import Dbcertd, Openssl, Postgres, Process, ago, config, entry, free_port, host, run, wait_until
+import browser as browsers
+from browser import forwarded
+from lab import Dbcertd, Openssl, Postgres, ago, config, entry, free_port, host, run, wait_until
 
 AXE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build-node/node_modules/axe-core/axe.min.js")
-PROXY = "/lib/systemd/systemd-socket-proxyd"
 
-browsing = pytest.mark.skipif(not shutil.which("chromium") or not shutil.which("chromedriver") or bool(os.environ.get("DBCERTD_SANITIZED")),
+browsing = pytest.mark.skipif(not browsers.is_there() or bool(os.environ.get("DBCERTD_SANITIZED")),
                               reason="chromium is not installed, or only dbcertd's own part is looked at")
-
-
-def forwarded(lab, daemon):
-    """A TCP port in front of the socket, as ssh -L makes one."""
-    port = free_port()
-    lab.push(Process(["systemd-socket-activate", "-l", f"127.0.0.1:{port}", PROXY, daemon.socket], os.path.join(lab.directory, f"forward-{port}.log")))
-    wait_until("the port", lambda: subprocess.run(["curl", "-sf", f"http://127.0.0.1:{port}/healthz"], capture_output=True).returncode == 0)
-    return f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture(scope="module")
@@ -119,22 +111,11 @@ def test_who_listens_is_told_of_changes_and_let_go_at_the_end(scratch, binaries)
 
 @pytest.fixture(scope="module")
 def chromium():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
     made = []
 
     def start(**preferences):
-        options = webdriver.ChromeOptions()
-        options.binary_location = shutil.which("chromium")
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server", "--window-size=1280,800"):
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        if preferences:
-            options.add_experimental_option("prefs", preferences)
-        browser = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
-        made.append(browser)
-        return browser
+        made.append(browsers.chromium(**preferences))
+        return made[-1]
     yield start
     for browser in made:
         browser.quit()

@@ -1,12 +1,7 @@
 """What a person sees of dbcertctl on terminals of several widths, and how to see less of it."""
 
-import fcntl
 import json
-import os
-import pty
 import re
-import struct
-import termios
 
 import pytest
 
@@ -26,24 +21,9 @@ def daemon(lab, binaries):
 
 
 def on_terminal(daemon, columns, *words):
-    """What dbcertctl prints there, a list of lines without colours, and whether there were any."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.read(0, 1)  # until the terminal has its size
-        os.execve(os.path.join(daemon.binaries, "dbcertctl"), ["dbcertctl", "--socket", daemon.socket, *words],
-                  {k: v for k, v in os.environ.items() if k != "NO_COLOR"})
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    os.write(terminal, b"\n")
-    text = b""
-    while True:
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:
-            break
-        text += piece
-    os.waitpid(pid, 0)
-    lines = re.sub(r"\033\[[0-9;]*m", "", text.decode()).replace("\r", "").split("\n")
-    return lines[1:], "\033[" in text.decode()  # the first is the newline's echo
+    """A list of lines without colours, and whether there were any."""
+    text = daemon.on_terminal(columns, *words)
+    return re.sub(r"\033\[[0-9;]*m", "", text).split("\n"), "\033[" in text
 
 
 def columns_of(lines):
