@@ -174,8 +174,12 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
     Posting *posting = userdata;
     uint64_t now_usec = clock_boottime_usec();
     int64_t now = clock_now();
-    if (!url_of(posting) || posting->exchange || posting->manager->self.clock_waits)
+    if (!url_of(posting) || posting->exchange)
+        return 0; /* until it is configured, or has been answered */
+    if (posting->manager->self.clock_waits) {
+        run_in(posting, REPEAT_USEC); /* nothing is told by a clock that cannot be right */
         return 0;
+    }
     _cleanup_(json_decrefp) json_t *array = json_array();
     bool due = now_usec >= posting->repeat_at_usec;
     if (due) {
