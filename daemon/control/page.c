@@ -139,7 +139,6 @@ static void write_found(Buffer *html, const FindingList *findings)
 
 static void write_row(Buffer *html, const EndpointState *state, const Axis *axis)
 {
-    static const char letters[N_SEVERITIES] = { '-', 'N', 'U', 'W', 'C' };
     const Endpoint *e = state->endpoint;
     const Certificate *server = server_of(state);
     const char *severity = severity_to_string(state->severity);
@@ -149,8 +148,8 @@ static void write_row(Buffer *html, const EndpointState *state, const Axis *axis
     attribute(html, "data-name", e->name);
     attribute(html, "data-engine", e->engine_name);
     attribute(html, "data-region", e->region);
-    buffer_printf(html, "><td><abbr title=\"%s\">%c</abbr></td><th scope=\"row\"><a href=\"/v1/endpoints/",
-                  severity, letters[state->severity]);
+    buffer_printf(html, "><td><abbr title=\"%s\">%s</abbr></td><th scope=\"row\"><a href=\"/v1/endpoints/",
+                  severity, severity_letter(state->severity));
     escaped(html, e->name);
     buffer_printf(html, "\">");
     escaped(html, e->name);

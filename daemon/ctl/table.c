@@ -13,11 +13,6 @@ static const char *const colours[N_SEVERITIES] = {
     [SEVERITY_WARNING] = "\033[33m", [SEVERITY_CRITICAL] = "\033[1;31m",
 };
 
-static const char *const letters[N_SEVERITIES] = {
-    [SEVERITY_OK] = "-",      [SEVERITY_NOTICE] = "N",   [SEVERITY_UNKNOWN] = "U",
-    [SEVERITY_WARNING] = "W", [SEVERITY_CRITICAL] = "C",
-};
-
 static bool use_colours(void)
 {
     const char *no_color = getenv("NO_COLOR");
@@ -33,7 +28,7 @@ const char *colour_of(const char *severity)
 const char *letter_of(const char *severity)
 {
     int s = severity_from_string(severity);
-    return s >= 0 ? letters[s] : "?";
+    return s >= 0 ? severity_letter((Severity)s) : "?";
 }
 
 const char *colour_end(void)
@@ -96,7 +91,7 @@ static void print_last(const char *cell, int room)
 static const char *colour_of_letter(const char *letter)
 {
     for (int s = 0; s < N_SEVERITIES; s++)
-        if (strcmp(letters[s], letter) == 0)
+        if (strcmp(severity_letter((Severity)s), letter) == 0)
             return colour_of(severity_to_string((Severity)s));
     return "";
 }

@@ -31,7 +31,7 @@ typedef struct Table {
         drop[COLUMNS_MAX]; /* what a terminal that is too narrow does without, the highest first; 0: never */
 } Table;
 
-/* "C", "W", "U", "N", and "-" for what is well. */
+/* The letter of a severity's word; "?" if it is none. */
 const char *letter_of(const char *severity);
 
 void table_deinit(Table *table);

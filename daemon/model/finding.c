@@ -12,6 +12,15 @@ static const char *const severities[] = {
 };
 DEFINE_STRING_TABLE(severity, Severity, severities);
 
+const char *severity_letter(Severity severity)
+{
+    static const char *const letters[N_SEVERITIES] = {
+        [SEVERITY_OK] = "-",      [SEVERITY_NOTICE] = "N",   [SEVERITY_UNKNOWN] = "U",
+        [SEVERITY_WARNING] = "W", [SEVERITY_CRITICAL] = "C",
+    };
+    return letters[severity];
+}
+
 static const char *const subject_kinds[] = {
     [SUBJECT_ENDPOINT] = "endpoint", [SUBJECT_TRUST_STORE] = "trust store", [SUBJECT_BUNDLE] = "bundle",
     [SUBJECT_RDS] = "rds",           [SUBJECT_DAEMON] = "daemon",

@@ -21,6 +21,9 @@ typedef enum Severity {
 #define N_SEVERITIES (SEVERITY_CRITICAL + 1)
 DECLARE_STRING_TABLE(severity, Severity);
 
+/* "C", "W", "U", "N", and "-" for what is well. */
+const char *severity_letter(Severity severity);
+
 /* What a finding can be about. */
 typedef enum SubjectKind {
     SUBJECT_ENDPOINT,
