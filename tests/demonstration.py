@@ -7,7 +7,7 @@ import sys
 
 import pictures
 import rds
-from lab import (Dbcertd, Journald, Lab, Mariadb, Openssl, Postgres, ago, config, entry, free_port, host, openssl_facts, run,
+from lab import (Dbcertd, Journald, Lab, Mariadb, Openssl, Postgres, ago, closed_port, config, entry, host, openssl_facts, run,
                  wait_until, with_names)
 
 binaries, keep = os.path.abspath(sys.argv[1]), "--keep" in sys.argv
@@ -56,7 +56,7 @@ def start(lab):
                entry("users", "mariadb", Mariadb(lab, "users", misnamed[0]).port, maintenance_window=WINDOW),
                entry("ledger", "oracle-se2-cdb",
                      Openssl(lab, "ledger", ledger[0], "-tls1", "-cipher", "AES256-SHA:@SECLEVEL=0").port),
-               entry("legacy", "mysql", free_port())]
+               entry("legacy", "mysql", closed_port())]
     store = trust_store(lab)
     text = config(bundle, entries, f'trust_stores = ( {{ name = "reports"; path = "{store}"; password_credential = "reports-store"; }} );')
     print(text.rstrip())

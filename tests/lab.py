@@ -46,6 +46,17 @@ def free_port(address="127.0.0.1"):
         return s.getsockname()[1]
 
 
+held = []  # for as long as we run
+
+
+def closed_port(address="127.0.0.1"):
+    """One on which nobody listens, and nobody else may: a free one would be given to the next who asks for one."""
+    s = socket.socket()
+    s.bind((address, 0))
+    held.append(s)
+    return s.getsockname()[1]
+
+
 def wait_until(what, condition, seconds=20):
     """Waits for a condition with a value that is true, and returns that."""
     end = time.monotonic() + seconds

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Postgres, Process, ago, config, entry, free_port, host, run, wait_until
+from lab import Dbcertd, Postgres, Process, ago, closed_port, config, entry, free_port, host, run, wait_until
 
 pytestmark = pytest.mark.skipif(not shutil.which("prometheus-alertmanager"), reason="prometheus-alertmanager is not installed")
 
@@ -72,7 +72,7 @@ def story(scratch, binaries):
     alertmanager = Alertmanager(scratch, receiver)
     pki = scratch.pki
     stalled = Postgres(scratch, "stalled", pki.server("stalled", host("stalled"), ago(230), ago(230 - 365))[0])
-    text = config(pki.bundle("rsa2048"), [entry("stalled", "postgres", stalled.port), entry("refusing", "tls", free_port())])
+    text = config(pki.bundle("rsa2048"), [entry("stalled", "postgres", stalled.port), entry("refusing", "tls", closed_port())])
     text = text.replace("alerts = {", f'alerts = {{ alertmanager = "{alertmanager.url}/";')
     return receiver, alertmanager, stalled, Dbcertd(scratch, binaries, text), text
 

@@ -19,7 +19,7 @@ import time
 import icalendar
 import pytest
 
-from lab import (MYSQL_DENIED, Dbcertd, Openssl, Postgres, ago, config, entry, findings, free_port, host, mysql_greeting,
+from lab import (MYSQL_DENIED, Dbcertd, Openssl, Postgres, ago, closed_port, config, entry, findings, free_port, host, mysql_greeting,
                  mysql_packet, run, wait_until)
 
 
@@ -30,7 +30,7 @@ def daemon(lab, binaries):
     made = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), [
         entry("orders", "postgres", Postgres(lab, "orders", chain).port),
         entry("stalled", "postgres", Postgres(lab, "stalled", stalled).port),
-        entry("refusing", "mysql", free_port())]))
+        entry("refusing", "mysql", closed_port())]))
     made.settle()
     return made
 
@@ -182,7 +182,7 @@ def test_a_reload_is_all_or_nothing(scratch, binaries):
     assert "The latest reload failed" in daemon.ctl("status").stdout
     assert daemon.get("/v1/endpoints/orders")["addresses"][0]["chain"] == seen
 
-    daemon.write(config(bundle, [entry("other", "postgres", free_port()), orders]))
+    daemon.write(config(bundle, [entry("other", "postgres", closed_port()), orders]))
     daemon.reload()
     assert daemon.get("/v1/status")["reload_error"] is None
     assert [e["name"] for e in daemon.get("/v1/endpoints")["endpoints"]] == ["other", "orders"]
@@ -259,7 +259,7 @@ def passed_sockets(scratch, binaries, text):
 
 
 def test_passed_sockets_are_served_and_tcp_may_only_look(scratch, binaries):
-    text = config(scratch.pki.bundle("rsa2048"), [entry("refusing", "postgres", free_port())])
+    text = config(scratch.pki.bundle("rsa2048"), [entry("refusing", "postgres", closed_port())])
     daemon, port = passed_sockets(scratch, binaries, text)
     assert daemon.get("/healthz") == {"status": "ok"}
     assert json.loads(run("curl", "-sS", f"http://127.0.0.1:{port}/v1/status"))["endpoints"] == 1
@@ -301,7 +301,7 @@ def test_systemd_is_told_what_goes_on(scratch, binaries):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(path)
         notify.settimeout(10)
-        daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("refusing", "mysql", free_port())]),
+        daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("refusing", "mysql", closed_port())]),
                          env={"NOTIFY_SOCKET": path})
         daemon.settle()
         before = time.monotonic_ns() // 1000
@@ -352,7 +352,7 @@ def test_a_second_signal_stops_at_once(scratch, binaries):
 
 def test_clients_that_ask_while_it_stops_are_answered(scratch, binaries):
     """One that has asked, one that has just connected; the socket of systemd keeps those that come later."""
-    text = config(scratch.pki.bundle("rsa2048"), [entry("refusing", "postgres", free_port())])
+    text = config(scratch.pki.bundle("rsa2048"), [entry("refusing", "postgres", closed_port())])
     daemon, port = passed_sockets(scratch, binaries, text)
     early = socket.create_connection(("127.0.0.1", port))
     early.sendall(b"GET /v1/status HTTP/1.1\r\n")
@@ -449,7 +449,7 @@ def test_a_monitoring_plugin_gets_one_line_and_a_status(scratch, binaries):
     over = Openssl(scratch, "over", pki.server("ledger", host("ledger"), ago(400), ago(35))[0])
     window = {"maintenance_window": "sun:05:00-sun:06:00"}
     entries = [entry("orders", "tls", fresh.port, **window), entry("billing", "tls", stalled.port, **window),
-               entry("ledger", "tls", over.port, **window), entry("legacy", "mysql", free_port())]
+               entry("ledger", "tls", over.port, **window), entry("legacy", "mysql", closed_port())]
     daemon = Dbcertd(scratch, binaries, config(pki.bundle("rsa2048"), entries))
     daemon.settle()
 

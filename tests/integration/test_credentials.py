@@ -8,7 +8,7 @@ import time
 import pytest
 
 import rds
-from lab import free_port, run, wait_until
+from lab import closed_port, run, wait_until
 from test_rds import api, closed, imds, names, needs_root, of_source, round_over, ask_again, said, settings, source, start  # noqa: F401
 
 
@@ -67,7 +67,7 @@ def test_the_instance_s_metadata_service_in_bad_health(scratch, binaries, api, i
         imds.tokens_live = -1
     elif what == "odd":
         imds.error = {"Code": "Success", "AccessKeyId": "A\r\nB", "SecretAccessKey": 7}
-    env = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{free_port()}/"} if what == "no service" else None
+    env = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{closed_port()}/"} if what == "no service" else None
     daemon = start(scratch, binaries, settings(source(api)), imds, env=env)
     over = round_over(daemon)
     assert 'credentials "instance": ' in over["error"] and message in over["error"]
@@ -96,7 +96,7 @@ def test_containers_the_environment_a_systemd_credential_and_roles(scratch, bina
                source(api, name="3", credentials="credential:aws"), source(api, name="4", credentials="credential:aws", **role),
                source(api, name="5", credentials="container", role="arn:aws:iam::999999999999:role/closed", sts_endpoint_url=api.url),
                source(api, name="6", credentials="instance")]
-    env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = f"http://127.0.0.1:{free_port()}"
+    env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = f"http://127.0.0.1:{closed_port()}"
     daemon = start(scratch, binaries, settings(*sources), env=env)
     assert [round_over(daemon, n)["error"] for n in range(4)] == [None] * 4
     assert [s["named"] for s in daemon.get("/v1/rds")["sources"][:4]] == [1, 1, 1, 1]

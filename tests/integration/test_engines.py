@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Mariadb, Openssl, Postgres, Server, ago, config, entry, findings, free_port, host, openssl_facts, trusting
+from lab import Dbcertd, Mariadb, Openssl, Postgres, Server, ago, config, entry, findings, closed_port, host, openssl_facts, trusting
 from standin import NOT_SUP, OFF, ON, REQ, Mysql8, SqlServer, context_of
 
 DAYS = 30
@@ -132,7 +132,7 @@ OLD = {
 
 
 def test_an_engine_is_asked_for_with_and_without_its_edition(lab, binaries):
-    entries = [db("one", "oracle-ee", free_port()), db("two", "oracle-se2-cdb", free_port()), db("three", "mysql", free_port())]
+    entries = [db("one", "oracle-ee", closed_port()), db("two", "oracle-se2-cdb", closed_port()), db("three", "mysql", closed_port())]
     daemon = watch(lab, binaries, entries, "editions")
     for engine, names in (("oracle", ["one", "two"]), ("oracle-se2-cdb", ["two"]), ("mysql", ["three"]), ("oracle-se", [])):
         assert [e["name"] for e in daemon.get(f"/v1/endpoints?engine={engine}")["endpoints"]] == names

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab import DAY, Dbcertd, Journald, Postgres, ago, config, entry, findings, free_port, host, openssl_facts, run, wait_until
+from lab import DAY, Dbcertd, Journald, Postgres, ago, closed_port, config, entry, findings, host, openssl_facts, run, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
 
@@ -30,7 +30,7 @@ def story(lab, binaries, journald):
     server = Postgres(lab, "orders", ending[0])
     daemon = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), [
         entry("orders", "postgres", server.port, maintenance_window="sun:05:00-sun:06:00"),
-        entry("refusing", "mysql", free_port())]), prefix=journald)
+        entry("refusing", "mysql", closed_port())]), prefix=journald)
     assert findings(daemon.settle()["orders"]) == [("rotation-overdue", "critical"), ("certificate-expiring", "warning")]
     for _ in range(3):
         daemon.probe("orders")  # nothing new: nothing may be said
@@ -119,7 +119,7 @@ def test_journalctl_x_explains_it_with_what_to_do(story, journald, finding, word
 
 def test_the_daemon_itself_is_in_the_journal(lab, binaries, journald):
     """Where standard error is the journal, as under systemd: one entry each, with MESSAGE_ID and no echo."""
-    text = config(lab.pki.bundle("rsa2048"), [entry("alone", "postgres", free_port())])
+    text = config(lab.pki.bundle("rsa2048"), [entry("alone", "postgres", closed_port())])
     daemon = Dbcertd(lab, binaries, text, name="streamed", prefix=[
         *journald, "systemd-cat", "-t", "stream", "sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/$$/fd/2) exec "$@"', "-"])
     daemon.settle()

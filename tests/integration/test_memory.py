@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from lab import Dbcertd, Mariadb, Postgres, Server, ago, config, entry, free_port, host, run
+from lab import Dbcertd, Mariadb, Postgres, Server, ago, closed_port, config, entry, host, run
 from standin import Mysql8, SqlServer
 from test_hostile import big_chain, mysql_then, says, silent, tds_then
 
@@ -31,7 +31,7 @@ def test_a_round_of_probes_leaks_nothing_and_reads_nothing_wrong(scratch, binari
                Server(tds_then(says(b"garbage instead of packets")))]
     entries = [entry("orders", "postgres", Postgres(scratch, "orders", chain).port),
                entry("stalled", "mariadb", Mariadb(scratch, "stalled", stalled).port),
-               entry("refusing", "postgres", free_port()),
+               entry("refusing", "postgres", closed_port()),
                entry("nameless", "postgres", 1, host="no-such-host.invalid", addresses=None),
                entry("tds", "sqlserver-se", SqlServer(pki, chain, chop=lambda data: [data[:7], data[7:]]).port, check_plaintext=True),
                entry("strict", "sqlserver-se", SqlServer(pki, chain, strict=True).port, strict=True),
@@ -47,7 +47,7 @@ def test_a_round_of_probes_leaks_nothing_and_reads_nothing_wrong(scratch, binari
         stores.append(f'{{ name = "java"; path = "{path}"; password_credential = "db"; }}')
     os.makedirs(os.path.join(scratch.directory, "dbcertd.d"))
     with open(os.path.join(scratch.directory, "dbcertd.d/fetch.conf"), "w") as f:
-        f.write(f'trust = {{ fetch = [ "https://127.0.0.1:{free_port()}/b.pem", "http://127.0.0.1:{Server(bundles(pki)).port}/b.pem" ]; '
+        f.write(f'trust = {{ fetch = [ "https://127.0.0.1:{closed_port()}/b.pem", "http://127.0.0.1:{Server(bundles(pki)).port}/b.pem" ]; '
                 "fetch_http = true; };")
     text = config(pki.bundle("rsa2048"), entries, f'timeout = "5s"; trust_stores = ( {", ".join(stores)} );')
     daemon = Dbcertd(scratch, binaries, text, prefix=["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect",

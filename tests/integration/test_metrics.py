@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from lab import Dbcertd, Openssl, Postgres, Process, ago, config, entry, free_port, host, run, wait_until
+from lab import Dbcertd, Openssl, Postgres, Process, ago, closed_port, config, entry, free_port, host, run, wait_until
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 RULES = os.path.join(ROOT, "conf/prometheus/dbcertd.rules.yml")
@@ -28,7 +28,7 @@ def daemon(lab, binaries):
         f.write(open(lab.pki.bundle("ecc384")).read())
     text = config(lab.pki.bundle("rsa2048"), [
         entry("orders", "postgres", Postgres(lab, "orders", orders).port), entry("stalled", "tls", Openssl(lab, "stalled", stalled).port),
-        entry("refusing", "mysql", free_port()), entry("odd.name-1_x", "tls", free_port(), host="no.such.name.invalid", addresses=None)],
+        entry("refusing", "mysql", closed_port()), entry("odd.name-1_x", "tls", closed_port(), host="no.such.name.invalid", addresses=None)],
         f'trust_stores = ( {{ name = "app"; path = "{store}"; }} );')
     socket, port = os.path.join(lab.directory, "metrics.sock"), free_port()
     made = Dbcertd(lab, binaries, text, name="metrics", prefix=["systemd-socket-activate", "-l", socket, "-l", f"127.0.0.1:{port}"], wait=False)

@@ -11,7 +11,7 @@ import pytest
 
 import browser as browsers
 from browser import forwarded
-from lab import Dbcertd, Openssl, Postgres, ago, config, entry, free_port, host, run, wait_until
+from lab import Dbcertd, Openssl, Postgres, ago, closed_port, config, entry, host, run, wait_until
 
 AXE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build-node/node_modules/axe-core/axe.min.js")
 
@@ -25,7 +25,7 @@ def fleet(lab, binaries):
         return Openssl(lab, name, lab.pki.server(name, host(name), ago(age), ago(age - life))[0]).port
     orders = Postgres(lab, "orders", lab.pki.server("orders", host("orders"), ago(30), ago(30 - 365))[0])
     entries = [entry("orders", "postgres", orders.port), entry("stalled", "tls", port("stalled", 230)), entry("ending", "docdb", port("ending", 1080, 1095)),
-               entry("ended", "tls", port("ended", 400)), entry("refusing", "mysql", free_port()),
+               entry("ended", "tls", port("ended", 400)), entry("refusing", "mysql", closed_port()),
                entry("far", "neptune", port("far", 185), region="eu-central-1", verify_name=host("far"))]
     daemon = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), entries), name="page")
     daemon.settle()
@@ -53,7 +53,7 @@ def test_the_server_draws_the_list_and_lets_nothing_else_in(fleet):
 
 def test_names_are_shown_and_not_run(scratch, binaries):
     """What is foreign in a row: a region and a host may be anything that is a name; the rest is escaped."""
-    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("a.b_c-d", "tls", free_port(), region="us-east-1")]))
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("a.b_c-d", "tls", closed_port(), region="us-east-1")]))
     daemon.settle()
     daemon.write(config(scratch.pki.bundle("rsa2048"), []) + 'interval = "<script>alert(1)</script>&";')
     daemon.reload()
@@ -85,7 +85,7 @@ def test_a_web_page_may_change_nothing(fleet):
 
 
 def test_who_listens_is_told_of_changes_and_let_go_at_the_end(scratch, binaries):
-    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("a", "tls", free_port()), entry("b", "tls", free_port())]))
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("a", "tls", closed_port()), entry("b", "tls", closed_port())]))
     daemon.settle()
     command = ["curl", "-sSN", "--max-time", "30", "--unix-socket", daemon.socket, "http://localhost/v1/events"]
     listeners = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(16)]
@@ -199,7 +199,7 @@ def test_what_changes_is_seen_without_loading_it_again(page, fleet, lab):
     wait_until("the row is another", lambda: left() != before)
     assert page.execute_script("return document.querySelector('tr[data-name=orders]').className") in ("notice", "warning")  # past its half-life
     assert page.execute_script("return window.same === document.querySelector('tr[data-name=stalled]')")  # the others stay
-    daemon.write(config(lab.pki.bundle("rsa2048"), entries + [entry("added", "tls", free_port())]))
+    daemon.write(config(lab.pki.bundle("rsa2048"), entries + [entry("added", "tls", closed_port())]))
     daemon.reload()
     wait_until("the new one", lambda: "added" in shown(page))
     daemon.write(config(lab.pki.bundle("rsa2048"), entries))

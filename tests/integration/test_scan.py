@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lab import Mariadb, Openssl, Postgres, ago, findings, free_port, host
+from lab import Mariadb, Openssl, Postgres, ago, findings, closed_port, free_port, host
 from standin import SqlServer
 
 
@@ -87,7 +87,7 @@ def test_pem_is_what_was_served_and_nothing_else(binaries, lab, fleet):
         f.write(done.stdout)
     root, sub, *_ = lab.pki.authority()
     assert subprocess.run(["openssl", "verify", "-CAfile", root, "-untrusted", saved, saved], capture_output=True).returncode == 0
-    failed = scan(binaries, "--pem", f"postgres://127.0.0.1:{free_port()}")
+    failed = scan(binaries, "--pem", f"postgres://127.0.0.1:{closed_port()}")
     assert (failed.returncode, failed.stdout) == (1, "") and "connection refused" in failed.stderr
     assert scan(binaries, "--pem", "--json", "tls://h:1").returncode == 2
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab import (DAY, Dbcertd, Dnsmasq, Mariadb, Postgres, ago, config, entry, findings, free_port, host, openssl_facts,
+from lab import (DAY, Dbcertd, Dnsmasq, Mariadb, Postgres, ago, closed_port, config, entry, findings, free_port, host, openssl_facts,
                  run, wait_until)
 
 WINDOW = "sun:05:00-sun:06:00"
@@ -48,7 +48,7 @@ def fleet(lab, binaries):
     }
     entries = [entry(name, engine, server.port, maintenance_window=WINDOW)
                for name, (engine, server, _) in servers.items()]
-    entries.append(entry("refusing", "postgres", free_port()))
+    entries.append(entry("refusing", "postgres", closed_port()))
     entries.append(entry("plain-postgres", "postgres", Postgres(lab, "plain", fresh[0], tls=False).port))
     entries.append(entry("plain-mariadb", "mariadb", Mariadb(lab, "plain", fresh[0], tls=False).port))
     entries.append(entry("nameless", "postgres", 5432, host="no-such-host.invalid", addresses=None))
@@ -148,7 +148,7 @@ def test_scan_needs_no_daemon_and_says_the_same(fleet, lab, binaries):
         one = by_port[servers[name][1].port]
         assert findings(one) == findings(endpoints[name])
         assert one["addresses"][0]["chain"] == endpoints[name]["addresses"][0]["chain"]
-    failed = daemon.ctl("scan", f"postgres://127.0.0.1:{free_port()}")
+    failed = daemon.ctl("scan", f"postgres://127.0.0.1:{closed_port()}")
     assert failed.returncode == 1 and "(127.0.0.1): unreachable at dial: connection refused" in failed.stdout
 
 

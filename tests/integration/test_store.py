@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from lab import DAY, Dbcertd, Journald, Nginx, Postgres, Server, ago, config, entry, findings, free_port, host, openssl_facts, run, wait_until
+from lab import DAY, Dbcertd, Journald, Nginx, Postgres, Server, ago, closed_port, config, entry, findings, host, openssl_facts, run, wait_until
 
 ROOT = os.geteuid() == 0
 SANITIZED = bool(os.environ.get("DBCERTD_SANITIZED"))
@@ -42,7 +42,7 @@ def stalled(scratch, binaries):
     chain, leaf = scratch.pki.server("billing", host("billing"), ago(230), ago(230 - 365))
     server = Postgres(scratch, "billing", chain)
     text = config(scratch.pki.bundle("rsa2048"), [entry("billing", "postgres", server.port, maintenance_window=WINDOW),
-                                                  entry("legacy", "mysql", free_port())])
+                                                  entry("legacy", "mysql", closed_port())])
     daemon = Dbcertd(scratch, binaries, text)
     daemon.settle()
     return server, text, daemon, leaf
@@ -159,7 +159,7 @@ def test_a_reload_that_takes_an_endpoint_out_and_puts_it_back(stalled):
 
 def test_what_was_taken_out_while_it_was_stopped_is_resolved(stalled, scratch, binaries):
     server, text, daemon, leaf = stalled
-    again = restart(scratch, binaries, daemon, config(scratch.pki.bundle("rsa2048"), [entry("legacy", "mysql", free_port())]))
+    again = restart(scratch, binaries, daemon, config(scratch.pki.bundle("rsa2048"), [entry("legacy", "mysql", closed_port())]))
     assert sum("billing (127.0.0.1): rotation-overdue resolved after" in line for line in said(again)) == 1
 
 
@@ -206,7 +206,7 @@ def test_what_stands_of_a_bundle_and_a_trust_store_is_not_said_again(scratch, bi
     pki.authority("ecc384")
     run("cp", pki.bundle("ecc384"), store)
     text = config(pki.bundle("rsa2048"), [entry("orders", "postgres", server.port)], f'trust_stores = ( {{ name = "app"; path = "{store}"; }} );').replace(
-        "trust = {", f'trust = {{ fetch = [ "http://127.0.0.1:{free_port()}/bundle.pem" ]; fetch_http = true;')
+        "trust = {", f'trust = {{ fetch = [ "http://127.0.0.1:{closed_port()}/bundle.pem" ]; fetch_http = true;')
     daemon = Dbcertd(scratch, binaries, text)
     daemon.settle()
     wait_until("both are said", lambda: len([line for line in said(daemon) if line.startswith(("bundle ", "trust store "))]) == 2)
@@ -401,7 +401,7 @@ def test_a_silence_is_made_shown_logged_and_ends_by_itself(stalled, scratch, bin
 
 
 def test_a_finding_is_silenced_everywhere_and_told_again_when_that_is_ended_by_hand(scratch, binaries):
-    text = config(scratch.pki.bundle("rsa2048"), [entry("one", "mysql", free_port()), entry("two", "mysql", free_port())])
+    text = config(scratch.pki.bundle("rsa2048"), [entry("one", "mysql", closed_port()), entry("two", "mysql", closed_port())])
     daemon = Dbcertd(scratch, binaries, text, wait=True)
     daemon.settle()
     assert daemon.ctl("silence", "unreachable", "--for", "14d", "--reason", "the network is being rebuilt").stdout.startswith("all unreachable: ")
@@ -430,7 +430,7 @@ def test_a_finding_is_silenced_everywhere_and_told_again_when_that_is_ended_by_h
 ])
 def test_what_cannot_be_silenced_is_said(lab, binaries, words, status, error):
     if not getattr(lab, "silenceable", None):
-        lab.silenceable = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), [entry("billing", "mysql", free_port())]))
+        lab.silenceable = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), [entry("billing", "mysql", closed_port())]))
     done = lab.silenceable.ctl(*words)
     assert (done.returncode, error in done.stderr) == (status, True), done.stderr
     assert lab.silenceable.get("/v1/silences")["silences"] == []
@@ -497,7 +497,7 @@ def test_an_expired_ca_over_500_endpoints_is_one_alert_with_a_count_and_names(sc
 
 @pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
 def test_what_is_resolved_for_one_cause_is_one_entry_and_each_address_is_counted(scratch, binaries):
-    entries_of = [entry(f"db{i}", "postgres", free_port(), host=host("shared"), addresses=["127.0.0.1", "127.0.0.2"]) for i in range(3)]
+    entries_of = [entry(f"db{i}", "postgres", closed_port(), host=host("shared"), addresses=["127.0.0.1", "127.0.0.2"]) for i in range(3)]
     text = config(scratch.pki.bundle("rsa2048"), entries_of).replace('group_wait = "0s"', 'group_wait = "2s"; group_interval = "1s"')
     journal = Journald(scratch).inside
     daemon = Dbcertd(scratch, binaries, text, prefix=journal)
@@ -514,7 +514,7 @@ def test_what_is_resolved_for_one_cause_is_one_entry_and_each_address_is_counted
 
 @pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
 def test_a_few_of_one_cause_are_told_one_by_one(scratch, binaries):
-    text = config(scratch.pki.bundle("rsa2048"), [entry(f"db{i}", "mysql", free_port()) for i in range(4)])
+    text = config(scratch.pki.bundle("rsa2048"), [entry(f"db{i}", "mysql", closed_port()) for i in range(4)])
     journal = Journald(scratch).inside
     Dbcertd(scratch, binaries, text, prefix=journal).settle()
     told = wait_until("all are told", lambda: len(entries(journal, "DBCERTD_FINDING=unreachable")) == 4 and entries(journal, "DBCERTD_FINDING=unreachable"))

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lab import Dbcertd, Openssl, ago, config, entry, free_port, host
+from lab import Dbcertd, Openssl, ago, closed_port, config, entry, host
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def daemon(lab, binaries):
     made = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), [
         entry("young", "tls", port("young", 30)), entry("stalled", "tls", port("stalled", 230), maintenance_window="sun:05:00-sun:06:00"),
         entry("ending", "docdb", port("ending", 1080, 1095)), entry("ended", "tls", port("ended", 400)),
-        entry("halfway", "neptune", port("halfway", 185)), entry("refusing", "mysql", free_port())]))
+        entry("halfway", "neptune", port("halfway", 185)), entry("refusing", "mysql", closed_port())]))
     made.settle()
     return made
 
