@@ -8,6 +8,7 @@ import glob
 import json
 import os
 import pty
+import random
 import shutil
 import signal
 import socket
@@ -40,9 +41,20 @@ def run(*command, **options):
     return done.stdout
 
 
+def bound(address):
+    """A socket on a port that nobody has, and below those that the kernel gives to connections: they come and go by the
+    thousand while others run beside us."""
+    while True:
+        s = socket.socket()
+        try:
+            s.bind((address, random.randrange(10000, 32000)))
+            return s
+        except OSError:
+            s.close()
+
+
 def free_port(address="127.0.0.1"):
-    with socket.socket() as s:
-        s.bind((address, 0))
+    with bound(address) as s:
         return s.getsockname()[1]
 
 
@@ -50,11 +62,9 @@ held = []  # for as long as we run
 
 
 def closed_port(address="127.0.0.1"):
-    """One on which nobody listens, and nobody else may: a free one would be given to the next who asks for one."""
-    s = socket.socket()
-    s.bind((address, 0))
-    held.append(s)
-    return s.getsockname()[1]
+    """One on which nobody listens, and nobody else may."""
+    held.append(bound(address))
+    return held[-1].getsockname()[1]
 
 
 def wait_until(what, condition, seconds=20):
