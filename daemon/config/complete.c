@@ -30,11 +30,16 @@ static void inherit(Config *config, const char *path, char ***errors)
     }
 }
 
+static bool begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 /* Whether http:// is allowed is known at the end only. */
 static void check_fetch(const Config *config, const char *path, char ***errors)
 {
     for (char **url = config->fetch; url && *url; url++) {
-        bool https = strncmp(*url, "https://", 8) == 0, http = strncmp(*url, "http://", 7) == 0;
+        bool https = begins(*url, "https://"), http = begins(*url, "http://");
         if (http && !config->fetch_http)
             strv_append(errors,
                         xasprintf("%s: trust.fetch: \"%s\": expected https://, or fetch_http = true with it",
@@ -49,16 +54,11 @@ static void check_fetch(const Config *config, const char *path, char ***errors)
 static void check_alertmanager(const Config *config, const char *path, char ***errors)
 {
     const char *url = config->alertmanager;
-    bool http = url && (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0);
+    bool http = url && (begins(url, "https://") || begins(url, "http://"));
     if (url && (!http || strpbrk(url, " '\"\\?#\n\t")))
         strv_append(errors,
                     xasprintf("%s: alerts.alertmanager: \"%s\": expected a URL such as http://127.0.0.1:9093",
                               path, url));
-}
-
-static bool begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
 /* What is signed goes in clear to this very host alone. */

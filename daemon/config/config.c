@@ -156,11 +156,12 @@ static void read_integer(Parser *parser, const Key *key, config_setting_t *setti
         return;
     }
     int64_t value = config_setting_get_int64(setting);
-    _cleanup_free_ char *expected = key_expected(key);
-    if (value < key->min || value > key->max)
-        complain(parser, setting, name, "%lld: expected %s", (long long)value, expected);
-    else
+    if (value >= key->min && value <= key->max) {
         *(int64_t *)field_of(key, target) = value;
+        return;
+    }
+    _cleanup_free_ char *expected = key_expected(key);
+    complain(parser, setting, name, "%lld: expected %s", (long long)value, expected);
 }
 
 static void read_bool(Parser *parser, const Key *key, config_setting_t *setting, const char *name, void *target)
@@ -179,16 +180,17 @@ static void read_text_list(Parser *parser, const Key *key, config_setting_t *set
         complain_type(parser, setting, name, key);
         return;
     }
-    _cleanup_free_ char *expected = key_expected(key);
     *field = strv_free(*field);
     for (int i = 0; i < config_setting_length(setting); i++) {
         const char *text = config_setting_get_string_elem(setting, i);
         size_t length = text ? strlen(text) : 0;
-        if (length < (size_t)key->min || length > (size_t)key->max)
-            complain(parser, config_setting_get_elem(setting, (unsigned)i), name, "element %d: expected %s",
-                     i + 1, expected);
-        else
+        if (length >= (size_t)key->min && length <= (size_t)key->max) {
             strv_append(field, xstrdup(text));
+            continue;
+        }
+        _cleanup_free_ char *expected = key_expected(key);
+        complain(parser, config_setting_get_elem(setting, (unsigned)i), name, "element %d: expected %s", i + 1,
+                 expected);
     }
 }
 

@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
-#include "control/json-internal.h"
+#include "control/json.h"
 
 #define LINE_BYTES_MAX 75 /* RFC 5545, 3.1 */
 
@@ -65,15 +65,15 @@ static void write_event(Buffer *calendar, const json_t *event, const char *stamp
 
 char *calendar_write(const json_t *forecast, int64_t now)
 {
-    Buffer text = { 0 }, *calendar = &text;
+    Buffer calendar = { 0 };
     size_t i;
     json_t *event;
-    write_line(calendar, "BEGIN:VCALENDAR");
-    write_line(calendar, "VERSION:2.0");
-    write_line(calendar, "PRODID:-//dbcertd//dbcertd " DBCERTD_VERSION "//EN");
-    write_line(calendar, "X-WR-CALNAME:Certificates of databases");
+    write_line(&calendar, "BEGIN:VCALENDAR");
+    write_line(&calendar, "VERSION:2.0");
+    write_line(&calendar, "PRODID:-//dbcertd//dbcertd " DBCERTD_VERSION "//EN");
+    write_line(&calendar, "X-WR-CALNAME:Certificates of databases");
     json_array_foreach(json_object_get(forecast, "events"), i, event)
-        write_event(calendar, event, INSTANT_TEXT(now));
-    write_line(calendar, "END:VCALENDAR");
-    return buffer_take_text(&text);
+        write_event(&calendar, event, INSTANT_TEXT(now));
+    write_line(&calendar, "END:VCALENDAR");
+    return buffer_take_text(&calendar);
 }

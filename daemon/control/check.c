@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
-#include "control/json-internal.h"
+#include "control/json.h"
 #include "model/finding.h"
 
 #define NAMES_SAID_MAX 8

@@ -23,8 +23,5 @@ json_t *json_of_certificate(const Certificate *certificate, bool der);
 
 json_t *json_of_findings(const FindingList *findings);
 
-/* A member that is a text, borrowed; "" if there is none. */
-const char *json_text_of(const json_t *object, const char *key);
-
 /* Takes value. */
 void json_put(json_t *object, const char *key, json_t *value);

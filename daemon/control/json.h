@@ -25,5 +25,8 @@ json_t *json_of_forecast(const Forecast *forecast);
 json_t *json_of_history(const char *endpoint, const History *history);
 json_t *json_of_silence(const Silence *silence);
 
+/* A member that is a text, borrowed; "" if there is none. */
+const char *json_text_of(const json_t *object, const char *key);
+
 /* { "error": { "code", "message" } } */
 json_t *json_of_error(const char *code, const char *message);

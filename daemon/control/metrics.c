@@ -189,7 +189,6 @@ static void write_findings(Buffer *text, const Snapshot *snapshot)
 
 static void write_probes(Buffer *text, const Snapshot *snapshot)
 {
-    static const uint64_t bounds_msec[N_FIGURES_BOUNDS] = FIGURES_BOUNDS;
     const Figures *figures = snapshot->figures;
     uint64_t below = 0;
     char bound[32];
@@ -215,7 +214,7 @@ static void write_probes(Buffer *text, const Snapshot *snapshot)
     family(text, "dbcertd_probe_duration_seconds", "histogram", "How long the probe of an address took.");
     for (size_t i = 0; i < N_FIGURES_BOUNDS; i++) {
         below += figures->durations[i];
-        snprintf(bound, sizeof bound, "%g", (double)bounds_msec[i] / 1000);
+        snprintf(bound, sizeof bound, "%g", (double)figures_bounds_msec[i] / 1000);
         sample(text, "dbcertd_probe_duration_seconds_bucket", (Label[]) { { "le", bound }, { 0 } },
                (double)below);
     }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "control/check.h"
+#include "control/json.h"
 #include "ctl/client.h"
 
 #define OK_STATUS 200
@@ -36,7 +37,7 @@ int check(const char *socket, const char *name)
     if (r < 0)
         return fail("the daemon does not answer; standard error says why");
     if (r != OK_STATUS)
-        return fail(client_text(json_object_get(body, "error"), "message"));
+        return fail(json_text_of(json_object_get(body, "error"), "message"));
     if (name)
         line = check_one(body, clock_now(), &status);
     else if (client_ask(socket, "GET", "/v1/findings", &findings) == OK_STATUS)

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/file.h"
+#include "control/json.h"
 
 #define ANSWER_BYTES_MAX (512 * 1024 * 1024) /* 10,000 endpoints with their chains are some 60 MB */
 #define ANSWER_SECONDS   120L /* a probe may take its whole timeout, after another one has ended */
@@ -86,15 +87,9 @@ int client_send(const char *socket, const char *method, const char *path, const 
     return *ret ? (int)status : fail(socket, "the answer is not JSON; is that dbcertd's socket?");
 }
 
-const char *client_text(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 int client_show_error(const json_t *body)
 {
-    const char *message = client_text(json_object_get(body, "error"), "message");
+    const char *message = json_text_of(json_object_get(body, "error"), "message");
     fprintf(stderr, "dbcertctl: %s\n",
             *message ? message : "the daemon answered with an error that has no message");
     return EXIT_FAILURE;

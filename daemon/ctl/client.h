@@ -16,6 +16,3 @@ int client_show_error(const json_t *body);
 
 /* The answer as it is. */
 void client_print_json(const json_t *body);
-
-/* A member that is a text, borrowed; "" if there is none. */
-const char *client_text(const json_t *object, const char *key);

@@ -1,9 +1,9 @@
 #include "ctl/help.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/macro.h"
 #include "ctl/status.h"
 #include "model/engine.h"
 
@@ -108,6 +108,17 @@ static const struct {
               "and strict, direct_tls, check_plaintext, which need no value.\n"
               "Engines:\n" ENGINE_NAMES_1 ",\n" ENGINE_NAMES_2 ",\n" ENGINE_NAMES_3 ".\n" },
 };
+
+int usage_error(const char *format, ...)
+{
+    va_list args;
+    fputs("dbcertctl: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputs(". See dbcertctl --help.\n", stderr);
+    return EXIT_USAGE;
+}
 
 bool help_print(const char *command)
 {

@@ -47,10 +47,10 @@ static int ask(const Options *options, const char *method, const char *path, con
     return r;
 }
 
-/* Asks for a list, and shows what is chosen of it. ret_n: how many there are. */
+/* Asks for a list, and shows what is chosen of it. */
 static int ask_for_some(const Options *options, const char *path, const char *member,
                         json_t *(*choose)(const json_t *list, const Choice *choice),
-                        void (*render)(const json_t *), size_t *ret_n)
+                        void (*render)(const json_t *))
 {
     json_t *body = NULL;
     int status = client_ask(options->socket, "GET", path, &body);
@@ -62,11 +62,10 @@ static int ask_for_some(const Options *options, const char *path, const char *me
         return r;
     }
     json_t *list = json_object_get(body, member), *chosen = choose(list, &options->choice);
-    *ret_n = json_array_size(list);
     if (options->json) {
         json_object_set(body, member, chosen);
         client_print_json(body);
-    } else if (json_array_size(chosen) == 0 && *ret_n > 0)
+    } else if (json_array_size(chosen) == 0 && json_array_size(list) > 0)
         puts("None of them is chosen by these options and patterns.");
     else
         render(chosen);
@@ -86,8 +85,7 @@ static void render_fleet(const json_t *endpoints)
 
 static int run_status(const Options *options, const char *name _unused_)
 {
-    size_t n = 0;
-    int r = ask_for_some(options, "/v1/endpoints", "endpoints", choose_endpoints, render_fleet, &n);
+    int r = ask_for_some(options, "/v1/endpoints", "endpoints", choose_endpoints, render_fleet);
     if (r != EXIT_SUCCESS || options->json)
         return r;
     return ask(options, "GET", "/v1/status", NULL, render_status, NULL);
@@ -107,32 +105,22 @@ static int no_such_name(const char *name)
 
 static int run_show(const Options *options, const char *name)
 {
-    _cleanup_free_ char *path = path_of(name, ""), *history_path = path_of(name, "/history");
-    json_t *endpoint = NULL, *history = NULL, *forecast = NULL;
-    if (!path)
-        return no_such_name(name);
-    int status = client_ask(options->socket, "GET", path, &endpoint), r = EXIT_SUCCESS;
-    if (status < 0)
-        return EXIT_FAILURE;
-    if (status != 200)
-        r = client_show_error(endpoint);
-    else if (options->json)
-        client_print_json(endpoint);
-    else if (client_ask(options->socket, "GET", history_path, &history) < 0 ||
-             client_ask(options->socket, "GET", "/v1/forecast", &forecast) < 0)
+    json_t *forecast = NULL;
+    _cleanup_free_ char *path = path_of(name, ""), *history = path_of(name, "/history");
+    int r = path ? ask(options, "GET", path, NULL, render_endpoint, NULL) : no_such_name(name);
+    if (r != EXIT_SUCCESS || options->json)
+        return r;
+    r = ask(options, "GET", history, NULL, render_served, NULL);
+    if (r == EXIT_SUCCESS && client_ask(options->socket, "GET", "/v1/forecast", &forecast) < 0)
         r = EXIT_FAILURE;
-    else
-        render_page(endpoint, history, forecast);
-    json_decref(endpoint);
-    json_decref(history);
+    render_coming(name, forecast);
     json_decref(forecast);
     return r;
 }
 
 static int run_findings(const Options *options, const char *name _unused_)
 {
-    size_t n = 0;
-    return ask_for_some(options, "/v1/findings", "findings", choose_findings, render_findings, &n);
+    return ask_for_some(options, "/v1/findings", "findings", choose_findings, render_findings);
 }
 
 static int run_probe(const Options *options, const char *name)
@@ -283,7 +271,7 @@ static int run_command(Options *options, int argc, char **argv)
     if (options->help)
         return help_print(argv[0]) ? EXIT_SUCCESS : unknown_command(argv[0]);
     if (argc == 0)
-        return usage_error("expected a command%s", "");
+        return usage_error("expected a command");
     int status = options_check(options, argv[0]);
     if (status >= 0)
         return status;
@@ -291,13 +279,13 @@ static int run_command(Options *options, int argc, char **argv)
         options->scan.targets = argv + 1;
         options->scan.json = options->json;
         if (options->scan.pem && (options->json || options->scan.show_chain))
-            return usage_error("--pem prints nothing else%s", ": leave --json and --show-chain out");
+            return usage_error("--pem prints nothing else: leave --json and --show-chain out");
         return scan(&options->scan);
     }
     if (options->ics && options->json)
-        return usage_error("--ics prints nothing else%s", ": leave --json out");
+        return usage_error("--ics prints nothing else: leave --json out");
     if (options->trust.password_file && argc < 2)
-        return usage_error("--password-file is for trust with a FILE%s", "");
+        return usage_error("--password-file is for trust with a FILE");
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         if (strcmp(commands[i].name, argv[0]) != 0)
             continue;

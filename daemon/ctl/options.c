@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/buffer.h"
 #include "base/instant.h"
 #include "ctl/help.h"
 #include "model/finding.h"
@@ -62,14 +64,6 @@ static const struct {
     { { "pem", no_argument, NULL, PEM }, "scan" },
 };
 
-int usage_error(const char *format, const char *word)
-{
-    fputs("dbcertctl: ", stderr);
-    fprintf(stderr, format, word);
-    fputs(". See dbcertctl --help.\n", stderr);
-    return EXIT_USAGE;
-}
-
 /* Whether the word is in the list. */
 static bool lists(const char *list, const char *word)
 {
@@ -81,11 +75,13 @@ static bool lists(const char *list, const char *word)
 }
 
 /* "status, watch and findings" */
-static void print_commands(const char *list)
+static char *words_of(const char *list)
 {
+    Buffer words = { 0 };
     for (const char *space; (space = strchr(list, ' ')); list = space + 1)
-        fprintf(stderr, "%.*s%s", (int)(space - list), list, strchr(space + 1, ' ') ? ", " : " and ");
-    fputs(list, stderr);
+        buffer_printf(&words, "%.*s%s", (int)(space - list), list, strchr(space + 1, ' ') ? ", " : " and ");
+    buffer_printf(&words, "%s", list);
+    return buffer_take_text(&words);
 }
 
 int options_check(const Options *options, const char *command)
@@ -97,16 +93,12 @@ int options_check(const Options *options, const char *command)
         if (commands[0] == '!') {
             if (!lists(commands, command))
                 continue;
-            fprintf(stderr, "dbcertctl: --%s is not for %s. See dbcertctl --help.\n", known[i].option.name,
-                    command);
-            return EXIT_USAGE;
+            return usage_error("--%s is not for %s", known[i].option.name, command);
         }
         if (lists(commands, command))
             continue;
-        fprintf(stderr, "dbcertctl: --%s is for ", known[i].option.name);
-        print_commands(commands);
-        fprintf(stderr, ", not for %s. See dbcertctl --help.\n", command);
-        return EXIT_USAGE;
+        _cleanup_free_ char *words = words_of(commands);
+        return usage_error("--%s is for %s, not for %s", known[i].option.name, words, command);
     }
     return -1;
 }

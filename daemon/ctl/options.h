@@ -10,10 +10,6 @@
 #include "ctl/status.h"
 #include "ctl/trust.h"
 
-enum {
-    EXIT_USAGE = 2,
-};
-
 typedef struct Options {
     uint64_t given; /* a bit for each */
     const char *socket;
@@ -28,9 +24,6 @@ typedef struct Options {
     const char *second; /* word after the command; NULL: there is none */
     TrustOptions trust;
 } Options;
-
-/* Says what is wrong, with the word in the format. Returns EXIT_USAGE. */
-int usage_error(const char *format, const char *word);
 
 /* Returns an exit status, or -1 to go on. optind is where the words begin. */
 int options_parse(int argc, char **argv, Options *options);

@@ -11,6 +11,7 @@
 #include "base/instant.h"
 #include "control/json.h"
 #include "ctl/catalogue.h"
+#include "ctl/help.h"
 #include "ctl/render.h"
 #include "ctl/show.h"
 #include "ctl/status.h"
@@ -25,7 +26,6 @@
 
 enum {
     EXIT_SOME_FAILED = 1,
-    EXIT_USAGE = 2,
 };
 
 typedef struct Scan {

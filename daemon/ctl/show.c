@@ -113,7 +113,15 @@ void render_endpoint(const json_t *e)
     json_array_foreach(json_object_get(e, "addresses"), i, item) print_address(item);
 }
 
-static void print_coming(const char *name, const json_t *forecast)
+void render_served(const json_t *history)
+{
+    if (json_array_size(json_object_get(history, "certificates")) == 0)
+        return;
+    puts("\nServed");
+    render_history(history);
+}
+
+void render_coming(const char *name, const json_t *forecast)
 {
     size_t i, n = 0;
     json_t *event;
@@ -130,14 +138,4 @@ static void print_coming(const char *name, const json_t *forecast)
     }
     if (n > EVENTS_MAX)
         printf("  and %zu more: dbcertctl forecast\n", n - EVENTS_MAX);
-}
-
-void render_page(const json_t *endpoint, const json_t *history, const json_t *forecast)
-{
-    render_endpoint(endpoint);
-    if (json_array_size(json_object_get(history, "certificates")) > 0) {
-        puts("\nServed");
-        render_history(history);
-    }
-    print_coming(get(endpoint, "name"), forecast);
 }

@@ -6,5 +6,6 @@
 
 void render_endpoint(const json_t *endpoint);
 
-/* The same, with the certificates that it served, and the events of the forecast that are about it. */
-void render_page(const json_t *endpoint, const json_t *history, const json_t *forecast);
+/* What it has served; the events of the forecast that are about it (nothing for NULL). */
+void render_served(const json_t *history);
+void render_coming(const char *name, const json_t *forecast);

@@ -6,21 +6,13 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "control/json.h"
 #include "ctl/client.h"
+#include "ctl/help.h"
 #include "ctl/render.h"
-
-enum {
-    EXIT_USAGE = 2,
-};
 
 #define STATUS_OK   200
 #define STATUS_MADE 201
-
-static int usage_error(const char *what)
-{
-    fprintf(stderr, "dbcertctl: %s. See dbcertctl --help.\n", what);
-    return EXIT_USAGE;
-}
 
 static int list(const char *socket, bool json)
 {
@@ -66,9 +58,9 @@ static int make(const SilenceOptions *options, const char *socket, bool json, co
         client_print_json(body);
         return EXIT_SUCCESS;
     }
-    const char *subject = client_text(body, "subject"), *what = client_text(body, "finding");
+    const char *subject = json_text_of(body, "subject"), *what = json_text_of(body, "finding");
     printf("%s%s%s: silenced until %s. To end it before: dbcertctl silence --end %lld\n",
-           *subject ? subject : "all", *what ? " " : "", what, client_text(body, "ends_at"),
+           *subject ? subject : "all", *what ? " " : "", what, json_text_of(body, "ends_at"),
            json_integer_value(json_object_get(body, "id")));
     return EXIT_SUCCESS;
 }

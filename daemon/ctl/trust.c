@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "ctl/client.h"
+#include "ctl/help.h"
 #include "ctl/render.h"
 #include "pki/facts.h"
 #include "pki/verify.h"
@@ -19,7 +20,6 @@
 
 enum {
     EXIT_SOME_REFUSED = 1,
-    EXIT_USAGE = 2,
 };
 
 static int read_password(const char *path, char **ret)

@@ -11,15 +11,12 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "ctl/help.h"
 
 #define PERIOD_MSEC 2000
 
 #define ENTER "\033[?1049h\033[?25l" /* another screen, without a cursor */
 #define LEAVE "\033[?25h\033[?1049l"
-
-enum {
-    EXIT_USAGE = 2,
-};
 
 static volatile sig_atomic_t ended;
 

@@ -4,10 +4,15 @@
 
 #define FIRST_RETRY_SECONDS MINUTE
 
+int64_t fetch_backoff(int64_t first, int64_t most, unsigned n_failures)
+{
+    int64_t pause = first;
+    for (unsigned i = 1; i < n_failures && pause < most; i++)
+        pause *= 2;
+    return pause < most ? pause : most;
+}
+
 int64_t fetch_pause(int64_t interval, unsigned n_failures)
 {
-    int64_t pause = FIRST_RETRY_SECONDS;
-    for (unsigned i = 1; i < n_failures && pause < interval; i++)
-        pause *= 2;
-    return n_failures == 0 || pause > interval ? interval : pause;
+    return n_failures == 0 ? interval : fetch_backoff(FIRST_RETRY_SECONDS, interval, n_failures);
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "fetch/pause.h"
 #include "manager/manager-internal.h"
 #include "sink/alertmanager.h"
 
@@ -122,14 +123,6 @@ static void note_failure(Posting *posting, const HttpAnswer *answer)
                     url_of(posting), answer->status);
 }
 
-static uint64_t pause_usec(const Posting *posting)
-{
-    uint64_t seconds = FIRST_RETRY_SECONDS;
-    for (unsigned i = 1; i < posting->n_failures && seconds < LAST_RETRY_SECONDS; i++)
-        seconds *= 2;
-    return (seconds < LAST_RETRY_SECONDS ? seconds : LAST_RETRY_SECONDS) * USEC_PER_SEC;
-}
-
 static void on_answered(const HttpAnswer *answer, void *userdata)
 {
     Posting *posting = userdata;
@@ -144,7 +137,8 @@ static void on_answered(const HttpAnswer *answer, void *userdata)
         posting->repeat_at_usec = 0; /* whatever it was not told of what stands */
     }
     posting->n_sent = 0;
-    run_in(posting, posting->n_failures > 0 ? pause_usec(posting) : 0);
+    int64_t pause = fetch_backoff(FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, posting->n_failures);
+    run_in(posting, posting->n_failures > 0 ? (uint64_t)pause * USEC_PER_SEC : 0);
 }
 
 static int ask(Posting *posting, const json_t *array)

@@ -1,6 +1,7 @@
 #include "model/figures.h"
 
-static const uint64_t bounds_msec[N_FIGURES_BOUNDS] = FIGURES_BOUNDS;
+const uint64_t figures_bounds_msec[N_FIGURES_BOUNDS] = { 5,    10,   25,   50,    100,   250,  500,
+                                                         1000, 2500, 5000, 10000, 30000, 60000 };
 
 static void count(Figures *figures, const Engine *engine, Outcome outcome)
 {
@@ -15,7 +16,7 @@ void figures_count(Figures *figures, const Engine *engine, const Observation *ob
     figures->n_durations++;
     figures->duration_sum_usec += observation->duration_usec;
     for (size_t i = 0; i < N_FIGURES_BOUNDS; i++)
-        if (observation->duration_usec <= bounds_msec[i] * 1000) {
+        if (observation->duration_usec <= figures_bounds_msec[i] * 1000) {
             figures->durations[i]++;
             break;
         }

@@ -7,12 +7,9 @@
 
 #define FIGURES_ENGINES_MAX 32 /* more than there are */
 
-/* Upper bounds in milliseconds, as Prometheus has them: each bucket counts what is in those below, too. */
-#define FIGURES_BOUNDS                                                      \
-    {                                                                       \
-        5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000 \
-    }
+/* Upper bounds of the buckets, rising. */
 #define N_FIGURES_BOUNDS 13
+extern const uint64_t figures_bounds_msec[N_FIGURES_BOUNDS];
 
 typedef struct Figures {
     uint64_t probes[FIGURES_ENGINES_MAX][N_OUTCOMES]; /* by the engine's place in engines[] */
