@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -92,7 +93,7 @@ def judged(daemon, name, expected, seconds=10):
     def look():
         found = next(s for s in daemon.get("/v1/trust")["trust_stores"] if s["name"] == name)
         got = [(f["id"], f["severity"]) for f in found["findings"]]
-        return found if got == expected and found["endpoints"] and found["endpoints"][0]["served"] else None
+        return found if got == expected and found["endpoints"] and all(e["served"] for e in found["endpoints"]) else None
     return wait_until(lambda: f"{name}: {expected}, but {json.dumps(daemon.get('/v1/trust')['trust_stores'], indent=1)}\n{daemon.output()}", look, seconds)
 
 
@@ -119,7 +120,8 @@ def test_the_guides_script_makes_a_store_that_is_read_and_its_gap_is_told_and_cl
                                   "issuer is not in it; configured for moving, and its root is not in the store")
     line = next(f for f in daemon.all_findings() if f["id"] == "trust-store-lacks-ca")
     assert (line["endpoint"], line["trust_store"]) == (None, "billing")
-    assert "trust store billing: trust-store-lacks-ca, critical: clients with " in daemon.output()
+    # On a slow machine moving is seen before shop: first a warning, then this.
+    assert re.search("trust store billing: trust-store-lacks-ca, critical(, escalated)?: clients with ", daemon.output())
     # The remedy's own words, with the bundle from a file: then inotify sees the store change.
     remedy = finding["remedy"]
     url = "https://truststore.pki.rds.amazonaws.com/us-east-1/us-east-1-bundle.pem"
