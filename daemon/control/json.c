@@ -144,20 +144,16 @@ static void put_finding(json_t *object, const Finding *finding)
     json_put(object, "due", json_of_instant(finding->due));
 }
 
-json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *finding)
+json_t *json_of_finding(const Subject *subject, const Finding *finding)
 {
     json_t *object = json_object();
-    json_put(object, "endpoint", json_of_text(state->endpoint->name));
-    json_put(object, "engine", json_of_text(state->endpoint->engine_name));
-    put_finding(object, finding);
-    return object;
-}
-
-json_t *json_of_other_finding(const char *member, const char *subject, const Finding *finding)
-{
-    json_t *object = json_object();
-    json_put(object, "endpoint", json_null());
-    json_put(object, member, json_of_text(subject));
+    if (subject->endpoint) {
+        json_put(object, "endpoint", json_of_text(subject->name));
+        json_put(object, "engine", json_of_text(subject->endpoint->endpoint->engine_name));
+    } else {
+        json_put(object, "endpoint", json_null());
+        json_put(object, subject_kind_label(subject->kind), json_of_text(subject->name));
+    }
     put_finding(object, finding);
     return object;
 }

@@ -11,11 +11,9 @@
 json_t *json_of_endpoint(const EndpointState *state, bool der);
 json_t *json_of_status(const Snapshot *snapshot);
 
-/* A finding with the name of its endpoint, for lists over many. */
-json_t *json_of_endpoint_finding(const EndpointState *state, const Finding *finding);
-
-/* The same of a trust store (member "trust_store"), a bundle ("bundle") or the daemon ("daemon"). */
-json_t *json_of_other_finding(const char *member, const char *subject, const Finding *finding);
+/* A finding with what it is about, for lists over many: the member "endpoint", null where another one has the
+ * name ("trust_store", "bundle", "rds", "daemon"). */
+json_t *json_of_finding(const Subject *subject, const Finding *finding);
 
 json_t *json_of_authorities(const AuthorityUses *uses);
 json_t *json_of_rds(const Snapshot *snapshot);

@@ -147,13 +147,12 @@ static void write_rotations(Buffer *text, const Snapshot *snapshot)
 }
 
 /* One for each subject and id, with its worst severity: the same may be so at several addresses. */
-static void write_findings_of(Buffer *text, const char *subject_label, const char *subject,
-                              const FindingList *findings)
+static void write_findings_of(Buffer *text, const Subject *subject)
 {
     bool given[N_FINDINGS] = { false };
     Severity worst[N_FINDINGS] = { 0 };
-    for (size_t i = 0; i < findings->n; i++) {
-        const Finding *f = &findings->items[i];
+    for (size_t i = 0; i < subject->findings->n; i++) {
+        const Finding *f = &subject->findings->items[i];
         if (f->pending)
             continue;
         given[f->id] = true;
@@ -163,7 +162,7 @@ static void write_findings_of(Buffer *text, const char *subject_label, const cha
     for (int id = 0; id < (int)N_FINDINGS; id++)
         if (given[id])
             sample(text, "dbcertd_finding",
-                   (Label[]) { { subject_label, subject },
+                   (Label[]) { { subject_kind_label(subject->kind), subject->name },
                                { "finding", finding_to_string((FindingId)id) },
                                { "severity", severity_to_string(worst[id]) },
                                { 0 } },
@@ -172,19 +171,10 @@ static void write_findings_of(Buffer *text, const char *subject_label, const cha
 
 static void write_findings(Buffer *text, const Snapshot *snapshot)
 {
+    Subject subject;
     family(text, "dbcertd_finding", "gauge", "What is found now; see dbcertd-findings(7).");
-    for (size_t i = 0; i < snapshot->n_endpoints; i++)
-        write_findings_of(text, "endpoint", snapshot->endpoints[i]->endpoint->name,
-                          &snapshot->endpoints[i]->findings);
-    for (size_t i = 0; i < snapshot->n_trust_stores; i++)
-        write_findings_of(text, "trust_store", snapshot->trust_stores[i]->store->name,
-                          &snapshot->trust_stores[i]->findings);
-    for (size_t i = 0; i < snapshot->n_sources; i++)
-        write_findings_of(text, "bundle", snapshot->sources[i]->url, &snapshot->sources[i]->findings);
-    for (size_t i = 0; i < snapshot->n_rds_sources; i++)
-        write_findings_of(text, "rds", snapshot->rds_sources[i]->source->name,
-                          &snapshot->rds_sources[i]->findings);
-    write_findings_of(text, "daemon", SELF_NAME, &snapshot->self->findings);
+    for (size_t i = 0; snapshot_subject(snapshot, i, &subject); i++)
+        write_findings_of(text, &subject);
 }
 
 static void write_probes(Buffer *text, const Snapshot *snapshot)

@@ -62,29 +62,13 @@ static Answer get_endpoint(const Request *request, const Snapshot *snapshot, con
     return state ? ok(json_of_endpoint(state, request && request->der)) : no_such_endpoint(name);
 }
 
-static void add_findings(json_t *array, const char *member, const char *subject, const FindingList *findings)
-{
-    for (size_t i = 0; i < findings->n; i++)
-        json_array_append_new(array, json_of_other_finding(member, subject, &findings->items[i]));
-}
-
 static Answer get_findings(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
 {
     json_t *findings = json_array();
-    for (size_t i = 0; i < snapshot->n_endpoints; i++) {
-        const EndpointState *state = snapshot->endpoints[i];
-        for (size_t j = 0; j < state->findings.n; j++)
-            json_array_append_new(findings, json_of_endpoint_finding(state, &state->findings.items[j]));
-    }
-    for (size_t i = 0; i < snapshot->n_trust_stores; i++)
-        add_findings(findings, "trust_store", snapshot->trust_stores[i]->store->name,
-                     &snapshot->trust_stores[i]->findings);
-    for (size_t i = 0; i < snapshot->n_sources; i++)
-        add_findings(findings, "bundle", snapshot->sources[i]->url, &snapshot->sources[i]->findings);
-    for (size_t i = 0; i < snapshot->n_rds_sources; i++)
-        add_findings(findings, "rds", snapshot->rds_sources[i]->source->name,
-                     &snapshot->rds_sources[i]->findings);
-    add_findings(findings, "daemon", SELF_NAME, &snapshot->self->findings);
+    Subject subject;
+    for (size_t i = 0; snapshot_subject(snapshot, i, &subject); i++)
+        for (size_t j = 0; j < subject.findings->n; j++)
+            json_array_append_new(findings, json_of_finding(&subject, &subject.findings->items[j]));
     return ok(json_pack("{s:o}", "findings", findings));
 }
 
@@ -205,14 +189,11 @@ static Answer post_probe(const Request *request, const Snapshot *snapshot, const
 
 static bool is_subject(const Snapshot *snapshot, const char *name)
 {
-    bool is = snapshot_find(snapshot, name) || strcmp(name, SELF_NAME) == 0;
-    for (size_t i = 0; i < snapshot->n_trust_stores; i++)
-        is |= strcmp(snapshot->trust_stores[i]->store->name, name) == 0;
-    for (size_t i = 0; i < snapshot->n_sources; i++)
-        is |= strcmp(snapshot->sources[i]->url, name) == 0;
-    for (size_t i = 0; i < snapshot->n_rds_sources; i++)
-        is |= strcmp(snapshot->rds_sources[i]->source->name, name) == 0;
-    return is;
+    Subject subject;
+    for (size_t i = 0; snapshot_subject(snapshot, i, &subject); i++)
+        if (strcmp(subject.name, name) == 0)
+            return true;
+    return false;
 }
 
 static Answer bad_request(const char *format, const char *word)

@@ -27,6 +27,11 @@ static const char *const subject_kinds[] = {
 };
 DEFINE_STRING_TABLE(subject_kind, SubjectKind, subject_kinds);
 
+const char *subject_kind_label(SubjectKind kind)
+{
+    return kind == SUBJECT_TRUST_STORE ? "trust_store" : subject_kinds[kind];
+}
+
 void finding_deinit(Finding *finding)
 {
     free(finding->address);

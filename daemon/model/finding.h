@@ -34,6 +34,9 @@ typedef enum SubjectKind {
 } SubjectKind;
 DECLARE_STRING_TABLE(subject_kind, SubjectKind);
 
+/* The same as the name of a member or a label: "trust_store". */
+const char *subject_kind_label(SubjectKind kind);
+
 typedef enum FindingId {
     FINDING_ROTATION_DUE,
     FINDING_ROTATION_OVERDUE,

@@ -189,6 +189,18 @@ struct Snapshot {
     void *userdata; /* of these four */
 };
 
+/* What findings are about, and those: all borrowed. */
+typedef struct Subject {
+    SubjectKind kind;
+    const char *name;
+    const FindingList *findings;
+    const EndpointState *endpoint; /* NULL for all others */
+} Subject;
+
+/* The subject of that number from 0 on: endpoints, trust stores, bundles, RDS sources, the daemon. False after
+ * it. */
+bool snapshot_subject(const Snapshot *snapshot, size_t number, Subject *ret);
+
 const EndpointState *snapshot_find(const Snapshot *snapshot, const char *name);
 size_t snapshot_count(const Snapshot *snapshot, Severity severity);
 

@@ -10,11 +10,6 @@
 /* What happened and does not last. */
 #define EVENT_LASTS HOUR
 
-static const char *const subject_labels[] = {
-    [SUBJECT_ENDPOINT] = "endpoint", [SUBJECT_TRUST_STORE] = "trust_store", [SUBJECT_BUNDLE] = "bundle",
-    [SUBJECT_RDS] = "rds",           [SUBJECT_DAEMON] = "daemon",
-};
-
 /* A label without a value is none. Foreign bytes that are no UTF-8 are left out: an Alertmanager would refuse
  * all. */
 static void put(json_t *object, const char *key, const char *value)
@@ -34,7 +29,7 @@ static void add(json_t *array, SubjectKind about, const char *subject, const Fin
     json_t *labels = json_object(), *annotations = json_object(), *alert = json_object();
     put(labels, "alertname", finding_to_string(finding->id));
     put(labels, "severity", severity_to_string(severity));
-    put(labels, subject_labels[about], subject);
+    put(labels, subject_kind_label(about), subject);
     put(labels, "address", finding->address);
     put(labels, "ca", finding->ca);
     put(labels, "instance", instance);
