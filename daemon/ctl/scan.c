@@ -32,6 +32,7 @@ typedef struct Scan {
     const ScanOptions *options;
     sd_event *event;
     Catalogue *catalogue;
+    Pool *pool;
     Bundle *bundle, *system; /* NULL: chains are not verified */
     EndpointState **states;
     size_t n, n_started, n_done, n_failed;
@@ -48,6 +49,7 @@ static void scan_deinit(Scan *scan)
     for (size_t i = 0; i < scan->n; i++)
         endpoint_state_free(scan->states[i]);
     free(scan->states);
+    pool_free(scan->pool);
     bundle_free(scan->bundle);
     bundle_free(scan->system);
     catalogue_free(scan->catalogue);
@@ -269,6 +271,7 @@ static void start_more(Scan *scan)
         *job = (Job) { .scan = scan, .state = scan->states[scan->n_started++] };
         const SurveyParams params = {
             .endpoint = job->state->endpoint,
+            .pool = scan->pool,
             .timeout_usec = (uint64_t)options->timeout_seconds * USEC_PER_SEC,
         };
         Survey *survey;
@@ -282,7 +285,7 @@ static void start_more(Scan *scan)
 
 int scan(const ScanOptions *options)
 {
-    _cleanup_(scan_deinit) Scan scan = { .options = options };
+    _cleanup_(scan_deinit) Scan scan = { .options = options, .pool = pool_new() };
     bool ok = true;
     for (char **target = options->targets; target && *target; target++)
         ok &= add_target(&scan, *target);

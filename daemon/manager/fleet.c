@@ -1,5 +1,6 @@
 #include "manager/fleet.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -18,7 +19,7 @@ static void free_arrays(Fleet *fleet)
 {
     free(fleet->members);
     free(fleet->states);
-    free(fleet->slots);
+    free(fleet->by_name);
 }
 
 void fleet_deinit(Fleet *fleet)
@@ -28,6 +29,8 @@ void fleet_deinit(Fleet *fleet)
     for (size_t i = 0; i < fleet->n_retired; i++)
         member_free(fleet->retired[i]);
     free_arrays(fleet);
+    schedule_deinit(&fleet->schedule);
+    heap_deinit(&fleet->wakes);
     free(fleet->retired);
     *fleet = (Fleet) { 0 };
 }
@@ -47,41 +50,55 @@ void fleet_drop_retired(Fleet *fleet, Member *member)
     member_free(member);
 }
 
+static Member *member_of_wake(HeapItem *wake)
+{
+    return (Member *)((char *)wake - offsetof(Member, wake));
+}
+
+Member *member_of_slot(Slot *slot)
+{
+    return (Member *)((char *)slot - offsetof(Member, slot));
+}
+
+void fleet_wake_at(Fleet *fleet, Member *member, int64_t at)
+{
+    if (at == INSTANT_NEVER)
+        heap_remove(&fleet->wakes, &member->wake);
+    else
+        heap_put(&fleet->wakes, &member->wake, at);
+}
+
+int64_t fleet_wakes_at(const Fleet *fleet)
+{
+    const HeapItem *first = heap_first(&fleet->wakes);
+    return first ? first->key : INSTANT_NEVER;
+}
+
+Member *fleet_take_woken(Fleet *fleet, int64_t now)
+{
+    HeapItem *first = heap_first(&fleet->wakes);
+    if (!first || first->key > now)
+        return NULL;
+    heap_remove(&fleet->wakes, first);
+    return member_of_wake(first);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const Member *const *left = a, *const *right = b;
+    return strcmp((*left)->state->endpoint->name, (*right)->state->endpoint->name);
+}
+
+static int compare_with_name(const void *name, const void *member)
+{
+    return strcmp(name, (*(const Member *const *)member)->state->endpoint->name);
+}
+
 Member *fleet_find(const Fleet *fleet, const char *name)
 {
-    for (size_t i = 0; i < fleet->n; i++)
-        if (strcmp(fleet->members[i]->state->endpoint->name, name) == 0)
-            return fleet->members[i];
-    return NULL;
-}
-
-static Member *member_new(Manager *manager, Endpoint *endpoint)
-{
-    Member *member = xcalloc(1, sizeof *member);
-    member->manager = manager;
-    member->state = endpoint_state_new(endpoint);
-    member->wakes_at = INSTANT_NEVER;
-    return member; /* slot.due_usec is 0: its first turn is at once */
-}
-
-/*
- * The member of the old fleet that goes on under that name; leaves a hole there. The search begins where the
- * last one ended, since both are in much the same order.
- */
-static Member *take_same(Fleet *old, const Endpoint *endpoint, size_t *hint)
-{
-    for (size_t i = 0; i < old->n; i++) {
-        size_t at = (*hint + i) % old->n;
-        Member *member = old->members[at];
-        if (!member || strcmp(member->state->endpoint->name, endpoint->name) != 0)
-            continue;
-        if (!endpoint_same_server(member->state->endpoint, endpoint))
-            return NULL;
-        old->members[at] = NULL;
-        *hint = at + 1;
-        return member;
-    }
-    return NULL;
+    Member **found =
+        fleet->n == 0 ? NULL : bsearch(name, fleet->by_name, fleet->n, sizeof(Member *), compare_with_name);
+    return found ? *found : NULL;
 }
 
 static bool same_rds(const RdsEndpoint *a, const RdsEndpoint *b)
@@ -89,44 +106,62 @@ static bool same_rds(const RdsEndpoint *a, const RdsEndpoint *b)
     return a && b ? rds_endpoint_same(a, b) : a == b;
 }
 
-static void go_on(Member *member, Endpoint *endpoint, bool due, const FleetEvents *events)
+/* due: the bundle may be another. */
+static void go_on(Fleet *fleet, Member *member, Endpoint *endpoint, bool due, const FleetEvents *events)
 {
     Endpoint *before = member->state->endpoint;
     member->state->endpoint = endpoint_ref(endpoint);
-    if (due)
-        member->slot.due_usec = 0; /* the bundle may be another */
+    if (due && !member->slot.running)
+        schedule_put(&fleet->schedule, &member->slot, 0);
     if (!same_rds(before->rds, endpoint->rds))
         events->changed(member);
     endpoint_unref(before);
+}
+
+static Member *member_new(Fleet *fleet, Manager *manager, Endpoint *endpoint)
+{
+    Member *member = xcalloc(1, sizeof *member);
+    member->manager = manager;
+    member->state = endpoint_state_new(endpoint);
+    schedule_put(&fleet->schedule, &member->slot, 0); /* its first turn is at once */
+    return member;
+}
+
+static void sort_names(Fleet *fleet)
+{
+    memcpy(fleet->by_name, fleet->members, fleet->n * sizeof(Member *));
+    qsort(fleet->by_name, fleet->n, sizeof(Member *), compare_names);
+}
+
+static void remove_member(Fleet *fleet, Member *member, const FleetEvents *events)
+{
+    schedule_remove(&fleet->schedule, &member->slot);
+    heap_remove(&fleet->wakes, &member->wake);
+    events->removed(member);
 }
 
 void fleet_replace(Fleet *fleet, Manager *manager, Endpoint *const *endpoints, size_t n, bool due,
                    const FleetEvents *events)
 {
     Fleet old = *fleet;
-    size_t hint = 0;
-    *fleet = (Fleet) {
-        .members = xcalloc(n, sizeof(Member *)),
-        .n = n,
-        .states = xcalloc(n, sizeof(EndpointState *)),
-        .slots = xcalloc(n, sizeof(Slot *)),
-        .retired = old.retired,
-        .n_retired = old.n_retired,
-    };
+    fleet->members = xcalloc(n + 1, sizeof(Member *));
+    fleet->states = xcalloc(n + 1, sizeof(EndpointState *));
+    fleet->by_name = xcalloc(n + 1, sizeof(Member *));
+    fleet->n = n;
     for (size_t i = 0; i < n; i++) {
-        Member *member = take_same(&old, endpoints[i], &hint);
-        if (member)
-            go_on(member, endpoints[i], due, events);
+        Member *member = fleet_find(&old, endpoints[i]->name);
+        if (member && endpoint_same_server(member->state->endpoint, endpoints[i]))
+            go_on(fleet, member, endpoints[i], due, events);
         else {
-            member = member_new(manager, endpoints[i]);
+            member = member_new(fleet, manager, endpoints[i]);
             events->added(member);
         }
         fleet->members[i] = member;
         fleet->states[i] = member->state;
-        fleet->slots[i] = &member->slot;
     }
+    sort_names(fleet);
     for (size_t i = 0; i < old.n; i++)
-        if (old.members[i])
-            events->removed(old.members[i]);
+        if (fleet_find(fleet, old.members[i]->state->endpoint->name) != old.members[i])
+            remove_member(fleet, old.members[i], events);
     free_arrays(&old);
 }

@@ -20,14 +20,16 @@ typedef struct Member {
     bool recalled;         /* what is known of it is of an earlier run: until its first turn is over, nothing is
                               said of that */
     bool farewell_failing; /* said once, until a farewell works again */
-    int64_t wakes_at;      /* when time alone asks for a new verdict or a reminder */
+    HeapItem wake;         /* when time alone asks for a new verdict or a reminder */
 } Member;
 
 typedef struct Fleet {
     Member **members; /* in the roster's order */
     size_t n;
     EndpointState **states; /* of the members, for snapshots */
-    Slot **slots;           /* of the members, for the schedule */
+    Member **by_name;       /* the members, sorted */
+    Schedule schedule;      /* of their turns */
+    Heap wakes;             /* by instants; a member without one is not in it */
     Member **retired;       /* gone, but for the turn that is still running */
     size_t n_retired;
 } Fleet;
@@ -48,6 +50,18 @@ void fleet_replace(Fleet *fleet, Manager *manager, Endpoint *const *endpoints, s
 /* Keeps a removed member until its turn is over; then frees it. */
 void fleet_retire(Fleet *fleet, Member *member);
 void fleet_drop_retired(Fleet *fleet, Member *member);
+
+/* Sets when time alone asks for a new verdict of it; INSTANT_NEVER: it does not. */
+void fleet_wake_at(Fleet *fleet, Member *member, int64_t at);
+
+/* The instant of the first of these; INSTANT_NEVER if there is none. */
+int64_t fleet_wakes_at(const Fleet *fleet);
+
+/* The one that was to be woken first, until now; NULL if there is none. It is woken no more. */
+Member *fleet_take_woken(Fleet *fleet, int64_t now);
+
+/* The member of a slot. */
+Member *member_of_slot(Slot *slot);
 
 /* Borrowed, NULL if there is none. */
 Member *fleet_find(const Fleet *fleet, const char *name);

@@ -13,6 +13,7 @@
 #include "manager/roster.h"
 #include "manager/trust.h"
 #include "model/transition.h"
+#include "pki/pool.h"
 #include "store/store.h"
 
 struct Manager {
@@ -22,12 +23,15 @@ struct Manager {
     sd_event_source *deliver; /* CLOCK_BOOTTIME: when what is kept waiting may be said */
     sd_event_source *stop; /* CLOCK_BOOTTIME: the next look whether all has ended; NULL: nobody wants it to */
     sd_event_source *look; /* CLOCK_BOOTTIME: the next look at ourselves */
+    sd_event_source *announce; /* CLOCK_BOOTTIME: when systemctl's line is made anew; NULL: never yet */
+    uint64_t announced_usec;   /* CLOCK_BOOTTIME: when it last was */
     Loaded *loaded;
     Http *http;
     Posting *posting; /* to the Alertmanager */
     Trust *trust;
     Roster *roster;
     Fleet fleet;
+    Pool *pool; /* of the certificates that were seen */
     Store *store;
     GroupMemory groups;
     bool journal_fails; /* said once, until it takes entries again */
@@ -94,9 +98,10 @@ void manager_turn_over(Manager *manager, Member *member);
 /* Reads the configuration again; with an error in it, the old one goes on. */
 void manager_reload(Manager *manager);
 
-/* snapshot.c: what the status socket shows, and systemctl's line. */
+/* snapshot.c: what the status socket shows, and systemctl's line: at once, or within a second. */
 void snapshot_take(Manager *manager, Snapshot *ret);
 void snapshot_announce(Manager *manager);
+void snapshot_announce_soon(Manager *manager);
 
 /* deliver.c: what is to be said is said, many of one cause at once. */
 int delivery_start(Manager *manager);

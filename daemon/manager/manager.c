@@ -34,11 +34,13 @@ void manager_free(Manager *manager)
     roster_free(manager->roster);
     posting_free(manager->posting);
     http_free(manager->http);
+    sd_event_source_disable_unref(manager->announce);
     sd_event_source_disable_unref(manager->turns);
     sd_event_source_disable_unref(manager->wake);
     sd_event_source_disable_unref(manager->stop);
     sd_event_unref(manager->event);
     store_free(manager->store);
+    pool_free(manager->pool);
     loaded_free(manager->loaded);
     free(manager->reload_error);
     free(manager);
@@ -54,19 +56,10 @@ void manager_arm_wake(Manager *manager)
 {
     int64_t at = instant_earlier(trust_wakes_at(manager->trust), silencing_wakes_at(manager));
     at = instant_earlier(at, roster_wakes_at(manager->roster));
-    for (size_t i = 0; i < manager->fleet.n; i++)
-        at = instant_earlier(at, manager->fleet.members[i]->wakes_at);
+    at = instant_earlier(at, fleet_wakes_at(&manager->fleet));
     if (at != INSTANT_NEVER)
         (void)sd_event_source_set_time(manager->wake, at > 0 ? (uint64_t)at * USEC_PER_SEC : 0);
     (void)sd_event_source_set_enabled(manager->wake, at == INSTANT_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
-}
-
-static Member *member_of(const Fleet *fleet, const Slot *slot)
-{
-    for (size_t i = 0; i < fleet->n; i++)
-        if (fleet->slots[i] == slot)
-            return fleet->members[i];
-    return NULL;
 }
 
 /* Starts every turn that is due, as many as may run at once, and arms the timers for what comes next. */
@@ -76,15 +69,16 @@ static void dispatch(Manager *manager)
     while (!manager->stopping && !manager->self.clock_waits &&
            manager->n_running < (size_t)manager->loaded->config->concurrency) {
         uint64_t now_usec = clock_boottime_usec();
-        Slot *slot = schedule_pick(manager->fleet.slots, manager->fleet.n, now_usec, &wake_usec);
+        Slot *slot = schedule_take(&manager->fleet.schedule, now_usec, &wake_usec);
         if (!slot)
             break;
-        Member *member = member_of(&manager->fleet, slot);
+        Member *member = member_of_slot(slot);
         member->force = slot->asked;
         slot->asked = false;
         int r = turn_start(member);
         if (r < 0) {
-            slot->due_usec = now_usec + (uint64_t)member->state->endpoint->interval_seconds * USEC_PER_SEC;
+            schedule_put(&manager->fleet.schedule, slot,
+                         now_usec + (uint64_t)member->state->endpoint->interval_seconds * USEC_PER_SEC);
             log_error("%s: cannot start a probe: %s; trying again at the next interval",
                       member->state->endpoint->name, strerror(-r));
             member->recalled = false; /* it goes on ageing without */
@@ -93,7 +87,6 @@ static void dispatch(Manager *manager)
                              member->state->endpoint->name); /* whoever waits is answered as it is */
             continue;
         }
-        slot->running = true;
         manager->n_running++;
     }
     arm_turns(manager, wake_usec);
@@ -111,21 +104,20 @@ void manager_probe_by(Manager *manager, Member *member, int64_t at)
     uint64_t due_usec = clock_boottime_usec() + (uint64_t)(wait > 0 ? wait : 0) * USEC_PER_SEC;
     if (at == INSTANT_NEVER || member->slot.running || member->slot.due_usec <= due_usec)
         return;
-    member->slot.due_usec = due_usec;
+    schedule_put(&manager->fleet.schedule, &member->slot, due_usec);
     manager_dispatch_soon(manager);
 }
 
 void manager_judged(Manager *manager)
 {
     manager_arm_wake(manager);
-    snapshot_announce(manager);
+    snapshot_announce_soon(manager);
     control_changed(manager->control, NULL);
 }
 
 void manager_turn_over(Manager *manager, Member *member)
 {
     manager->n_running--;
-    member->slot.running = false;
     if (member->retired)
         fleet_drop_retired(&manager->fleet, member);
     else {
@@ -133,7 +125,7 @@ void manager_turn_over(Manager *manager, Member *member)
         control_changed(manager->control, member->state->endpoint->name);
     }
     dispatch(manager);
-    snapshot_announce(manager);
+    snapshot_announce_soon(manager);
 }
 
 static int64_t on_probe_asked(const char *name, void *userdata)
@@ -142,7 +134,7 @@ static int64_t on_probe_asked(const char *name, void *userdata)
     Member *member = fleet_find(&manager->fleet, name);
     if (!member)
         return -ENOENT;
-    member->slot.asked = true;
+    schedule_ask(&manager->fleet.schedule, &member->slot);
     int64_t turn = member->turns + 1 + member->slot.running; /* one that starts after the question */
     manager_dispatch_soon(manager);                          /* not from within the request */
     return turn;
@@ -175,7 +167,7 @@ static const ControlEvents control_events = {
 static int on_turns(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
     dispatch(userdata);
-    snapshot_announce(userdata);
+    snapshot_announce_soon(userdata);
     return 0;
 }
 
@@ -193,9 +185,9 @@ static int on_wake(sd_event_source *source _unused_, uint64_t usec _unused_, voi
         return 0; /* once it is set, all is judged */
     manager->together = true;
     store_begin(manager->store);
-    for (size_t i = 0; i < manager->fleet.n && clock_boottime_usec() < until_usec; i++)
-        if (manager->fleet.members[i]->wakes_at <= now)
-            turn_judge(manager->fleet.members[i]);
+    for (Member *member;
+         clock_boottime_usec() < until_usec && (member = fleet_take_woken(&manager->fleet, now));)
+        turn_judge(member);
     store_end(manager->store);
     manager->together = false;
     delivery_run(manager);
@@ -270,7 +262,7 @@ void manager_reload(Manager *manager)
     (void)sd_notify(0, "READY=1");
     control_changed(manager->control, NULL);
     dispatch(manager);
-    snapshot_announce(manager);
+    snapshot_announce_soon(manager);
 }
 
 static int on_hangup(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_,
@@ -343,6 +335,7 @@ int manager_new(Manager **ret, Loaded *loaded)
     _cleanup_(manager_freep) Manager *manager = xcalloc(1, sizeof *manager);
     manager->loaded = loaded;
     manager->started_at = manager->reloaded_at = clock_now();
+    manager->pool = pool_new();
     int r = self_open_store(manager);
     if (r >= 0)
         r = start(manager);

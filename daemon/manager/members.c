@@ -44,7 +44,7 @@ static void on_added(Member *member)
 static void on_rds_changed(Member *member)
 {
     if (member->state->judged_at != INSTANT_NONE)
-        member->wakes_at = clock_now(); /* from the loop, as many as there are */
+        fleet_wake_at(&member->manager->fleet, member, clock_now()); /* from the loop, as many as there are */
 }
 
 static const FleetEvents fleet_events = {
@@ -71,7 +71,7 @@ void manager_judge_again(Manager *manager, const char *name)
         turn_judge(one);
     for (size_t i = 0; !name && i < manager->fleet.n; i++)
         if (manager->fleet.states[i]->judged_at != INSTANT_NONE)
-            manager->fleet.members[i]->wakes_at = now;
+            fleet_wake_at(&manager->fleet, manager->fleet.members[i], now);
     manager_arm_wake(manager);
 }
 

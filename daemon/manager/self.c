@@ -8,7 +8,6 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "manager/manager-internal.h"
-#include "pki/facts.h"
 #include "rules/self.h"
 
 #define DATABASE "dbcertd.db"
@@ -19,6 +18,12 @@
 #define FORGET_USEC         (24 * FORGET_FIRST_USEC)
 #define TIMER_ACCURACY_USEC (100 * USEC_PER_MSEC)
 
+static int read_certificate(const uint8_t *der, size_t size, bool server, Certificate **ret, void *userdata)
+{
+    const Manager *manager = userdata;
+    return pool_get(manager->pool, der, size, server, ret);
+}
+
 int self_open_store(Manager *manager)
 {
     _cleanup_free_ char *directory = loaded_state_directory(manager->loaded), *words = NULL;
@@ -26,7 +31,7 @@ int self_open_store(Manager *manager)
         log_warning("%s: cannot make it: %m", directory); /* and a finding says what follows */
     manager->self.database = xasprintf("%s/" DATABASE, directory);
     manager->forget_usec = clock_boottime_usec() + FORGET_FIRST_USEC;
-    int r = store_open(&manager->store, manager->self.database, certificate_from_der, clock_now(), &words);
+    int r = store_open(&manager->store, manager->self.database, read_certificate, manager, clock_now(), &words);
     if (r < 0)
         log_error("%s", words);
     return r;

@@ -71,12 +71,16 @@ void snapshot_take(Manager *manager, Snapshot *ret)
     roster_show(manager->roster, ret);
 }
 
+/* It is made of the whole fleet, and each probe changes it. */
+#define ANNOUNCE_USEC (1 * USEC_PER_SEC)
+
 /* "42 endpoints, 1 warning, next probe at 2026-11-20T22:00:12Z" */
 void snapshot_announce(Manager *manager)
 {
     Snapshot snapshot;
     _cleanup_(buffer_deinit) Buffer text = { 0 };
     int64_t next = INSTANT_NONE;
+    manager->announced_usec = clock_boottime_usec();
     snapshot_take(manager, &snapshot);
     buffer_printf(&text, "%zu endpoints", snapshot.n_endpoints);
     for (Severity s = SEVERITY_CRITICAL; s > SEVERITY_OK; s--)
@@ -100,4 +104,28 @@ void snapshot_announce(Manager *manager)
     else if (next != INSTANT_NONE)
         buffer_printf(&text, ", next probe at %s", INSTANT_TEXT(next));
     (void)sd_notifyf(0, "STATUS=%s", (char *)text.data);
+}
+
+static int on_announce(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    snapshot_announce(userdata);
+    return 0;
+}
+
+void snapshot_announce_soon(Manager *manager)
+{
+    uint64_t at = manager->announced_usec + ANNOUNCE_USEC;
+    int enabled = SD_EVENT_OFF;
+    if (manager->announce && sd_event_source_get_enabled(manager->announce, &enabled) >= 0 &&
+        enabled != SD_EVENT_OFF)
+        return; /* it is coming */
+    if (clock_boottime_usec() >= at) {
+        snapshot_announce(manager);
+        return;
+    }
+    if (!manager->announce &&
+        sd_event_add_time(manager->event, &manager->announce, CLOCK_BOOTTIME, at, 0, on_announce, manager) < 0)
+        return;
+    (void)sd_event_source_set_time(manager->announce, at);
+    (void)sd_event_source_set_enabled(manager->announce, SD_EVENT_ONESHOT);
 }

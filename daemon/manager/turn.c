@@ -60,7 +60,8 @@ static void judge_now(Member *member, TransitionList *transitions)
     judge(state, &policy, now);
     silence_list_apply(store_silences(manager->store), name, &state->findings, now);
     alert_update(standing, &state->findings, config->remind_seconds, now, transitions);
-    member->wakes_at = instant_earlier(state->changes_at, alert_next(standing, config->remind_seconds, now));
+    fleet_wake_at(&manager->fleet, member,
+                  instant_earlier(state->changes_at, alert_next(standing, config->remind_seconds, now)));
     manager_probe_by(manager, member, state->look_at);
 }
 
@@ -271,7 +272,7 @@ static void on_done(Survey *survey, void *userdata)
             trust_touch(member->manager->trust);
         if (fewer || several || member->state->judged_at == INSTANT_NONE)
             turn_judge(member); /* now they can be compared */
-        member->slot.due_usec = next_turn(member);
+        schedule_put(&member->manager->fleet.schedule, &member->slot, next_turn(member));
     }
     manager_turn_over(member->manager, member);
 }
@@ -293,6 +294,7 @@ int turn_start(Member *member)
     member->state->turning = true;
     const SurveyParams params = {
         .endpoint = endpoint,
+        .pool = manager->pool,
         .password = loaded_secret(manager->loaded, endpoint->password_credential),
         .timeout_usec = (uint64_t)manager->loaded->config->timeout_seconds * USEC_PER_SEC,
     };

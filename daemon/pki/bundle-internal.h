@@ -9,7 +9,7 @@
 struct Bundle {
     gnutls_x509_crt_t *certificates; /* owned */
     Certificate **facts;             /* of each */
-    size_t n;
+    size_t n, n_roots;
     gnutls_x509_trust_list_t roots; /* the self-signed ones: what a client with roots alone trusts */
     gnutls_x509_trust_list_t all;   /* with the intermediates that the operator put there */
 };

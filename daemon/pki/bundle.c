@@ -74,8 +74,10 @@ static void add(Bundle *bundle, gnutls_x509_crt_t crt, Certificate *facts)
     bundle->certificates[bundle->n++] = crt;
     /* The lists borrow it; they are freed without freeing what is in them. */
     (void)gnutls_x509_trust_list_add_cas(bundle->all, &crt, 1, 0);
-    if (gnutls_x509_crt_check_issuer(crt, crt))
+    if (gnutls_x509_crt_check_issuer(crt, crt)) {
         (void)gnutls_x509_trust_list_add_cas(bundle->roots, &crt, 1, 0);
+        bundle->n_roots++;
+    }
 }
 
 int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size)

@@ -129,8 +129,8 @@ void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Ve
     ret->trusted = status == 0;
     if (!ret->trusted)
         ret->reason = xstrdup(words_of(status));
-    ret->incomplete =
-        ret->trusted && status_against(bundle->roots, &imported) != 0 && !bundle_holds(bundle, last);
+    ret->incomplete = ret->trusted && bundle->n_roots < bundle->n &&
+                      status_against(bundle->roots, &imported) != 0 && !bundle_holds(bundle, last);
 }
 
 void verify_address(const Bundle *bundle, const Endpoint *endpoint, AddressState *address)

@@ -33,6 +33,7 @@ struct Probe {
     sd_event *event;
     sd_event_source *start, *io, *deadline;
     Endpoint *endpoint;
+    Pool *pool;
     probe_fn done;
     probe_proven_fn proven;
     void *userdata;
@@ -240,6 +241,7 @@ static Next begin_session(Probe *probe)
     const bool wraps = dialogue_wraps(&probe->dialogue);
     const SessionParams params = {
         .fd = probe->fd,
+        .pool = probe->pool,
         .server_name = endpoint_verify_name(probe->endpoint),
         .alpn = probe->dialogue.protocol->alpn,
         .old_tls = probe->endpoint->engine->old_tls,
@@ -448,6 +450,7 @@ int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn 
     Endpoint *endpoint = params->endpoint;
     probe->event = sd_event_ref(event);
     probe->endpoint = endpoint_ref(endpoint);
+    probe->pool = params->pool;
     probe->fd = -1;
     probe->done = done;
     probe->proven = proven;

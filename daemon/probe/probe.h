@@ -8,12 +8,14 @@
 #include <systemd/sd-event.h>
 
 #include "model/observation.h"
+#include "pki/pool.h"
 
 typedef struct Probe Probe;
 
 typedef struct ProbeParams {
     Endpoint *endpoint; /* the probe takes a reference of its own */
     const Address *address;
+    Pool *pool;             /* of certificates; borrowed */
     const char *password;   /* for farewell `login`; borrowed until the probe is freed, NULL: none */
     uint64_t deadline_usec; /* CLOCK_BOOTTIME */
     bool plaintext;         /* only find out whether the server does without TLS: no certificate comes of it */

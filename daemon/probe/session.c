@@ -22,9 +22,13 @@ static const char *const priorities[2][2] = {
       "NORMAL:-VERS-ALL:+VERS-TLS1.2:" OLD GROUPS "%VERIFY_ALLOW_BROKEN" },
 };
 
+/* Made once, for as long as the process runs: to read one costs as much as a step of the handshake. */
+static gnutls_priority_t offers[2][2];
+static gnutls_certificate_credentials_t credentials; /* none of ours, and none is trusted: see keep_chain() */
+
 struct Session {
     gnutls_session_t tls;
-    gnutls_certificate_credentials_t credentials;
+    Pool *pool;
     Chain chain;
     char error[160];
 };
@@ -41,11 +45,9 @@ static int keep_chain(gnutls_session_t tls)
     chain_deinit(&session->chain);
     for (unsigned i = 0; i < n && i < CHAIN_CERTIFICATES_MAX; i++) {
         Certificate *certificate;
-        if (certificate_from_der(der[i].data, der[i].size, &certificate) < 0)
+        if (pool_get(session->pool, der[i].data, der[i].size, i == 0, &certificate) < 0)
             break; /* what is behind it is of no use; GnuTLS itself lets no unreadable server certificate pass
                     */
-        if (i == 0)
-            certificate->role = ROLE_SERVER;
         chain_append(&session->chain, certificate);
     }
     return 0;
@@ -68,17 +70,28 @@ static void set_transport(Session *session, const SessionParams *params)
     gnutls_transport_set_pull_timeout_function(session->tls, always_ready);
 }
 
+static int prepare(gnutls_priority_t *offer, const char *words)
+{
+    int r = 0;
+    if (!credentials)
+        r = gnutls_certificate_allocate_credentials(&credentials);
+    if (r >= 0 && !*offer)
+        r = gnutls_priority_init(offer, words, NULL);
+    return r;
+}
+
 int session_new(Session **ret, const SessionParams *params)
 {
     _cleanup_(session_freep) Session *session = xcalloc(1, sizeof *session);
     const char *name = params->server_name;
     Address literal;
-    if (gnutls_certificate_allocate_credentials(&session->credentials) < 0 ||
+    gnutls_priority_t *offer = &offers[params->old_tls][params->at_most_tls12];
+    session->pool = params->pool;
+    if (prepare(offer, priorities[params->old_tls][params->at_most_tls12]) < 0 ||
         gnutls_init(&session->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS |
                                        GNUTLS_KEY_SHARE_TOP) < 0 ||
-        gnutls_priority_set_direct(session->tls, priorities[params->old_tls][params->at_most_tls12], NULL) <
-            0 ||
-        gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, session->credentials) < 0)
+        gnutls_priority_set(session->tls, *offer) < 0 ||
+        gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, credentials) < 0)
         return -ENOMEM;
     if (name && address_parse(name, 0, &literal) < 0 &&
         gnutls_server_name_set(session->tls, GNUTLS_NAME_DNS, name, strlen(name)) < 0)
@@ -101,8 +114,6 @@ void session_free(Session *session)
         return;
     if (session->tls)
         gnutls_deinit(session->tls);
-    if (session->credentials)
-        gnutls_certificate_free_credentials(session->credentials);
     chain_deinit(&session->chain);
     free(session);
 }

@@ -6,6 +6,7 @@
 
 #include "base/macro.h"
 #include "model/observation.h"
+#include "pki/pool.h"
 
 typedef struct Session Session;
 
@@ -19,6 +20,7 @@ typedef enum SessionStep {
 
 typedef struct SessionParams {
     int fd;                  /* a connected non-blocking socket; borrowed */
+    Pool *pool;              /* of certificates; borrowed */
     const char *server_name; /* for SNI; NULL or an address literal: none */
     const char *alpn;        /* NULL: none is offered */
     bool old_tls; /* offer what old servers need, behind what is current: TLS 1.0, static RSA, 3DES */

@@ -13,6 +13,7 @@ struct Survey {
     sd_event_source *deadline; /* of resolving; each probe keeps its own */
     uint64_t timeout_usec, deadline_usec;
     Endpoint *endpoint;
+    Pool *pool;
     char *password;
     const SurveyEvents *events;
     void *userdata;
@@ -56,6 +57,7 @@ static int start(Survey *survey, Probe **slot, const Address *address, const Obs
 {
     const ProbeParams params = {
         .endpoint = survey->endpoint,
+        .pool = survey->pool,
         .address = address,
         .password = survey->password,
         .deadline_usec = survey->deadline_usec,
@@ -166,6 +168,7 @@ int survey_new(Survey **ret, sd_event *event, const SurveyParams *params, const 
     bool pinned = endpoint->addresses != NULL;
     survey->event = sd_event_ref(event);
     survey->endpoint = endpoint_ref(endpoint);
+    survey->pool = params->pool;
     survey->password = xstrdup(params->password);
     survey->events = events;
     survey->userdata = userdata;

@@ -36,6 +36,7 @@ typedef struct SurveyEvents {
 
 typedef struct SurveyParams {
     Endpoint *endpoint;    /* the survey takes a reference of its own */
+    Pool *pool;            /* of certificates; borrowed */
     const char *password;  /* copied, and wiped when the survey is freed; NULL: none */
     uint64_t timeout_usec; /* of the names and probes together, and again of the checks */
 } SurveyParams;

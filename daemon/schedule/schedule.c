@@ -1,5 +1,7 @@
 #include "schedule/schedule.h"
 
+#include <stddef.h>
+
 #include "base/instant.h"
 #include "base/text.h"
 
@@ -49,21 +51,53 @@ uint64_t schedule_sooner(const char *name, uint64_t due_usec, int64_t wait_secon
     return least(due_usec, now_usec + wait_usec + text_hash(name) % LOOK_SPREAD_USEC);
 }
 
-Slot *schedule_pick(Slot *const *slots, size_t n, uint64_t now_usec, uint64_t *ret_wake_usec)
+static Slot *slot_of(HeapItem *item)
 {
-    Slot *best = NULL;
+    return (Slot *)((char *)item - offsetof(Slot, waiting));
+}
+
+/* Times are far below the sign's bit. */
+static void wait_for_turn(Schedule *schedule, Slot *slot)
+{
+    if (!slot->running)
+        heap_put(&schedule->waiting, &slot->waiting, slot->asked ? -1 : (int64_t)slot->due_usec);
+}
+
+void schedule_put(Schedule *schedule, Slot *slot, uint64_t due_usec)
+{
+    slot->due_usec = due_usec;
+    slot->running = false;
+    wait_for_turn(schedule, slot);
+}
+
+void schedule_ask(Schedule *schedule, Slot *slot)
+{
+    slot->asked = true;
+    wait_for_turn(schedule, slot);
+}
+
+Slot *schedule_take(Schedule *schedule, uint64_t now_usec, uint64_t *ret_wake_usec)
+{
+    HeapItem *first = heap_first(&schedule->waiting);
     *ret_wake_usec = SCHEDULE_NEVER;
-    for (size_t i = 0; i < n; i++) {
-        Slot *slot = slots[i];
-        if (slot->running)
-            continue;
-        if (!slot->asked && slot->due_usec > now_usec) {
-            *ret_wake_usec = least(*ret_wake_usec, slot->due_usec);
-            continue;
-        }
-        if (!best || (slot->asked && !best->asked) ||
-            (slot->asked == best->asked && slot->due_usec < best->due_usec))
-            best = slot;
+    if (!first)
+        return NULL;
+    if (first->key > (int64_t)now_usec) {
+        *ret_wake_usec = (uint64_t)first->key;
+        return NULL;
     }
-    return best;
+    Slot *slot = slot_of(first);
+    heap_remove(&schedule->waiting, first);
+    slot->running = true;
+    return slot;
+}
+
+void schedule_remove(Schedule *schedule, Slot *slot)
+{
+    heap_remove(&schedule->waiting, &slot->waiting);
+}
+
+void schedule_deinit(Schedule *schedule)
+{
+    heap_deinit(&schedule->waiting);
 }

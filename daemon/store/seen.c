@@ -231,68 +231,43 @@ int seen_write(Database *db, EndpointState *state, const Observation *replaced, 
     return r;
 }
 
-void seen_reader_deinit(SeenReader *reader)
-{
-    for (size_t i = 0; i < SEEN_SIGNERS; i++)
-        certificate_unref(reader->signers[i].certificate);
-    *reader = (SeenReader) { .database = reader->database, .read = reader->read };
-}
-
 /* What is read back, of one endpoint. */
 typedef struct Recall {
-    SeenReader *reader;
+    Database *db;
+    const SeenReader *reader;
     EndpointState *state;
     char *server; /* that the rows are of */
     Chain chain;  /* that was read last */
     History *history;
 } Recall;
 
-/* The columns are id and DER. */
 static int on_certificate(sqlite3_stmt *row, void *userdata)
 {
     Recall *recall = userdata;
     Certificate *certificate = NULL;
-    const void *der = sqlite3_column_blob(row, 1);
-    int size = sqlite3_column_bytes(row, 1);
-    if (!der || size <= 0 || recall->reader->read(der, (size_t)size, &certificate) < 0)
+    const void *der = sqlite3_column_blob(row, 0);
+    int size = sqlite3_column_bytes(row, 0);
+    bool server = recall->chain.n == 0;
+    if (!der || size <= 0 ||
+        recall->reader->read(der, (size_t)size, server, &certificate, recall->reader->userdata) < 0)
         return SQLITE_CORRUPT;
     chain_append(&recall->chain, certificate);
-    return SQLITE_OK;
-}
-
-static int on_signer(sqlite3_stmt *row, void *userdata)
-{
-    Recall *recall = userdata;
-    int64_t id = sqlite3_column_int64(row, 0);
-    size_t place = (uint64_t)id % SEEN_SIGNERS;
-    Certificate **at = &recall->reader->signers[place].certificate;
-    if (*at && recall->reader->signers[place].id == id) {
-        chain_append(&recall->chain, certificate_ref(*at));
-        return SQLITE_OK;
-    }
-    int r = on_certificate(row, recall);
-    if (r != SQLITE_OK)
-        return r;
-    certificate_unref(*at);
-    *at = certificate_ref(recall->chain.certificates[recall->chain.n - 1]);
-    recall->reader->signers[place].id = id;
     return SQLITE_OK;
 }
 
 /* The server's own first, as it was sent. */
 static int read_chain(Recall *recall, int64_t server)
 {
-    Database *db = recall->reader->database;
+    Database *db = recall->db;
     chain_deinit(&recall->chain);
-    int r = database_query(db, "SELECT id, der FROM certificate WHERE id = ?", VALUES(INTEGER(server)),
+    int r = database_query(db, "SELECT der FROM certificate WHERE id = ?", VALUES(INTEGER(server)),
                            on_certificate, recall);
     if (r != SQLITE_OK || recall->chain.n == 0)
         return r == SQLITE_OK ? SQLITE_CORRUPT : r;
-    recall->chain.certificates[0]->role = ROLE_SERVER;
     return database_query(db,
-                          "SELECT id, der FROM chain JOIN certificate ON id = certificate WHERE server = ? "
+                          "SELECT der FROM chain JOIN certificate ON id = certificate WHERE server = ? "
                           "ORDER BY position",
-                          VALUES(INTEGER(server)), on_signer, recall);
+                          VALUES(INTEGER(server)), on_certificate, recall);
 }
 
 /* Words of a table that a newer dbcertd may have made: those that are not known count as the first one. */
@@ -381,10 +356,9 @@ static int on_endpoint(sqlite3_stmt *row, void *userdata)
     return SQLITE_OK;
 }
 
-int seen_recall(SeenReader *reader, EndpointState *state)
+int seen_recall(Database *db, const SeenReader *reader, EndpointState *state)
 {
-    Database *db = reader->database;
-    Recall recall = { .reader = reader, .state = state };
+    Recall recall = { .db = db, .reader = reader, .state = state };
     _cleanup_free_ char *server = server_of(state);
     int r = database_query(db, "SELECT * FROM endpoint WHERE name = ?", VALUES(TEXT(state->endpoint->name)),
                            on_endpoint, &recall);
@@ -418,10 +392,10 @@ static int on_served(sqlite3_stmt *row, void *userdata)
     return SQLITE_OK;
 }
 
-int seen_history(SeenReader *reader, const char *name, History *ret)
+int seen_history(Database *db, const SeenReader *reader, const char *name, History *ret)
 {
-    Recall recall = { .reader = reader, .history = ret };
-    int r = database_query(reader->database,
+    Recall recall = { .db = db, .reader = reader, .history = ret };
+    int r = database_query(db,
                            "SELECT address, server, first_seen, last_seen FROM served WHERE endpoint = ? ORDER "
                            "BY address, first_seen, last_seen",
                            VALUES(TEXT(name)), on_served, &recall);

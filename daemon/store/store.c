@@ -30,7 +30,6 @@ void store_free(Store *store)
         transition_list_deinit(&store->outbox[box]);
     silence_list_deinit(&store->silences);
     rds_inventory_deinit(&store->discovered);
-    seen_reader_deinit(&store->reader);
     database_close(store->db);
     free(store->path);
     free(store->error);
@@ -169,12 +168,13 @@ static int open_file(Store *store, int64_t now, char **ret_words)
     return r;
 }
 
-int store_open(Store **ret, const char *path, CertificateReader reader, int64_t now, char **ret_words)
+int store_open(Store **ret, const char *path, CertificateReader reader, void *userdata, int64_t now,
+               char **ret_words)
 {
     _cleanup_(store_freep) Store *store = xcalloc(1, sizeof *store);
     _cleanup_free_ char *words = NULL;
     store->path = xstrdup(path);
-    store->reader.read = reader;
+    store->reader = (SeenReader) { .read = reader, .userdata = userdata };
     int r = open_file(store, now, &words);
     if (r == SQLITE_OK && read_all(store) != SQLITE_OK) { /* what could be read is kept */
         database_close(TAKE(store->db));
@@ -332,25 +332,16 @@ static void note_reading(Store *store, int r)
         abandon(store);
 }
 
-/* Rows of another file have other certificates. */
-static SeenReader *reader_of(Store *store)
-{
-    if (store->reader.database != store->db)
-        seen_reader_deinit(&store->reader);
-    store->reader.database = store->db;
-    return &store->reader;
-}
-
 void store_recall(Store *store, EndpointState *state)
 {
     if (store->db)
-        note_reading(store, seen_recall(reader_of(store), state));
+        note_reading(store, seen_recall(store->db, &store->reader, state));
 }
 
 void store_history(Store *store, const char *name, History *ret)
 {
     if (store->db)
-        note_reading(store, seen_history(reader_of(store), name, ret));
+        note_reading(store, seen_history(store->db, &store->reader, name, ret));
 }
 
 const TransitionList *store_outbox(const Store *store, Outbox box)

@@ -31,8 +31,10 @@ typedef enum Outbox {
     N_OUTBOXES,
 } Outbox;
 
-/* Reads a certificate that was kept; negative if it is none. The store sees no certificate library. */
-typedef int (*CertificateReader)(const uint8_t *der, size_t size, Certificate **ret);
+/* Reads a certificate that was kept, of a server or of a CA; negative if it is none. The store sees no
+ * certificate library. */
+typedef int (*CertificateReader)(const uint8_t *der, size_t size, bool server, Certificate **ret,
+                                 void *userdata);
 
 /*
  * Opens or makes the file at path; NULL: nothing is kept. A damaged one is set aside as
@@ -40,7 +42,8 @@ typedef int (*CertificateReader)(const uint8_t *der, size_t size, Certificate **
  * -EPROTONOSUPPORT if it is a newer dbcertd's or another program's, -EBUSY if another process has it;
  * *ret_words says so.
  */
-int store_open(Store **ret, const char *path, CertificateReader reader, int64_t now, char **ret_words);
+int store_open(Store **ret, const char *path, CertificateReader reader, void *userdata, int64_t now,
+               char **ret_words);
 void store_free(Store *store);
 CLEANUP_OF(Store, store_free);
 

@@ -35,6 +35,12 @@ static void remove_all(const char *directory)
     globfree(&found);
 }
 
+static int read_certificate(const uint8_t *der, size_t size, bool server _unused_, Certificate **ret,
+                            void *userdata _unused_)
+{
+    return certificate_from_der(der, size, ret);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char directory[] = "/dev/shm/dbcertd-fuzz-XXXXXX";
@@ -47,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(r >= 0);
 
     Store *store = NULL;
-    r = store_open(&store, path, certificate_from_der, 1, &words);
+    r = store_open(&store, path, read_certificate, NULL, 1, &words);
     assert(r == 0 ? store != NULL : r == -EPROTONOSUPPORT && words);
     if (store) {
         Endpoint *endpoint = endpoint_of("orders");

@@ -38,7 +38,7 @@ static Store *open_store(const char *path, int64_t now)
 {
     _cleanup_free_ char *words = NULL;
     Store *store = NULL;
-    assert_int_equal(store_open(&store, path, scene_read, now, &words), 0);
+    assert_int_equal(store_open(&store, path, scene_read, NULL, now, &words), 0);
     assert_null(store_error(store));
     return store;
 }

@@ -76,7 +76,8 @@ void scene_seal(Certificate *c)
     c->der_size = strlen((char *)c->der);
 }
 
-int scene_read(const uint8_t *der, size_t size, Certificate **ret)
+int scene_read(const uint8_t *der, size_t size, bool server _unused_, Certificate **ret,
+               void *userdata _unused_)
 {
     _cleanup_free_ char *text = xstrndup((const char *)der, size);
     Certificate *c = certificate_new();

@@ -22,7 +22,7 @@ void scene_verify(AddressState *address);
  * its place, and the other reads it again.
  */
 void scene_seal(Certificate *certificate);
-int scene_read(const uint8_t *der, size_t size, Certificate **ret);
+int scene_read(const uint8_t *der, size_t size, bool server, Certificate **ret, void *userdata);
 
 /* A probe fails. */
 void scene_fail(EndpointState *state, const char *address, Outcome outcome, const char *now);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "pki/bundle.h"
 #include "pki/facts.h"
+#include "pki/pool.h"
 #include "pki/verify.h"
 #include "rds/authority.h"
 
@@ -440,7 +441,54 @@ TEST(a_real_subordinate_tells_its_region_and_its_ca)
     certificate_unref(server);
 }
 
-RUN_TESTS(cmocka_unit_test(a_certificate_s_facts_are_what_openssl_says),
+TEST(a_certificate_is_held_once_and_as_what_it_is_shown)
+{
+    _cleanup_(certificate_unrefp) Certificate *c = read_certificate("server.pem");
+    _cleanup_(pool_freep) Pool *pool = pool_new();
+    Certificate *first, *again, *above;
+    assert_int_equal(pool_get(pool, c->der, c->der_size, true, &first), 0);
+    assert_int_equal(pool_get(pool, c->der, c->der_size, true, &again), 0);
+    assert_int_equal(pool_get(pool, c->der, c->der_size, false, &above), 0);
+    assert_ptr_equal(first, again);
+    assert_ptr_not_equal(first, above);
+    assert_int_equal(first->role, ROLE_SERVER);
+    assert_int_equal(above->role, ROLE_INTERMEDIATE);
+    assert_int_equal(pool_get(pool, c->der, c->der_size - 1, true, &again), -EBADMSG);
+    assert_int_equal(pool_size(pool), 2);
+    certificate_unref(first);
+    certificate_unref(first);
+    certificate_unref(above);
+}
+
+/* Their serials differ, and nobody but the pool minds that their signatures are wrong then. */
+TEST(a_pool_keeps_what_is_in_use_and_lets_go_of_the_rest)
+{
+    _cleanup_(certificate_unrefp) Certificate *c = read_certificate("server.pem");
+    _cleanup_(pool_freep) Pool *pool = pool_new();
+    Certificate *kept[500], *passing;
+    uint8_t *serial = memmem(c->der, c->der_size, "\x0b\xf5\x94\xec", 4);
+    assert_non_null(serial);
+    for (unsigned i = 0; i < 20000; i++) {
+        serial[1] = (uint8_t)(i >> 8);
+        serial[2] = (uint8_t)i;
+        assert_int_equal(pool_get(pool, c->der, c->der_size, true, i < ARRAY_SIZE(kept) ? &kept[i] : &passing),
+                         0);
+        if (i >= ARRAY_SIZE(kept))
+            certificate_unref(passing);
+        assert_true(pool_size(pool) < 4 * ARRAY_SIZE(kept));
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
+        Certificate *found;
+        assert_int_equal(pool_get(pool, kept[i]->der, kept[i]->der_size, true, &found), 0);
+        assert_ptr_equal(found, kept[i]);
+        certificate_unref(found);
+        certificate_unref(kept[i]);
+    }
+}
+
+RUN_TESTS(cmocka_unit_test(a_certificate_is_held_once_and_as_what_it_is_shown),
+          cmocka_unit_test(a_pool_keeps_what_is_in_use_and_lets_go_of_the_rest),
+          cmocka_unit_test(a_certificate_s_facts_are_what_openssl_says),
           cmocka_unit_test(a_certificate_that_ends_in_a_leap_second_ends_with_the_next_day_s_first),
           cmocka_unit_test(a_root_of_2125_is_read), cmocka_unit_test(what_is_no_certificate_is_refused),
           cmocka_unit_test(a_chain_is_verified_against_the_bundle_and_the_name_apart),

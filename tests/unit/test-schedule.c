@@ -54,26 +54,71 @@ TEST(failures_that_are_counted_take_more_than_two_months_to_block_this_host)
 
 TEST(the_longest_due_goes_first_and_who_is_asked_before_all)
 {
-    Slot a = { .due_usec = 30 }, b = { .due_usec = 20 }, c = { .due_usec = 500 };
-    Slot *const slots[] = { &a, &b, &c };
+    _cleanup_(schedule_deinit) Schedule schedule = { 0 };
+    Slot a = { 0 }, b = { 0 }, c = { 0 };
     uint64_t wake;
-    assert_ptr_equal(schedule_pick(slots, 3, 100, &wake), &b);
-    b.running = true;
-    assert_ptr_equal(schedule_pick(slots, 3, 100, &wake), &a);
-    c.asked = true;
-    assert_ptr_equal(schedule_pick(slots, 3, 100, &wake), &c);
+    schedule_put(&schedule, &a, 30);
+    schedule_put(&schedule, &b, 20);
+    schedule_put(&schedule, &c, 500);
+    assert_ptr_equal(schedule_take(&schedule, 100, &wake), &b);
+    assert_true(b.running);
+    schedule_ask(&schedule, &c);
+    assert_ptr_equal(schedule_take(&schedule, 100, &wake), &c);
+    assert_ptr_equal(schedule_take(&schedule, 100, &wake), &a);
+    assert_null(schedule_take(&schedule, 100, &wake));
+    assert_int_equal(wake, SCHEDULE_NEVER);
+}
+
+TEST(who_is_asked_while_running_goes_once_more)
+{
+    _cleanup_(schedule_deinit) Schedule schedule = { 0 };
+    Slot a = { 0 }, b = { 0 };
+    uint64_t wake;
+    schedule_put(&schedule, &a, 0);
+    assert_ptr_equal(schedule_take(&schedule, 100, &wake), &a);
+    schedule_ask(&schedule, &a);
+    assert_null(schedule_take(&schedule, 100, &wake)); /* not twice at once */
+    schedule_put(&schedule, &b, 50);
+    schedule_put(&schedule, &a, 900);
+    assert_ptr_equal(schedule_take(&schedule, 100, &wake), &a);
+    assert_true(a.asked);
 }
 
 TEST(nobody_is_due_and_the_alarm_is_set_for_the_first)
 {
-    Slot a = { .due_usec = 300 }, b = { .due_usec = 200 },
-         running = { .due_usec = 0, .running = true, .asked = true };
-    Slot *const slots[] = { &a, &b, &running };
+    _cleanup_(schedule_deinit) Schedule schedule = { 0 };
+    Slot a = { 0 }, b = { 0 };
     uint64_t wake;
-    assert_null(schedule_pick(slots, 3, 100, &wake));
-    assert_int_equal(wake, 200);
-    assert_null(schedule_pick(slots, 0, 100, &wake));
+    assert_null(schedule_take(&schedule, 100, &wake));
     assert_int_equal(wake, SCHEDULE_NEVER);
+    schedule_put(&schedule, &a, 300);
+    schedule_put(&schedule, &b, 200);
+    assert_null(schedule_take(&schedule, 100, &wake));
+    assert_int_equal(wake, 200);
+    schedule_remove(&schedule, &b);
+    assert_null(schedule_take(&schedule, 100, &wake));
+    assert_int_equal(wake, 300);
+}
+
+/* Against a search of all, with keys that repeat. */
+TEST(a_heap_gives_the_least_whatever_was_moved_and_taken)
+{
+    _cleanup_(schedule_deinit) Schedule schedule = { 0 };
+    Slot slots[200] = { 0 };
+    uint64_t seed = 1, wake;
+    for (int step = 0; step < 20000; step++) {
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        Slot *slot = &slots[(seed >> 33) % ARRAY_SIZE(slots)], *least = NULL;
+        if ((seed >> 20) % 3 == 0)
+            schedule_remove(&schedule, slot);
+        else
+            schedule_put(&schedule, slot, (seed >> 40) % 50);
+        for (size_t i = 0; i < ARRAY_SIZE(slots); i++)
+            if (slots[i].waiting.place != 0 && (!least || slots[i].due_usec < least->due_usec))
+                least = &slots[i];
+        Slot *taken = schedule_take(&schedule, 100, &wake);
+        assert_true(least ? taken->due_usec == least->due_usec : !taken);
+    }
 }
 
 TEST(a_look_is_sooner_and_spread_over_half_an_hour)
@@ -97,4 +142,6 @@ RUN_TESTS(cmocka_unit_test(a_look_is_sooner_and_spread_over_half_an_hour),
           cmocka_unit_test(a_failure_is_tried_again_soon_and_then_less_soon),
           cmocka_unit_test(failures_that_are_counted_take_more_than_two_months_to_block_this_host),
           cmocka_unit_test(the_longest_due_goes_first_and_who_is_asked_before_all),
+          cmocka_unit_test(who_is_asked_while_running_goes_once_more),
+          cmocka_unit_test(a_heap_gives_the_least_whatever_was_moved_and_taken),
           cmocka_unit_test(nobody_is_due_and_the_alarm_is_set_for_the_first));

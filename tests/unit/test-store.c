@@ -23,7 +23,7 @@ static Store *open_at(const char *path, int64_t now)
 {
     _cleanup_free_ char *words = NULL;
     Store *store = NULL;
-    assert_int_equal(store_open(&store, path, scene_read, now, &words), 0);
+    assert_int_equal(store_open(&store, path, scene_read, NULL, now, &words), 0);
     return store;
 }
 
@@ -510,7 +510,7 @@ TEST(one_process_alone_has_it_and_the_next_may)
     _cleanup_(place_deinit) Place p = place();
     _cleanup_free_ char *words = NULL;
     Store *second = NULL;
-    assert_int_equal(store_open(&second, p.path, scene_read, 1, &words), -EBUSY);
+    assert_int_equal(store_open(&second, p.path, scene_read, NULL, 1, &words), -EBUSY);
     assert_non_null(strstr(words, "another process has it open"));
     reopen(&p);
 }

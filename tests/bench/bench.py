@@ -1,0 +1,92 @@
+"""What the benchmarks share: a network of their own, servers for a whole fleet, and what a process has cost."""
+
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lab import Process, ZONE, run, wait_until  # noqa: E402
+
+TICKS = os.sysconf("SC_CLK_TCK")
+CLIENT, SERVER = "0", "1"  # cores
+
+
+def alone():
+    """Goes on in a network namespace of its own, where every address of 127.0.0.0/8 and every port is ours."""
+    if os.environ.get("DBCERTD_BENCH_ALONE"):
+        run("ip", "link", "set", "lo", "up")
+        return
+    words = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
+    os.execvpe(words[0], [*words, sys.executable, *sys.argv], dict(os.environ, DBCERTD_BENCH_ALONE="1"))
+
+
+def pinned(core):
+    return ["taskset", "-c", core] if os.cpu_count() > 1 else []
+
+
+def tool(name):
+    return os.path.join(os.environ.get("DBCERTD_BENCH_TOOLS", os.path.join(os.path.dirname(__file__), "../../build/tests")), name)
+
+
+def status(pid, key):
+    """A figure of /proc/PID/status, as it is there: kB or a count."""
+    with open(f"/proc/{pid}/status") as f:
+        return int(next(line for line in f if line.startswith(key + ":")).split()[1])
+
+
+def cpu(pid):
+    """Seconds of CPU, user and system."""
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Web(Process):
+    """nginx on every loopback address: for each kind of chain a port with one certificate, or with one for each name."""
+
+    def __init__(self, lab, ports, tls="TLSv1.2 TLSv1.3"):
+        """ports: port -> (chain, key); a chain may hold $ssl_server_name."""
+        where = os.path.join(lab.directory, f"nginx-{min(ports)}")
+        servers = "".join(f"server {{ listen {port} ssl backlog=4096; ssl_certificate {chain}; ssl_certificate_key {key}; }}\n"
+                          for port, (chain, key) in ports.items())
+        with open(where + ".conf", "w") as f:
+            f.write(f"""worker_processes 1; pid {where}.pid; error_log {where}.error crit; daemon off; user root;
+                events {{ worker_connections 4096; }}
+                http {{ access_log off; client_body_temp_path {where}.b; proxy_temp_path {where}.p; fastcgi_temp_path {where}.f;
+                uwsgi_temp_path {where}.u; scgi_temp_path {where}.s; ssl_protocols {tls}; ssl_session_cache off; {servers} }}""")
+        super().__init__([*pinned(SERVER), "nginx", "-e", "stderr", "-c", where + ".conf"], where + ".log")
+        lab.push(self)
+        wait_until(lambda: "nginx: " + self.output(), lambda: os.path.exists(where + ".pid"))
+        time.sleep(0.3)
+
+
+def certificates(lab, count, kind="rsa2048"):
+    """A directory with so many chains, db-0.ZONE.pem and so on, issued by that kind of authority."""
+    directory = os.path.join(lab.directory, f"many-{kind}")
+    os.makedirs(directory)
+    _, sub, sub_key, _ = lab.pki.authority(kind)
+    run(tool("bench-certificates"), sub, sub_key, lab.pki.server_key, directory, ZONE, str(count))
+    return directory
+
+
+def timed(command, **options):
+    """Seconds, CPU seconds, peak kB and output of a command and its children."""
+    begin, before = time.monotonic(), os.times()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, **options)
+    out = process.stdout.read()
+    _, code, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(code)
+    del before
+    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, out
+
+
+def table(title, head, rows):
+    cells = [head] + [[str(c) for c in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    print("\n" + title)
+    for n, row in enumerate(cells):
+        print("| " + " | ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))) + " |")
+        if n == 0:
+            print("|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|")
+    sys.stdout.flush()

@@ -1,0 +1,75 @@
+"""One daemon and a whole fleet: what it costs in memory, CPU and time, from 100 endpoints to 10,000."""
+
+import argparse
+import os
+import statistics
+import time
+
+from bench import SERVER, Web, alone, certificates, cpu, pinned, status, table, timed, CLIENT
+from lab import Dbcertd, Lab, ZONE, config, entry, wait_until
+
+PORT = 8443
+
+
+def address(i):
+    return f"127.{1 + i // 62500}.{i // 250 % 250}.{1 + i % 250}"
+
+
+def ask(daemon, path, times=5):
+    """Median milliseconds for an answer, and its size."""
+    spent, size = [], 0
+    for _ in range(times):
+        seconds, _, _, out = timed(["curl", "-sS", "--unix-socket", daemon.socket, "http://localhost" + path])
+        spent.append(seconds * 1000)
+        size = len(out)
+    return statistics.median(spent), size
+
+
+def measure(lab, binaries, n, idle):
+    entries = [entry(f"db-{i}", "tls", PORT, addresses=[address(i)], maintenance_window="sun:05:00-sun:06:00") for i in range(n)]
+    text = config(lab.pki.bundle("rsa2048"), entries, 'interval = "1h"; concurrency = 256;')
+    begin = time.monotonic()
+    daemon = Dbcertd(lab, binaries, text, name=f"fleet-{n}", prefix=pinned(CLIENT), wait=False)
+    wait_until("it answers", daemon.answers, 60)
+    answers = time.monotonic() - begin
+    wait_until("all are probed", lambda: daemon.get("/v1/status")["severities"]["unknown"] == 0 or time.sleep(0.5), 600)
+    seconds, spent = time.monotonic() - begin, cpu(daemon.process.pid)
+    ok = daemon.get("/v1/status")["severities"]
+    assert ok["ok"] == n, ok
+    peak = status(daemon.process.pid, "VmHWM")
+    time.sleep(3)  # what comes after a round
+    before, switches = cpu(daemon.process.pid), status(daemon.process.pid, "voluntary_ctxt_switches")
+    time.sleep(idle)
+    used, woken = cpu(daemon.process.pid) - before, status(daemon.process.pid, "voluntary_ctxt_switches") - switches
+    rest = status(daemon.process.pid, "VmRSS")
+    json, json_size = ask(daemon, "/v1/endpoints")
+    metrics, metrics_size = ask(daemon, "/metrics")
+    after = status(daemon.process.pid, "VmHWM")
+    size = sum(os.path.getsize(os.path.join(daemon.state, f)) for f in os.listdir(daemon.state))
+    daemon.stop()
+    return [n, f"{answers:.2f}", f"{seconds:.1f}", f"{spent / n * 1000:.2f}", f"{peak / 1024:.0f}", f"{rest / 1024:.0f}", f"{after / 1024:.0f}",
+            f"{used / idle * 100:.2f} %", f"{woken / idle:.2f}", f"{json:.0f} ({json_size / 1e6:.1f} MB)",
+            f"{metrics:.0f} ({metrics_size / 1e6:.1f} MB)", f"{size / 1e6:.1f}"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="100,1000,10000")
+    parser.add_argument("--idle", type=int, default=10, help="seconds in which nothing is due")
+    parser.add_argument("--one", action="store_true", help="one certificate for all, in place of one for each")
+    options = parser.parse_args()
+    alone()
+    binaries = os.environ.get("DBCERTD_BINARIES", os.path.join(os.path.dirname(__file__), "../../build/daemon"))
+    sizes = [int(n) for n in options.sizes.split(",")]
+    with Lab() as lab:
+        many = certificates(lab, max(sizes))
+        os.chmod(lab.directory, 0o755)
+        Web(lab, {PORT: (f"{many}/$ssl_server_name.pem", lab.pki.server_key)})
+        rows = [measure(lab, binaries, n, options.idle) for n in sizes]
+    table("A fleet, every endpoint with a certificate of its own; daemon on one core, servers on the other",
+          ["endpoints", "answers, s", "all probed, s", "CPU each, ms", "peak MB", "at rest MB", "peak with answers", "idle CPU", "wake-ups/s",
+           "JSON, ms", "/metrics, ms", "state MB"], rows)
+
+
+if __name__ == "__main__":
+    main()
