@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -18,17 +19,23 @@ void buffer_wipe(Buffer *buffer)
     *buffer = (Buffer) { 0 };
 }
 
+/* Room for so many bytes and a 0. */
+static void make_room(Buffer *buffer, size_t size)
+{
+    if (buffer->capacity - buffer->size > size)
+        return;
+    size_t capacity = (buffer->size + size + 1) * 2;
+    uint8_t *grown = xcalloc(capacity, 1);
+    if (buffer->size > 0)
+        memcpy(grown, buffer->data, buffer->size);
+    wiping_free(buffer->data); /* buffer_wipe() does not see it any more */
+    buffer->data = grown;
+    buffer->capacity = capacity;
+}
+
 void buffer_append(Buffer *buffer, const void *data, size_t size)
 {
-    if (buffer->capacity - buffer->size <= size) {
-        size_t capacity = (buffer->size + size + 1) * 2;
-        uint8_t *grown = xcalloc(capacity, 1);
-        if (buffer->size > 0)
-            memcpy(grown, buffer->data, buffer->size);
-        wiping_free(buffer->data); /* buffer_wipe() does not see it any more */
-        buffer->data = grown;
-        buffer->capacity = capacity;
-    }
+    make_room(buffer, size);
     if (size > 0)
         memcpy(buffer->data + buffer->size, data, size);
     buffer->size += size;
@@ -37,11 +44,19 @@ void buffer_append(Buffer *buffer, const void *data, size_t size)
 
 void buffer_printf(Buffer *buffer, const char *format, ...)
 {
-    va_list args;
-    va_start(args, format);
-    _cleanup_free_ char *text = xvasprintf(format, args);
-    va_end(args);
-    buffer_append(buffer, text, strlen(text));
+    for (bool fits = false; !fits;) {
+        va_list args;
+        size_t room = buffer->capacity - buffer->size;
+        va_start(args, format);
+        int n = vsnprintf(buffer->data ? (char *)buffer->data + buffer->size : NULL, room, format, args);
+        va_end(args);
+        assert(n >= 0); /* fails for a wrong format only */
+        fits = (size_t)n < room;
+        if (fits)
+            buffer->size += (size_t)n;
+        else
+            make_room(buffer, (size_t)n);
+    }
 }
 
 void buffer_consume(Buffer *buffer, size_t size)

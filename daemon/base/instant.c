@@ -16,11 +16,29 @@ static bool split(int64_t instant, struct tm *ret)
     return true;
 }
 
+static char *put_digits(char *to, int value, int n, char behind)
+{
+    for (int i = n; i-- > 0; value /= 10)
+        to[i] = (char)('0' + value % 10);
+    to[n] = behind;
+    return to + n + 1;
+}
+
+/* By hand where the year has four digits: a list of ten thousand endpoints has some twelve each. */
 const char *instant_text(int64_t instant, char *text)
 {
     struct tm tm;
-    if (!split(instant, &tm) || strftime(text, INSTANT_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+    if (!split(instant, &tm))
         return strcpy(text, "-");
+    if (tm.tm_year < -1900 || tm.tm_year > 9999 - 1900)
+        return strftime(text, INSTANT_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0 ? text : strcpy(text, "-");
+    char *to = put_digits(text, tm.tm_year + 1900, 4, '-');
+    to = put_digits(to, tm.tm_mon + 1, 2, '-');
+    to = put_digits(to, tm.tm_mday, 2, 'T');
+    to = put_digits(to, tm.tm_hour, 2, ':');
+    to = put_digits(to, tm.tm_min, 2, ':');
+    to = put_digits(to, tm.tm_sec, 2, 'Z');
+    *to = 0;
     return text;
 }
 

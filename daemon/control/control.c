@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "control/page.h"
+#include "control/respond.h"
 #include "control/route.h"
 #include "control/stream.h"
 
@@ -143,32 +144,10 @@ static bool is_local(struct MHD_Connection *connection)
            domain == AF_UNIX;
 }
 
-static enum MHD_Result send_answer(struct MHD_Connection *connection, Answer answer)
+static enum MHD_Result send_answer(const Exchange *exchange, Answer answer)
 {
-    _cleanup_free_ char *allow = answer.allow, *policy = answer.policy;
-    char *text = answer.text ? answer.text : json_dumps(answer.body, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-    json_decref(answer.body);
-    if (!text)
-        return MHD_NO;
-    struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-    if (!response) {
-        free(text);
-        return MHD_NO;
-    }
-    enum MHD_Result r =
-        MHD_add_response_header(response, "Content-Type", answer.text ? answer.type : "application/json");
-    if (r == MHD_YES)
-        r = MHD_add_response_header(response, "Cache-Control", "no-store");
-    if (r == MHD_YES && policy)
-        r = MHD_add_response_header(response, "Content-Security-Policy", policy);
-    if (r == MHD_YES)
-        r = MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    if (r == MHD_YES && allow)
-        r = MHD_add_response_header(response, "Allow", allow);
-    if (r == MHD_YES)
-        r = MHD_queue_response(connection, answer.status, response);
-    MHD_destroy_response(response);
-    return r;
+    const Control *control = exchange->listener->control;
+    return respond(exchange->connection, answer, control->events->snapshot, control->userdata);
 }
 
 /* The answer comes when the probe is over; until then MHD leaves the connection alone. */
@@ -180,7 +159,7 @@ static enum MHD_Result await_probe(Exchange *exchange, char *name)
     if (turn < 0) {
         Snapshot snapshot = { 0 };
         control->events->snapshot(&snapshot, control->userdata);
-        return send_answer(exchange->connection, route_probed(name, &snapshot));
+        return send_answer(exchange, route_probed(name, &snapshot));
     }
     exchange->turn = turn;
     exchange->next = control->waiting;
@@ -205,23 +184,19 @@ static const char *author_of(struct MHD_Connection *connection, char *text, size
 
 static enum MHD_Result send_page(Exchange *exchange)
 {
-    Control *control = exchange->listener->control;
-    Snapshot snapshot = { 0 };
     unsigned char nonce[PAGE_NONCE_BYTES];
     Answer answer = { .status = 200, .type = "text/html; charset=utf-8" };
     if (getrandom(nonce, sizeof nonce, GRND_NONBLOCK) != sizeof nonce)
-        return send_answer(exchange->connection,
-                           route_error(503, "unavailable", "there is no random number as yet"));
-    control->events->snapshot(&snapshot, control->userdata);
-    answer.text = page_write(&snapshot, clock_now(), nonce, &answer.policy);
-    return send_answer(exchange->connection, answer);
+        return send_answer(exchange, route_error(503, "unavailable", "there is no random number as yet"));
+    answer.pieces = page_pieces(clock_now(), nonce, &answer.policy);
+    return send_answer(exchange, answer);
 }
 
 static enum MHD_Result send_stream(Exchange *exchange)
 {
     Control *control = exchange->listener->control;
     if (control->streams.n >= STREAM_LISTENERS_MAX)
-        return send_answer(exchange->connection, route_error(503, "too-many", "too many listen already"));
+        return send_answer(exchange, route_error(503, "too-many", "too many listen already"));
     (void)sd_event_source_set_time_relative(control->heartbeat, HEARTBEAT_USEC);
     (void)sd_event_source_set_enabled(control->heartbeat, SD_EVENT_ONESHOT);
     return streams_add(&control->streams, exchange->connection, exchange->listener);
@@ -239,16 +214,16 @@ static enum MHD_Result do_and_answer(Exchange *exchange, Answer answer)
     case DEED_SILENCE:
         id = control->events->silence(answer.silence, control->userdata);
         control->events->snapshot(&snapshot, control->userdata);
-        return send_answer(exchange->connection, route_silenced(id, &snapshot));
+        return send_answer(exchange, route_silenced(id, &snapshot));
     case DEED_PAGE:
         return send_page(exchange);
     case DEED_STREAM:
         return send_stream(exchange);
     case DEED_UNSILENCE:
         control->events->unsilence(id, control->userdata);
-        return send_answer(exchange->connection, route_unsilenced(id));
+        return send_answer(exchange, route_unsilenced(id));
     default:
-        return send_answer(exchange->connection, answer);
+        return send_answer(exchange, answer);
     }
 }
 
@@ -264,7 +239,7 @@ static enum MHD_Result answer_request(Exchange *exchange, const char *method, co
     Snapshot snapshot = { 0 };
     control->events->snapshot(&snapshot, control->userdata);
     if (exchange->waits_for)
-        return send_answer(connection, route_probed(exchange->waits_for, &snapshot));
+        return send_answer(exchange, route_probed(exchange->waits_for, &snapshot));
     char author[32];
     const Request request = {
         .method = method,
@@ -302,7 +277,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
         exchange->listener = userdata;
         exchange->connection = connection;
         if (announces_too_much(connection))
-            return send_answer(connection, route_error(413, "too-large", "the request's body is too large"));
+            return send_answer(exchange, route_error(413, "too-large", "the request's body is too large"));
         return MHD_YES;
     }
     if (*body_size > 0) {

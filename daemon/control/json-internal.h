@@ -18,8 +18,7 @@ json_t *json_of_instant(int64_t value);
 /* Ends with NULL; may be NULL itself. */
 json_t *json_of_list(const char *const *values);
 
-/* der: also as it is, in hex. */
-json_t *json_of_certificate(const Certificate *certificate, bool der);
+json_t *json_of_certificate(const Certificate *certificate);
 
 json_t *json_of_findings(const FindingList *findings);
 

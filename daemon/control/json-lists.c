@@ -179,7 +179,7 @@ static json_t *of_history_line(const HistoryLine *line)
     const Certificate *c = line->chain.certificates[0];
     int64_t life = c->not_after - c->not_before;
     bool rotated = line->age != INSTANT_NONE;
-    json_t *object = json_of_certificate(c, false);
+    json_t *object = json_of_certificate(c);
     json_put(object, "address", json_of_text(line->address));
     json_put(object, "first_seen", json_of_instant(line->first_seen));
     json_put(object, "last_seen", json_of_instant(line->last_seen));

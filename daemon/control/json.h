@@ -5,15 +5,22 @@
 
 #include <jansson.h>
 
+#include "base/buffer.h"
 #include "model/state.h"
 
-/* der: each certificate also as it is, in hex. */
-json_t *json_of_endpoint(const EndpointState *state, bool der);
-json_t *json_of_status(const Snapshot *snapshot);
+/* Put behind a text; of lists over many. der: each certificate also as it is, in hex. */
+void json_write_endpoint(Buffer *text, const EndpointState *state, bool der);
 
-/* A finding with what it is about, for lists over many: the member "endpoint", null where another one has the
- * name ("trust_store", "bundle", "rds", "daemon"). */
-json_t *json_of_finding(const Subject *subject, const Finding *finding);
+/* Its name, severity, findings and end alone: what a plugin asks for. */
+void json_write_verdict(Buffer *text, const EndpointState *state);
+
+/* A finding with what it is about: the member "endpoint", null where another one has the name ("trust_store",
+ * "bundle", "rds", "daemon"). */
+void json_write_finding(Buffer *text, const Subject *subject, const Finding *finding);
+
+json_t *json_of_endpoint(const EndpointState *state, bool der);
+
+json_t *json_of_status(const Snapshot *snapshot);
 
 json_t *json_of_authorities(const AuthorityUses *uses);
 json_t *json_of_rds(const Snapshot *snapshot);

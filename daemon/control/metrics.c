@@ -32,11 +32,18 @@ static void sample(Buffer *text, const char *name, const Label *labels, double v
 {
     buffer_append(text, name, strlen(name));
     for (const Label *label = labels; label && label->name; label++) {
-        buffer_printf(text, "%s%s=\"", label == labels ? "{" : ",", label->name);
+        buffer_append(text, label == labels ? "{" : ",", 1);
+        buffer_append(text, label->name, strlen(label->name));
+        buffer_append(text, "=\"", 2);
         append_escaped(text, label->value ? label->value : "");
         buffer_append(text, "\"", 1);
     }
-    buffer_printf(text, "%s %.17g\n", labels && labels->name ? "}" : "", value);
+    if (labels && labels->name)
+        buffer_append(text, "}", 1);
+    if (value >= 0 && value < 1e15 && value == (double)(int64_t)value)
+        buffer_printf(text, " %" PRId64 "\n", (int64_t)value); /* by far the most, and the quicker way */
+    else
+        buffer_printf(text, " %.17g\n", value);
 }
 
 static void family(Buffer *text, const char *name, const char *type, const char *help)
@@ -65,85 +72,85 @@ static void write_daemon(Buffer *text, const Snapshot *snapshot)
     sample(text, "dbcertd_store_size_bytes", NULL, (double)snapshot->store.bytes);
 }
 
-static void write_endpoints(Buffer *text, const Snapshot *snapshot)
+static void write_info(Buffer *text, const EndpointState *state)
 {
-    family(text, "dbcertd_endpoint_info", "gauge",
-           "What an endpoint is, and which CA it is set to and serves.");
-    for (size_t i = 0; i < snapshot->n_endpoints; i++) {
-        const EndpointState *state = snapshot->endpoints[i];
-        const Endpoint *e = state->endpoint;
-        char port[8];
-        snprintf(port, sizeof port, "%" PRId64, e->port);
-        sample(text, "dbcertd_endpoint_info",
-               (Label[]) {
-                   { "endpoint", e->name },
-                   { "host", e->host },
-                   { "port", port },
-                   { "engine", e->engine_name },
-                   { "region", e->region },
-                   { "rotation_class", state->oldest ? rotation_class_to_string(state->rotation.class) : NULL },
-                   { "configured_ca", endpoint_next_ca(e) },
-                   { "served_ca", state->served_ca },
-                   { 0 } },
-               1);
+    const Endpoint *e = state->endpoint;
+    char port[8];
+    snprintf(port, sizeof port, "%" PRId64, e->port);
+    sample(text, "dbcertd_endpoint_info",
+           (Label[]) {
+               { "endpoint", e->name },
+               { "host", e->host },
+               { "port", port },
+               { "engine", e->engine_name },
+               { "region", e->region },
+               { "rotation_class", state->oldest ? rotation_class_to_string(state->rotation.class) : NULL },
+               { "configured_ca", endpoint_next_ca(e) },
+               { "served_ca", state->served_ca },
+               { 0 } },
+           1);
+}
+
+static void write_clocks(Buffer *text, const char *name, const EndpointState *state, bool ends)
+{
+    for (size_t i = 0; i < state->n_addresses; i++) {
+        const AddressState *address = &state->addresses[i];
+        const Certificate *clocks[N_CLOCKS];
+        address_clocks(address, clocks);
+        for (int role = 0; role < N_CLOCKS; role++)
+            if (clocks[role])
+                write_instant(text, name,
+                              (Label[]) { { "endpoint", state->endpoint->name },
+                                          { "address", address->address.text },
+                                          { "role", certificate_role_to_string((CertificateRole)role) },
+                                          { 0 } },
+                              ends ? clocks[role]->not_after : clocks[role]->not_before);
     }
 }
 
-static void write_clocks(Buffer *text, const char *name, const EndpointState *state,
-                         const AddressState *address, bool ends)
+#define NOT_BEFORE "dbcertd_certificate_not_before_timestamp_seconds"
+#define NOT_AFTER  "dbcertd_certificate_not_after_timestamp_seconds"
+#define HALF_LIFE  "dbcertd_certificate_half_life_timestamp_seconds"
+#define EXPECTED   "dbcertd_rotation_expected_timestamp_seconds"
+#define OVERDUE    "dbcertd_rotation_overdue_timestamp_seconds"
+#define FINDING    "dbcertd_finding"
+#define PROBED     "dbcertd_probe_timestamp_seconds"
+
+static void write_not_before(Buffer *text, const EndpointState *state)
 {
-    const Certificate *clocks[N_CLOCKS];
-    address_clocks(address, clocks);
-    for (int role = 0; role < N_CLOCKS; role++)
-        if (clocks[role])
-            write_instant(text, name,
-                          (Label[]) { { "endpoint", state->endpoint->name },
-                                      { "address", address->address.text },
-                                      { "role", certificate_role_to_string((CertificateRole)role) },
-                                      { 0 } },
-                          ends ? clocks[role]->not_after : clocks[role]->not_before);
+    write_clocks(text, NOT_BEFORE, state, false);
 }
 
-static void write_dates(Buffer *text, const Snapshot *snapshot, const char *name, const char *help, bool ends)
+static void write_not_after(Buffer *text, const EndpointState *state)
 {
-    family(text, name, "gauge", help);
-    for (size_t i = 0; i < snapshot->n_endpoints; i++) {
-        const EndpointState *state = snapshot->endpoints[i];
-        for (size_t j = 0; j < state->n_addresses; j++)
-            write_clocks(text, name, state, &state->addresses[j], ends);
-    }
+    write_clocks(text, NOT_AFTER, state, true);
 }
 
-static void write_rotations(Buffer *text, const Snapshot *snapshot)
+static void write_half_life(Buffer *text, const EndpointState *state)
 {
-    static const struct {
-        const char *name, *help;
-        size_t offset;
-        bool of_certificate;
-    } instants[] = {
-        { "dbcertd_certificate_half_life_timestamp_seconds",
-          "The half-life of the certificate that has to be replaced first.", offsetof(Rotation, half_life),
-          true },
-        { "dbcertd_rotation_expected_timestamp_seconds", "By when the next rotation should have come.",
-          offsetof(Rotation, expected_by), false },
-        { "dbcertd_rotation_overdue_timestamp_seconds", "After this the rotation is overdue.",
-          offsetof(Rotation, overdue_after), false },
-    };
-    for (size_t k = 0; k < ARRAY_SIZE(instants); k++) {
-        family(text, instants[k].name, "gauge", instants[k].help);
-        for (size_t i = 0; i < snapshot->n_endpoints; i++) {
-            const EndpointState *state = snapshot->endpoints[i];
-            if (!state->oldest)
-                continue;
-            Label labels[] = { { "endpoint", state->endpoint->name }, { 0 }, { 0 }, { 0 } };
-            if (instants[k].of_certificate) {
-                labels[1] = (Label) { "address", state->oldest->address.text };
-                labels[2] = (Label) { "role", certificate_role_to_string(ROLE_SERVER) };
-            }
-            write_instant(text, instants[k].name, labels,
-                          *(const int64_t *)((const char *)&state->rotation + instants[k].offset));
-        }
-    }
+    if (state->oldest)
+        write_instant(text, HALF_LIFE,
+                      (Label[]) { { "endpoint", state->endpoint->name },
+                                  { "address", state->oldest->address.text },
+                                  { "role", certificate_role_to_string(ROLE_SERVER) },
+                                  { 0 } },
+                      state->rotation.half_life);
+}
+
+static void write_rotation(Buffer *text, const char *name, const EndpointState *state, int64_t at)
+{
+    if (state->oldest)
+        write_instant(text, name, (Label[]) { { "endpoint", state->endpoint->name }, { 0 } }, at);
+}
+
+static void write_expected(Buffer *text, const EndpointState *state)
+{
+    write_rotation(text, EXPECTED, state, state->rotation.expected_by);
+}
+
+static void write_overdue(Buffer *text, const EndpointState *state)
+{
+    write_rotation(text, OVERDUE, state, state->rotation.overdue_after);
 }
 
 /* One for each subject and id, with its worst severity: the same may be so at several addresses. */
@@ -161,7 +168,7 @@ static void write_findings_of(Buffer *text, const Subject *subject)
     }
     for (int id = 0; id < (int)N_FINDINGS; id++)
         if (given[id])
-            sample(text, "dbcertd_finding",
+            sample(text, FINDING,
                    (Label[]) { { subject_kind_label(subject->kind), subject->name },
                                { "finding", finding_to_string((FindingId)id) },
                                { "severity", severity_to_string(worst[id]) },
@@ -169,12 +176,27 @@ static void write_findings_of(Buffer *text, const Subject *subject)
                    1);
 }
 
-static void write_findings(Buffer *text, const Snapshot *snapshot)
+static void write_findings(Buffer *text, const EndpointState *state)
+{
+    write_findings_of(text, &(Subject) { SUBJECT_ENDPOINT, state->endpoint->name, &state->findings, state });
+}
+
+static void write_other_findings(Buffer *text, const Snapshot *snapshot)
 {
     Subject subject;
-    family(text, "dbcertd_finding", "gauge", "What is found now; see dbcertd-findings(7).");
-    for (size_t i = 0; snapshot_subject(snapshot, i, &subject); i++)
+    for (size_t i = snapshot->n_endpoints; snapshot_subject(snapshot, i, &subject); i++)
         write_findings_of(text, &subject);
+}
+
+static void write_probed(Buffer *text, const EndpointState *state)
+{
+    for (size_t i = 0; i < state->n_addresses; i++)
+        if (state->addresses[i].latest)
+            write_instant(text, PROBED,
+                          (Label[]) { { "endpoint", state->endpoint->name },
+                                      { "address", state->addresses[i].address.text },
+                                      { 0 } },
+                          state->addresses[i].latest->observed_at);
 }
 
 static void write_probes(Buffer *text, const Snapshot *snapshot)
@@ -182,17 +204,6 @@ static void write_probes(Buffer *text, const Snapshot *snapshot)
     const Figures *figures = snapshot->figures;
     uint64_t below = 0;
     char bound[32];
-    family(text, "dbcertd_probe_timestamp_seconds", "gauge", "When an address was last probed.");
-    for (size_t i = 0; i < snapshot->n_endpoints; i++) {
-        const EndpointState *state = snapshot->endpoints[i];
-        for (size_t j = 0; j < state->n_addresses; j++)
-            if (state->addresses[j].latest)
-                write_instant(text, "dbcertd_probe_timestamp_seconds",
-                              (Label[]) { { "endpoint", state->endpoint->name },
-                                          { "address", state->addresses[j].address.text },
-                                          { 0 } },
-                              state->addresses[j].latest->observed_at);
-    }
     family(text, "dbcertd_probes_total", "counter", "Probes of addresses since the start, by how they ended.");
     for (size_t i = 0; i < n_engines && i < FIGURES_ENGINES_MAX; i++)
         for (int o = 0; o < N_OUTCOMES; o++)
@@ -255,18 +266,51 @@ static void write_process(Buffer *text, const Snapshot *snapshot)
     }
 }
 
-char *metrics_write(const Snapshot *snapshot)
+/* One sample or more of each endpoint; the samples of a family stand together. */
+static const struct {
+    const char *name, *help;
+    void (*write)(Buffer *text, const EndpointState *state);
+    void (*finish)(Buffer *text, const Snapshot *snapshot); /* what is no endpoint's; NULL: nothing */
+} families[] = {
+    { "dbcertd_endpoint_info", "What an endpoint is, and which CA it is set to and serves.", write_info, NULL },
+    { NOT_BEFORE, "When a certificate of the chain began to be valid.", write_not_before, NULL },
+    { NOT_AFTER, "When it ends.", write_not_after, NULL },
+    { HALF_LIFE, "The half-life of the certificate that has to be replaced first.", write_half_life, NULL },
+    { EXPECTED, "By when the next rotation should have come.", write_expected, NULL },
+    { OVERDUE, "After this the rotation is overdue.", write_overdue, NULL },
+    { FINDING, "What is found now; see dbcertd-findings(7).", write_findings, write_other_findings },
+    { PROBED, "When an address was last probed.", write_probed, NULL },
+};
+
+/* The part is the family. */
+static bool write_piece(Pieces *pieces, const Snapshot *snapshot, Buffer *text)
 {
-    Buffer text = { 0 };
-    write_daemon(&text, snapshot);
-    write_endpoints(&text, snapshot);
-    write_dates(&text, snapshot, "dbcertd_certificate_not_before_timestamp_seconds",
-                "When a certificate of the chain began to be valid.", false);
-    write_dates(&text, snapshot, "dbcertd_certificate_not_after_timestamp_seconds", "When it ends.", true);
-    write_rotations(&text, snapshot);
-    write_findings(&text, snapshot);
-    write_probes(&text, snapshot);
-    write_sources(&text, snapshot);
-    write_process(&text, snapshot);
-    return buffer_take_text(&text);
+    size_t part = pieces->part;
+    if (part == 0 && !pieces->walk.last)
+        write_daemon(text, snapshot);
+    if (part == ARRAY_SIZE(families)) {
+        write_probes(text, snapshot);
+        write_sources(text, snapshot);
+        write_process(text, snapshot);
+        return false;
+    }
+    if (!pieces->walk.last)
+        family(text, families[part].name, "gauge", families[part].help);
+    const EndpointState *state = walk_next(&pieces->walk, snapshot);
+    if (state) {
+        families[part].write(text, state);
+        return true;
+    }
+    if (families[part].finish)
+        families[part].finish(text, snapshot);
+    walk_deinit(&pieces->walk);
+    pieces->part++;
+    return true;
+}
+
+Pieces *metrics_pieces(void)
+{
+    Pieces *pieces = xcalloc(1, sizeof *pieces);
+    pieces->write = write_piece;
+    return pieces;
 }

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
+#include "base/text.h"
 
 extern const char page_template[]; /* page.html */
 
@@ -171,12 +172,6 @@ static void write_row(Buffer *html, const EndpointState *state, const Axis *axis
     buffer_printf(html, "</td></tr>\n");
 }
 
-static void write_rows(Buffer *html, const Snapshot *snapshot, const Axis *axis)
-{
-    for (size_t i = 0; i < snapshot->n_endpoints; i++)
-        write_row(html, snapshot->endpoints[i], axis);
-}
-
 /* The years, with their names where there is room, and today. */
 static void write_axis(Buffer *html, const Snapshot *snapshot _unused_, const Axis *axis)
 {
@@ -230,51 +225,61 @@ static const struct {
     const char *word;
     void (*write)(Buffer *html, const Snapshot *snapshot, const Axis *axis);
 } parts[] = {
-    { "SUMMARY@", write_summary },
-    { "AXIS@", write_axis },
-    { "ROWS@", write_rows },
+    { "@SUMMARY@", write_summary },
+    { "@AXIS@", write_axis },
 };
 
-/* Writes what an @ in the template stands for; NULL if it is just that. Returns where the template goes on. */
-static const char *write_part(Buffer *html, const char *at, const Snapshot *snapshot, const Axis *axis,
-                              const char *nonce)
+#define NONCE "@NONCE@"
+#define ROWS  "@ROWS@"
+
+/* Writes what an @ in the template stands for. Returns how much of the template that was. */
+static size_t write_part(Buffer *html, const char *at, const Snapshot *snapshot, const Axis *axis,
+                         const char *nonce)
 {
-    if (strncmp(at, "NONCE@", 6) == 0) {
+    if (strncmp(at, NONCE, strlen(NONCE)) == 0) {
         buffer_printf(html, "%s", nonce);
-        return at + 6;
+        return strlen(NONCE);
     }
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         if (strncmp(at, parts[i].word, strlen(parts[i].word)) == 0) {
             parts[i].write(html, snapshot, axis);
-            return at + strlen(parts[i].word);
+            return strlen(parts[i].word);
         }
-    return NULL;
+    buffer_append(html, at, 1);
+    return 1;
 }
 
-char *page_write(const Snapshot *snapshot, int64_t now, const unsigned char nonce[PAGE_NONCE_BYTES],
-                 char **ret_policy)
+/* The part is the place in the template. */
+static bool write_page(Pieces *pieces, const Snapshot *snapshot, Buffer *html)
 {
-    Buffer html = { 0 };
-    const Axis axis = axis_of(snapshot, now);
-    char hex[2 * PAGE_NONCE_BYTES + 1];
-    for (size_t i = 0; i < PAGE_NONCE_BYTES; i++)
-        snprintf(hex + 2 * i, 3, "%02x", nonce[i]);
-    for (const char *at = page_template; *at;) {
-        size_t plain = strcspn(at, "@");
-        buffer_append(&html, at, plain);
-        at += plain;
-        if (!*at)
-            break;
-        const char *after = write_part(&html, at + 1, snapshot, &axis, hex);
-        if (!after) {
-            buffer_append(&html, "@", 1);
-            after = at + 1;
-        }
-        at = after;
-    }
+    const Axis axis = pieces->to ? (Axis) { pieces->from, pieces->to, pieces->now }
+                                 : axis_of(snapshot, pieces->now); /* one for all rows */
+    const char *at = page_template + pieces->part;
+    const EndpointState *state;
+    size_t plain = strcspn(at, "@");
+    pieces->from = axis.from;
+    pieces->to = axis.to;
+    if (plain > 0)
+        buffer_append(html, at, plain);
+    else if (strncmp(at, ROWS, strlen(ROWS)) != 0)
+        plain = write_part(html, at, snapshot, &axis, pieces->nonce);
+    else if ((state = walk_next(&pieces->walk, snapshot)))
+        write_row(html, state, &axis);
+    else
+        plain = strlen(ROWS);
+    pieces->part += plain;
+    return page_template[pieces->part];
+}
+
+Pieces *page_pieces(int64_t now, const unsigned char nonce[PAGE_NONCE_BYTES], char **ret_policy)
+{
+    Pieces *pieces = xcalloc(1, sizeof *pieces);
+    pieces->write = write_page;
+    pieces->now = now;
+    pieces->nonce = text_hex(nonce, PAGE_NONCE_BYTES);
     *ret_policy =
         xasprintf("default-src 'none'; style-src 'nonce-%s'; script-src 'nonce-%s'; connect-src 'self'; "
                   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-                  hex, hex);
-    return buffer_take_text(&html);
+                  pieces->nonce, pieces->nonce);
+    return pieces;
 }

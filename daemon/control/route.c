@@ -6,6 +6,7 @@
 #include "base/instant.h"
 #include "control/calendar.h"
 #include "control/check.h"
+#include "control/json-text.h"
 #include "control/json.h"
 #include "control/metrics.h"
 
@@ -35,25 +36,76 @@ static bool passes(const char *filter, const char *value)
     return !filter || (value && strcmp(filter, value) == 0);
 }
 
-static bool is_wanted(const Request *request, const EndpointState *state)
+static bool is_wanted(const Pieces *pieces, const EndpointState *state)
 {
     const Endpoint *endpoint = state->endpoint; /* "oracle" is every edition of it */
-    return passes(request->severity, severity_to_string(state->severity)) &&
-           (passes(request->engine, endpoint->engine_name) ||
-            passes(request->engine, endpoint->engine->name)) &&
-           passes(request->region, endpoint->region);
+    return passes(pieces->severity, severity_to_string(state->severity)) &&
+           (passes(pieces->engine, endpoint->engine_name) || passes(pieces->engine, endpoint->engine->name)) &&
+           passes(pieces->region, endpoint->region);
 }
 
-static Answer get_endpoints(const Request *request, const Snapshot *snapshot, const char *name _unused_)
+/* Before each item of a list, each on a line of its own. The part is how many there were. */
+static void next_item(Pieces *pieces, Buffer *text)
+{
+    buffer_printf(text, "%s\n", pieces->part++ > 0 ? "," : "");
+}
+
+static bool write_endpoints(Pieces *pieces, const Snapshot *snapshot, Buffer *text)
+{
+    if (!pieces->walk.last)
+        buffer_printf(text, "{\"endpoints\": [");
+    const EndpointState *state = walk_next(&pieces->walk, snapshot);
+    if (!state)
+        buffer_printf(text, "\n]}\n");
+    else if (is_wanted(pieces, state)) {
+        next_item(pieces, text);
+        json_write_endpoint(text, state, pieces->der);
+    }
+    return state;
+}
+
+static void add_findings(Pieces *pieces, Buffer *text, const Subject *subject)
+{
+    for (size_t i = 0; i < subject->findings->n; i++) {
+        next_item(pieces, text);
+        json_write_finding(text, subject, &subject->findings->items[i]);
+    }
+}
+
+static bool write_findings(Pieces *pieces, const Snapshot *snapshot, Buffer *text)
+{
+    Subject subject;
+    if (!pieces->walk.last)
+        buffer_printf(text, "{\"findings\": [");
+    const EndpointState *state = walk_next(&pieces->walk, snapshot);
+    if (state)
+        add_findings(pieces, text,
+                     &(Subject) { SUBJECT_ENDPOINT, state->endpoint->name, &state->findings, state });
+    for (size_t i = snapshot->n_endpoints; !state && snapshot_subject(snapshot, i, &subject); i++)
+        add_findings(pieces, text, &subject);
+    if (!state)
+        buffer_printf(text, "\n]}\n");
+    return state;
+}
+
+static Answer list(const Request *request, bool (*write)(Pieces *, const Snapshot *, Buffer *))
+{
+    Pieces *pieces = xcalloc(1, sizeof *pieces);
+    pieces->write = write;
+    pieces->severity = xstrdup(request->severity);
+    pieces->engine = xstrdup(request->engine);
+    pieces->region = xstrdup(request->region);
+    pieces->der = request->der;
+    return (Answer) { .status = 200, .pieces = pieces };
+}
+
+static Answer get_endpoints(const Request *request, const Snapshot *snapshot _unused_,
+                            const char *name _unused_)
 {
     if (request->severity && severity_from_string(request->severity) < 0)
         return route_error(400, "bad-request",
                            "severity: expected one of ok, notice, unknown, warning, critical");
-    json_t *endpoints = json_array();
-    for (size_t i = 0; i < snapshot->n_endpoints; i++)
-        if (is_wanted(request, snapshot->endpoints[i]))
-            json_array_append_new(endpoints, json_of_endpoint(snapshot->endpoints[i], request->der));
-    return ok(json_pack("{s:o}", "endpoints", endpoints));
+    return list(request, write_endpoints);
 }
 
 static Answer get_endpoint(const Request *request, const Snapshot *snapshot, const char *name)
@@ -62,14 +114,9 @@ static Answer get_endpoint(const Request *request, const Snapshot *snapshot, con
     return state ? ok(json_of_endpoint(state, request && request->der)) : no_such_endpoint(name);
 }
 
-static Answer get_findings(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
+static Answer get_findings(const Request *request, const Snapshot *snapshot _unused_, const char *name _unused_)
 {
-    json_t *findings = json_array();
-    Subject subject;
-    for (size_t i = 0; snapshot_subject(snapshot, i, &subject); i++)
-        for (size_t j = 0; j < subject.findings->n; j++)
-            json_array_append_new(findings, json_of_finding(&subject, &subject.findings->items[j]));
-    return ok(json_pack("{s:o}", "findings", findings));
+    return list(request, write_findings);
 }
 
 static Answer get_authorities(const Request *request _unused_, const Snapshot *snapshot,
@@ -127,11 +174,23 @@ static Answer get_calendar(const Request *request, const Snapshot *snapshot, con
 static Answer get_check(const Request *request, const Snapshot *snapshot, const char *name _unused_)
 {
     int status;
-    const Request all = { 0 };
-    _cleanup_(json_decrefp) json_t *endpoints = get_endpoints(&all, snapshot, "").body,
-                                   *findings = get_findings(&all, snapshot, "").body;
-    char *line = check_all(json_object_get(endpoints, "endpoints"), json_object_get(findings, "findings"),
-                           request->now, &status);
+    Subject subject;
+    Buffer text = { 0 };
+    json_text_begin(&text, NULL, '{');
+    json_text_begin(&text, "endpoints", '[');
+    for (size_t i = 0; i < snapshot->n_endpoints; i++)
+        json_write_verdict(&text, snapshot->endpoints[i]);
+    json_text_end(&text, ']');
+    json_text_begin(&text, "findings", '[');
+    for (size_t i = snapshot->n_endpoints; snapshot_subject(snapshot, i, &subject); i++)
+        for (size_t j = 0; j < subject.findings->n; j++)
+            json_write_finding(&text, &subject, &subject.findings->items[j]);
+    json_text_end(&text, ']');
+    json_text_end(&text, '}');
+    _cleanup_(json_decrefp) json_t *all = json_loadb((const char *)text.data, text.size, 0, NULL);
+    char *line =
+        check_all(json_object_get(all, "endpoints"), json_object_get(all, "findings"), request->now, &status);
+    buffer_deinit(&text);
     return (Answer) { .status = 200, .text = line, .type = "text/plain; charset=utf-8" };
 }
 
@@ -158,10 +217,11 @@ static Answer get_health(const Request *request _unused_, const Snapshot *snapsh
     return ok(json_pack("{s:s}", "status", "ok"));
 }
 
-static Answer get_metrics(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
+static Answer get_metrics(const Request *request _unused_, const Snapshot *snapshot _unused_,
+                          const char *name _unused_)
 {
     return (Answer) { .status = 200,
-                      .text = metrics_write(snapshot),
+                      .pieces = metrics_pieces(),
                       .type = "text/plain; version=0.0.4; charset=utf-8" };
 }
 

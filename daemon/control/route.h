@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "control/pieces.h"
 #include "model/state.h"
 
 typedef struct Request {
@@ -32,8 +33,9 @@ typedef enum Deed {
 typedef struct Answer {
     unsigned status;
     json_t *body;     /* owned; NULL while a deed is still to be done, or for another kind of answer */
-    char *text;       /* that kind's, owned; NULL: JSON */
-    const char *type; /* and its Content-Type */
+    char *text;       /* another kind, owned */
+    Pieces *pieces;   /* a long one, of whatever kind, owned */
+    const char *type; /* Content-Type; NULL: JSON */
     char *policy;     /* its Content-Security-Policy, owned; NULL: none */
     char *allow;      /* for 405, owned; else NULL */
     Deed deed;

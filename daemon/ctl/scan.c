@@ -178,11 +178,10 @@ static void print_result(Scan *scan, EndpointState *state)
     judge(state, &at_once, clock_now());
     if (!scan->options->json)
         return; /* the tables come at the end, in the order that was asked for */
-    json_t *endpoint = json_of_endpoint(state, false);
-    (void)json_dumpf(endpoint, stdout,
-                     JSON_COMPACT | JSON_ENSURE_ASCII); /* main looks at stdout's error flag */
-    puts("");
-    json_decref(endpoint);
+    Buffer line = { 0 };
+    json_write_endpoint(&line, state, false);
+    puts((const char *)line.data); /* main looks at stdout's error flag */
+    buffer_deinit(&line);
 }
 
 static void print_tables(const Scan *scan)

@@ -277,6 +277,42 @@ bool snapshot_subject(const Snapshot *snapshot, size_t number, Subject *ret)
     return i == snapshot->n_rds_sources;
 }
 
+static bool is_last(const Walk *walk, const EndpointState *state)
+{
+    return strcmp(state->endpoint->name, walk->last->name) == 0;
+}
+
+/* The fleet may be another since: behind the last one, if it is still there. */
+static void find_place(Walk *walk, const Snapshot *snapshot)
+{
+    if (!walk->last || (walk->n <= snapshot->n_endpoints && is_last(walk, snapshot->endpoints[walk->n - 1])))
+        return;
+    for (size_t i = 0; i < snapshot->n_endpoints; i++)
+        if (is_last(walk, snapshot->endpoints[i])) {
+            walk->n = i + 1;
+            return;
+        }
+    walk->n = SIZE_MAX;
+    walk->lost = true;
+}
+
+const EndpointState *walk_next(Walk *walk, const Snapshot *snapshot)
+{
+    find_place(walk, snapshot);
+    if (walk->n >= snapshot->n_endpoints)
+        return NULL;
+    const EndpointState *next = snapshot->endpoints[walk->n++];
+    endpoint_unref(walk->last);
+    walk->last = endpoint_ref(next->endpoint);
+    return next;
+}
+
+void walk_deinit(Walk *walk)
+{
+    endpoint_unref(walk->last);
+    *walk = (Walk) { 0 };
+}
+
 const EndpointState *snapshot_find(const Snapshot *snapshot, const char *name)
 {
     for (size_t i = 0; i < snapshot->n_endpoints; i++)

@@ -201,6 +201,22 @@ typedef struct Subject {
  * it. */
 bool snapshot_subject(const Snapshot *snapshot, size_t number, Subject *ret);
 
+/*
+ * A way through all endpoints that may be interrupted: what is borrowed is gone then, but not the place. All
+ * zeros, it is at the beginning.
+ */
+typedef struct Walk {
+    size_t n;       /* so many are passed */
+    Endpoint *last; /* of them; owned */
+    bool lost;      /* that one has gone: where to go on is not known */
+} Walk;
+
+/* The next one; NULL: that was all, or it is lost. */
+const EndpointState *walk_next(Walk *walk, const Snapshot *snapshot);
+
+/* From the beginning again. */
+void walk_deinit(Walk *walk);
+
 const EndpointState *snapshot_find(const Snapshot *snapshot, const char *name);
 size_t snapshot_count(const Snapshot *snapshot, Severity severity);
 

@@ -26,6 +26,10 @@ static Answer ask(const char *method, const char *path, const char *severity, bo
     };
     const Request request = { .method = method, .path = path, .severity = severity, .local = local };
     Answer answer = route_request(&request, &snapshot);
+    if (answer.pieces) {
+        _cleanup_free_ char *text = pieces_join(TAKE(answer.pieces), &snapshot);
+        answer.body = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    }
     endpoint_state_free(state);
     return answer;
 }
@@ -102,8 +106,8 @@ TEST(the_page_and_the_metrics_escape)
                                 .silences = &silences,
                                 .figures = &figures };
     _cleanup_free_ char *policy = NULL;
-    _cleanup_free_ char *html = page_write(&snapshot, at("2026-03-01T00:00:00Z"), nonce, &policy),
-                        *metrics = metrics_write(&snapshot);
+    _cleanup_free_ char *html = pieces_join(page_pieces(at("2026-03-01T00:00:00Z"), nonce, &policy), &snapshot),
+                        *metrics = pieces_join(metrics_pieces(), &snapshot);
     assert_non_null(strstr(html, "data-region=\"&lt;b a=&quot;x&quot;&gt;\\\n&amp;\""));
     assert_null(strstr(html, "<b a="));
     assert_null(strstr(html, "@ROWS@"));
@@ -226,7 +230,42 @@ TEST(a_scan_s_target_is_read)
     }
 }
 
-RUN_TESTS(cmocka_unit_test(each_path_answers_as_documented), cmocka_unit_test(the_page_and_the_metrics_escape),
+/* While a client reads, a reload may take endpoints away, bring others and change their order. */
+TEST(a_walk_goes_on_behind_where_it_was)
+{
+    static const char names[] = "abcdef";
+    EndpointState *states[ARRAY_SIZE(names) - 1];
+    Walk walk = { 0 };
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        states[i] = scene_new();
+        free(states[i]->endpoint->name);
+        states[i]->endpoint->name = xasprintf("%c", names[i]);
+    }
+    EndpointState *a = states[0], *b = states[1], *c = states[2], *d = states[3], *e = states[4],
+                  *f = states[5];
+    EndpointState *before[] = { a, b, c, d }, *fewer[] = { b, c, d }, *other[] = { e, d, c, f },
+                  *without[] = { a, b, d, e }, *none[] = { NULL };
+    const struct {
+        EndpointState **fleet;
+        size_t n;
+        const EndpointState *next;
+    } steps[] = {
+        { before, 4, a }, { before, 4, b }, { fewer, 3, c },  { other, 4, f },      { other, 4, NULL },
+        { before, 4, a }, { before, 4, b }, { before, 4, c }, { without, 4, NULL }, { none, 0, NULL },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+        const Snapshot snapshot = { .endpoints = steps[i].fleet, .n_endpoints = steps[i].n };
+        assert_ptr_equal(walk_next(&walk, &snapshot), steps[i].next);
+        assert_int_equal(walk.lost, steps[i].fleet == without);
+        if (!steps[i].next)
+            walk_deinit(&walk);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+        endpoint_state_free(states[i]);
+}
+
+RUN_TESTS(cmocka_unit_test(a_walk_goes_on_behind_where_it_was),
+          cmocka_unit_test(each_path_answers_as_documented), cmocka_unit_test(the_page_and_the_metrics_escape),
           cmocka_unit_test(filters_choose_endpoints),
           cmocka_unit_test(an_endpoint_has_every_member_of_the_contract),
           cmocka_unit_test(bytes_that_are_not_utf_8_do_not_break_the_answer),

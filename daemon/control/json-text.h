@@ -1,0 +1,26 @@
+#pragma once
+
+/*
+ * JSON (RFC 8259) put straight into a text: of thousands of endpoints a tree would be built to be thrown away.
+ * A key is NULL inside an array, and for what stands by itself. What comes behind another is set off by a
+ * comma.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+/* '{' or '[', and '}' or ']'. */
+void json_text_begin(Buffer *text, const char *key, char bracket);
+void json_text_end(Buffer *text, char bracket);
+
+/* NULL is null. Foreign bytes that are no UTF-8 are shown as Latin-1. */
+void json_text_string(Buffer *text, const char *key, const char *value);
+
+/* RFC 3339; null for INSTANT_NONE and INSTANT_NEVER. */
+void json_text_instant(Buffer *text, const char *key, int64_t value);
+
+void json_text_integer(Buffer *text, const char *key, int64_t value);
+void json_text_boolean(Buffer *text, const char *key, bool value);
+void json_text_null(Buffer *text, const char *key);
