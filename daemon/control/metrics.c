@@ -199,11 +199,28 @@ static void write_probed(Buffer *text, const EndpointState *state)
                           state->addresses[i].latest->observed_at);
 }
 
+static void write_histogram(Buffer *text, const char *name, const char *help, const Histogram *histogram,
+                            const HistogramBounds bounds)
+{
+    uint64_t below = 0;
+    char bound[32], series[128];
+    family(text, name, "histogram", help);
+    snprintf(series, sizeof series, "%s_bucket", name);
+    for (size_t i = 0; bounds[i] != 0; i++) {
+        below += histogram->counts[i];
+        snprintf(bound, sizeof bound, "%g", (double)bounds[i] / USEC_PER_SEC);
+        sample(text, series, (Label[]) { { "le", bound }, { 0 } }, (double)below);
+    }
+    sample(text, series, (Label[]) { { "le", "+Inf" }, { 0 } }, (double)histogram->n);
+    snprintf(series, sizeof series, "%s_sum", name);
+    sample(text, series, NULL, (double)histogram->sum_usec / USEC_PER_SEC);
+    snprintf(series, sizeof series, "%s_count", name);
+    sample(text, series, NULL, (double)histogram->n);
+}
+
 static void write_probes(Buffer *text, const Snapshot *snapshot)
 {
     const Figures *figures = snapshot->figures;
-    uint64_t below = 0;
-    char bound[32];
     family(text, "dbcertd_probes_total", "counter", "Probes of addresses since the start, by how they ended.");
     for (size_t i = 0; i < n_engines && i < FIGURES_ENGINES_MAX; i++)
         for (int o = 0; o < N_OUTCOMES; o++)
@@ -212,17 +229,11 @@ static void write_probes(Buffer *text, const Snapshot *snapshot)
                        (Label[]) {
                            { "engine", engines[i].name }, { "outcome", outcome_to_string((Outcome)o) }, { 0 } },
                        (double)figures->probes[i][o]);
-    family(text, "dbcertd_probe_duration_seconds", "histogram", "How long the probe of an address took.");
-    for (size_t i = 0; i < N_FIGURES_BOUNDS; i++) {
-        below += figures->durations[i];
-        snprintf(bound, sizeof bound, "%g", (double)figures_bounds_msec[i] / 1000);
-        sample(text, "dbcertd_probe_duration_seconds_bucket", (Label[]) { { "le", bound }, { 0 } },
-               (double)below);
-    }
-    sample(text, "dbcertd_probe_duration_seconds_bucket", (Label[]) { { "le", "+Inf" }, { 0 } },
-           (double)figures->n_durations);
-    sample(text, "dbcertd_probe_duration_seconds_sum", NULL, (double)figures->duration_sum_usec / USEC_PER_SEC);
-    sample(text, "dbcertd_probe_duration_seconds_count", NULL, (double)figures->n_durations);
+    write_histogram(text, "dbcertd_probe_duration_seconds", "How long the probe of an address took.",
+                    &figures->durations, figures_probe_bounds);
+    write_histogram(text, "dbcertd_loop_busy_seconds",
+                    "How long each thing that the loop did took; all others wait so long.", &figures->loop,
+                    figures_loop_bounds);
 }
 
 /* What is asked of others, and when it last answered. */

@@ -378,6 +378,24 @@ static int open_sockets(Manager *manager)
     return r;
 }
 
+/* sd_event_loop(), with a look at how long each step holds up the others. */
+static int loop(Manager *manager)
+{
+    sd_event *event = manager->event;
+    int r = 0, code = 0;
+    while (r >= 0 && sd_event_get_state(event) != SD_EVENT_FINISHED) {
+        r = sd_event_prepare(event);
+        if (r == 0)
+            r = sd_event_wait(event, UINT64_MAX);
+        if (r <= 0)
+            continue;
+        uint64_t began_usec = clock_boottime_usec();
+        r = sd_event_dispatch(event);
+        histogram_add(&manager->figures.loop, figures_loop_bounds, clock_boottime_usec() - began_usec);
+    }
+    return r < 0 || (r = sd_event_get_exit_code(event, &code)) < 0 ? r : code;
+}
+
 int manager_run(Manager *manager)
 {
     int r = open_sockets(manager);
@@ -388,7 +406,7 @@ int manager_run(Manager *manager)
     (void)sd_notify(0, "READY=1");
     self_look(manager);
     delivery_run(manager);
-    r = sd_event_loop(manager->event);
+    r = loop(manager);
     if (r < 0)
         log_error("cannot wait for events: %s", strerror(-r));
     return r;

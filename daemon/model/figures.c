@@ -1,7 +1,24 @@
 #include "model/figures.h"
 
-const uint64_t figures_bounds_msec[N_FIGURES_BOUNDS] = { 5,    10,   25,   50,    100,   250,  500,
-                                                         1000, 2500, 5000, 10000, 30000, 60000 };
+#define MSEC(n) ((n)*UINT64_C(1000))
+
+const HistogramBounds figures_probe_bounds = { MSEC(5),     MSEC(10),    MSEC(25),   MSEC(50),   MSEC(100),
+                                               MSEC(250),   MSEC(500),   MSEC(1000), MSEC(2500), MSEC(5000),
+                                               MSEC(10000), MSEC(30000), MSEC(60000) };
+
+const HistogramBounds figures_loop_bounds = { 100,      250,      500,      MSEC(1),   MSEC(2),   MSEC(5),
+                                              MSEC(10), MSEC(20), MSEC(50), MSEC(100), MSEC(250), MSEC(1000) };
+
+void histogram_add(Histogram *histogram, const HistogramBounds bounds, uint64_t usec)
+{
+    histogram->n++;
+    histogram->sum_usec += usec;
+    for (size_t i = 0; bounds[i] != 0; i++)
+        if (usec <= bounds[i]) {
+            histogram->counts[i]++;
+            break;
+        }
+}
 
 static void count(Figures *figures, const Engine *engine, Outcome outcome)
 {
@@ -13,13 +30,7 @@ static void count(Figures *figures, const Engine *engine, Outcome outcome)
 void figures_count(Figures *figures, const Engine *engine, const Observation *observation)
 {
     count(figures, engine, observation->outcome);
-    figures->n_durations++;
-    figures->duration_sum_usec += observation->duration_usec;
-    for (size_t i = 0; i < N_FIGURES_BOUNDS; i++)
-        if (observation->duration_usec <= figures_bounds_msec[i] * 1000) {
-            figures->durations[i]++;
-            break;
-        }
+    histogram_add(&figures->durations, figures_probe_bounds, observation->duration_usec);
 }
 
 void figures_count_unresolved(Figures *figures, const Engine *engine)

@@ -7,15 +7,25 @@
 
 #define FIGURES_ENGINES_MAX 32 /* more than there are */
 
-/* Upper bounds of the buckets, rising. */
-#define N_FIGURES_BOUNDS 13
-extern const uint64_t figures_bounds_msec[N_FIGURES_BOUNDS];
+#define HISTOGRAM_BOUNDS_MAX 13
+
+/* How long something took, each time. */
+typedef struct Histogram {
+    uint64_t counts[HISTOGRAM_BOUNDS_MAX]; /* up to each bound, and above the one before */
+    uint64_t n;
+    uint64_t sum_usec;
+} Histogram;
+
+/* Upper bounds of the buckets in microseconds, rising; 0: there are no more. */
+typedef uint64_t HistogramBounds[HISTOGRAM_BOUNDS_MAX + 1];
+extern const HistogramBounds figures_probe_bounds, figures_loop_bounds;
+
+void histogram_add(Histogram *histogram, const HistogramBounds bounds, uint64_t usec);
 
 typedef struct Figures {
     uint64_t probes[FIGURES_ENGINES_MAX][N_OUTCOMES]; /* by the engine's place in engines[] */
-    uint64_t durations[N_FIGURES_BOUNDS];             /* of one address each; not cumulated */
-    uint64_t n_durations;
-    uint64_t duration_sum_usec;
+    Histogram durations;                              /* of one address each */
+    Histogram loop;                                   /* of what the loop did, each; the rest waits so long */
 } Figures;
 
 /* An address was probed; or a name had none, which takes no time. */

@@ -42,6 +42,13 @@ def cpu(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def quantile(text, name, q):
+    """Upper bound in milliseconds of a histogram's bucket in which that part of all is, in Prometheus's text."""
+    buckets = [(float(line.split('le="')[1].split('"')[0]), float(line.rsplit(" ", 1)[1]))
+               for line in text.splitlines() if line.startswith(name + "_bucket")]
+    return next(bound for bound, n in buckets if n >= q * buckets[-1][1]) * 1000
+
+
 class Web(Process):
     """nginx on every loopback address: for each kind of chain a port with one certificate, or with one for each name."""
 

@@ -105,8 +105,9 @@ def test_the_figures_are_those_of_the_api(daemon):
     count = found["dbcertd_probe_duration_seconds_count",]
     assert count == found["dbcertd_probe_duration_seconds_bucket", ("le", "+Inf")] == sum(
         v for k, v in found.items() if k[0] == "dbcertd_probes_total" and ("outcome", "name-unresolved") not in k)
-    buckets = [v for k, v in found.items() if k[0] == "dbcertd_probe_duration_seconds_bucket"]
-    assert buckets == sorted(buckets)
+    for name in ("dbcertd_probe_duration_seconds", "dbcertd_loop_busy_seconds"):
+        buckets = [v for k, v in found.items() if k[0] == name + "_bucket"]
+        assert buckets == sorted(buckets) and buckets[-1] == found[name + "_count",] > 0 < found[name + "_sum",]
     assert sum(v for k, v in found.items() if k[0] == "dbcertd_endpoints") == 4
     pid = daemon.process.pid  # systemd-socket-activate has become dbcertd
     assert found["process_open_fds",] == pytest.approx(len(os.listdir(f"/proc/{pid}/fd")), abs=3)
