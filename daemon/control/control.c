@@ -350,6 +350,12 @@ static _printf_(2, 0) void on_log(void *userdata _unused_, const char *format, v
     log_debug("control: %s", text);
 }
 
+/* What would end the path before its end is left as it was sent: then it is no path of ours. */
+static size_t unescape(void *userdata _unused_, struct MHD_Connection *connection _unused_, char *text)
+{
+    return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+}
+
 static int listener_start(Listener *listener, int fd)
 {
     sd_event *event = listener->control->event;
@@ -357,6 +363,7 @@ static int listener_start(Listener *listener, int fd)
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, listener, //
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,                                                          //
         MHD_OPTION_LISTEN_SOCKET, fd,                                                                      //
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,                                                      //
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,                                                   //
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONTROL_CLIENTS_MAX,                                        //
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONTROL_IDLE_SECONDS,                                     //

@@ -6,9 +6,9 @@
 
 #include "model/state.h"
 
-/* A connection costs some 40 KB; a bastion's admins, one Prometheus and a few scripts. The rest waits in the
- * backlog. */
-#define CONTROL_CLIENTS_MAX       64
+/* Far more than a bastion has that ask: who connects and says nothing is to keep nobody out. One costs what it
+ * sends, and what it does not read: some 100 KB at the most. The rest waits in the backlog. */
+#define CONTROL_CLIENTS_MAX       1000
 #define CONTROL_REQUEST_BYTES_MAX 16384 /* head and body each */
 #define CONTROL_IDLE_SECONDS      30
 

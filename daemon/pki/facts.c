@@ -15,6 +15,13 @@
 
 CLEANUP_OF(struct gnutls_x509_crt_int, gnutls_x509_crt_deinit);
 
+/* A name may hold a terminal's commands, or a line of the journal. */
+static char *printable(char *text)
+{
+    text_make_printable(text);
+    return text;
+}
+
 static char *take_datum(int r, gnutls_datum_t *datum)
 {
     char *text = r < 0 ? xstrdup("") : xstrndup((const char *)datum->data, datum->size);
@@ -26,13 +33,13 @@ static char *take_datum(int r, gnutls_datum_t *datum)
 static char *subject_text(gnutls_x509_crt_t crt)
 {
     gnutls_datum_t text = { 0 };
-    return take_datum(gnutls_x509_crt_get_dn3(crt, &text, 0), &text);
+    return printable(take_datum(gnutls_x509_crt_get_dn3(crt, &text, 0), &text));
 }
 
 static char *issuer_text(gnutls_x509_crt_t crt)
 {
     gnutls_datum_t text = { 0 };
-    return take_datum(gnutls_x509_crt_get_issuer_dn3(crt, &text, 0), &text);
+    return printable(take_datum(gnutls_x509_crt_get_issuer_dn3(crt, &text, 0), &text));
 }
 
 static char *common_name(gnutls_x509_crt_t crt,
@@ -42,7 +49,7 @@ static char *common_name(gnutls_x509_crt_t crt,
     size_t size = sizeof text;
     if (get(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &size) < 0)
         return NULL;
-    return xstrndup(text, size);
+    return printable(xstrndup(text, size));
 }
 
 static char *serial_text(gnutls_x509_crt_t crt)
@@ -112,7 +119,7 @@ static char **names(gnutls_x509_crt_t crt)
         if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
             break;
         if (type == GNUTLS_SAN_DNSNAME)
-            strv_append(&list, xstrndup(name, size));
+            strv_append(&list, printable(xstrndup(name, size)));
         else if (type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) &&
                  inet_ntop(size == 4 ? AF_INET : AF_INET6, name, text, sizeof text))
             strv_append(&list, xstrdup(text));

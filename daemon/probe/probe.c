@@ -17,6 +17,8 @@
 /* How long the server may take to hang up after our close_notify; longer would only hold a socket. */
 #define LINGER_USEC (1 * USEC_PER_SEC)
 
+#define NO_FILE_WAIT_USEC (50 * USEC_PER_MSEC)
+
 /* What may come after close_notify before we hang up all the same. */
 #define LINGER_BYTES_MAX 65536
 
@@ -47,6 +49,7 @@ struct Probe {
     Observation *observation;
     uint64_t started_usec;
     size_t lingered;
+    bool no_file; /* there was none for a socket */
 };
 
 typedef enum Next {
@@ -410,6 +413,7 @@ static Next dial(Probe *probe)
 {
     const Address *address = &probe->observation->address;
     probe->fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    probe->no_file = probe->fd < 0 && (errno == EMFILE || errno == ENFILE);
     if (probe->fd < 0)
         return failed_socket(probe, "socket", errno);
     int r = sd_event_add_io(probe->event, &probe->io, probe->fd, EPOLLOUT, on_io, probe);
@@ -422,11 +426,17 @@ static Next dial(Probe *probe)
     return NEXT_WRITE;
 }
 
-static int on_start(sd_event_source *source _unused_, void *userdata)
+/* As long as this process has no file left, others end and leave theirs: that is not the server's failure. */
+static int on_start(sd_event_source *source, uint64_t usec _unused_, void *userdata)
 {
     Probe *probe = userdata;
-    if (dial(probe) == NEXT_END)
-        finish(probe);
+    if (dial(probe) != NEXT_END)
+        return 0;
+    if (probe->no_file) {
+        int r = sd_event_source_set_time_relative(source, NO_FILE_WAIT_USEC);
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    }
+    finish(probe);
     return 0;
 }
 
@@ -472,7 +482,7 @@ int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn 
     };
     dialogue_init(&probe->dialogue, endpoint->engine->family, &words);
 
-    int r = sd_event_add_defer(event, &probe->start, on_start, probe);
+    int r = sd_event_add_time(event, &probe->start, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_start, probe);
     if (r < 0)
         return r;
     r = sd_event_add_time(event, &probe->deadline, CLOCK_BOOTTIME, params->deadline_usec, TIMER_ACCURACY_USEC,

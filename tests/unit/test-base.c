@@ -215,7 +215,33 @@ TEST(a_text_that_grows_is_what_it_was)
     assert_string_equal(both, "abc");
 }
 
-RUN_TESTS(cmocka_unit_test(what_is_signed_goes_in_clear_to_this_host_alone),
+TEST(what_is_shown_commands_no_terminal)
+{
+    static const struct {
+        const char *foreign, *shown;
+    } cases[] = {
+        { "orders", "orders" },
+        { "a\nb\033[31m\177", "a?b?[31m?" },
+        { "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x92", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x92" },
+        { "\xc2\x9b"
+          "31m\xc2\xa9",
+          "??31m\xc2\xa9" }, /* CSI, as Unicode has it */
+        { "caf\xe9\x9b"
+          "31m",
+          "caf\xe9?31m" },                    /* and as Latin-1 has it */
+        { "\xe2\x80\x94\xff", "\xe2??\xff" }, /* Latin-1, for its end's sake */
+        { "\xc2", "\xc2" },
+        { "", "" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *text = xstrdup(cases[i].foreign);
+        text_make_printable(text);
+        assert_string_equal(text, cases[i].shown);
+    }
+}
+
+RUN_TESTS(cmocka_unit_test(what_is_shown_commands_no_terminal),
+          cmocka_unit_test(what_is_signed_goes_in_clear_to_this_host_alone),
           cmocka_unit_test(a_text_that_grows_is_what_it_was),
           cmocka_unit_test(an_instant_is_printed_as_rfc_3339_in_utc),
           cmocka_unit_test(the_hundred_year_root_ends_in_2125), cmocka_unit_test(months_are_the_calendar_s),
