@@ -121,6 +121,8 @@ static const Key endpoint_keys[] = {
       .help = "true: TLS from the first byte, as Encrypt=Strict." },
     { "check_plaintext", KEY_BOOL, IN_ENDPOINT(check_plaintext), 0, 0, "false",
       .help = "true: find out, at most once a day, whether the server also does without TLS. PostgreSQL, SQL Server, and MySQL and MariaDB with farewell = \"login\"; what it costs them is in engines.md." },
+    { "loopback", KEY_BOOL, IN_ENDPOINT(loopback), 0, 0, "false",
+      .help = "true: host may resolve to this host itself (127.0.0.0/8, ::1). Else no such answer of a name server is followed; /etc/hosts, localhost and what is written as an address are." },
     { "ca", KEY_TEXT, IN_ENDPOINT(ca), 1, 64, NULL, "a CA identifier", "rds-ca-rsa2048-g1",
       "What the instance is set to. Default: the one that the RDS API says, where that is asked; else it is not compared." },
     { "region", KEY_TEXT, IN_ENDPOINT(region), 1, 32, NULL, "a region", "us-east-1", "Default: the one in the host name." },

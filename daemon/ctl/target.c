@@ -200,6 +200,7 @@ static char *parse(Endpoint *endpoint, char *text, const char *engine)
 Endpoint *target_parse(const char *text, const char *engine, char **ret_error)
 {
     _cleanup_(endpoint_unrefp) Endpoint *endpoint = endpoint_new();
+    endpoint->loopback = true; /* who types a name looks at what answers */
     _cleanup_free_ char *copy = xstrdup(text), *error = parse(endpoint, copy, engine);
     if (error) {
         *ret_error = xasprintf("%s: %s", text, error);

@@ -2,7 +2,10 @@
 
 #include <ares.h>
 #include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -19,6 +22,7 @@ struct Resolve {
     sd_event_source *io[ARES_GETSOCK_MAXNUM]; /* one per socket of the channel; NULL: free */
     char *host;
     uint16_t port;
+    bool loopback;
     resolve_fn done;
     void *userdata;
 
@@ -32,6 +36,7 @@ struct Resolve {
     Address addresses[RESOLVE_ADDRESSES_MAX];
     size_t n_addresses;
     const char *error;
+    char own[192]; /* that error's text */
 };
 
 void resolve_free(Resolve *resolve)
@@ -71,6 +76,30 @@ static void add(Resolve *resolve, const struct sockaddr *sa)
     resolve->addresses[resolve->n_addresses++] = address;
 }
 
+/* "localhost" is what it says (RFC 6761, 6.3). */
+static bool may_be_own(const Resolve *resolve)
+{
+    static const char local[] = "localhost";
+    size_t n = strlen(resolve->host), m = strlen(local);
+    bool ends = n >= m && strcasecmp(resolve->host + n - m, local) == 0;
+    return resolve->loopback || (ends && (n == m || resolve->host[n - m - 1] == '.'));
+}
+
+static void refuse_own(Resolve *resolve)
+{
+    for (size_t i = 0; i < resolve->n_addresses; i++)
+        if (address_is_own(&resolve->addresses[i])) {
+            snprintf(
+                resolve->own, sizeof resolve->own,
+                "the name servers say %s, which is this host itself; if that is meant, set loopback = true "
+                "for this endpoint",
+                resolve->addresses[i].text);
+            resolve->error = resolve->own;
+        }
+    if (resolve->error)
+        resolve->n_addresses = 0;
+}
+
 static void on_answer(void *userdata, int status, int timeouts _unused_, struct ares_addrinfo *answer)
 {
     Resolve *resolve = userdata;
@@ -83,7 +112,9 @@ static void on_answer(void *userdata, int status, int timeouts _unused_, struct 
     if (answer)
         ares_freeaddrinfo(answer);
     qsort(resolve->addresses, resolve->n_addresses, sizeof(Address), compare);
-    if (resolve->n_addresses == 0)
+    if (!may_be_own(resolve))
+        refuse_own(resolve);
+    if (resolve->n_addresses == 0 && !resolve->error)
         resolve->error = status == ARES_SUCCESS ? "the name has no addresses" : ares_strerror(status);
 }
 
@@ -157,6 +188,36 @@ static int open_channel(Resolve *resolve)
     return ares_init_options(&resolve->channel, &options, mask) == ARES_SUCCESS ? 0 : -EIO;
 }
 
+static void ask_hosts_file(Resolve *resolve, int family)
+{
+    struct hostent *found = NULL;
+    if (ares_gethostbyname_file(resolve->channel, resolve->host, family, &found) != ARES_SUCCESS)
+        return;
+    for (char **bytes = found->h_addr_list; *bytes; bytes++) {
+        struct sockaddr_in in = { .sin_family = AF_INET };
+        struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+        memcpy(family == AF_INET ? (void *)&in.sin_addr : (void *)&in6.sin6_addr, *bytes,
+               (size_t)found->h_length);
+        add(resolve, family == AF_INET ? (struct sockaddr *)&in : (struct sockaddr *)&in6);
+    }
+    ares_free_hostent(found);
+}
+
+static void ask(Resolve *resolve)
+{
+    const struct ares_addrinfo_hints hints = {
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = ARES_AI_NOSORT, /* all of them are probed */
+    };
+    ask_hosts_file(resolve, AF_INET);
+    ask_hosts_file(resolve, AF_INET6);
+    resolve->answered = resolve->n_addresses > 0;
+    qsort(resolve->addresses, resolve->n_addresses, sizeof(Address), compare);
+    if (!resolve->answered)
+        ares_getaddrinfo(resolve->channel, resolve->host, NULL, &hints, on_answer, resolve);
+}
+
 static int on_start(sd_event_source *source _unused_, void *userdata)
 {
     Resolve *resolve = userdata;
@@ -166,25 +227,19 @@ static int on_start(sd_event_source *source _unused_, void *userdata)
     } else if (open_channel(resolve) < 0) {
         resolve->error = "cannot start the resolver";
         resolve->answered = true;
-    } else {
-        const struct ares_addrinfo_hints hints = {
-            .ai_family = AF_UNSPEC,
-            .ai_socktype = SOCK_STREAM,
-            .ai_flags = ARES_AI_NOSORT, /* all of them are probed */
-        };
-        ares_getaddrinfo(resolve->channel, resolve->host, NULL, &hints, on_answer, resolve);
-    }
+    } else
+        ask(resolve);
     advance(resolve);
     return 0;
 }
 
-int resolve_new(Resolve **ret, sd_event *event, const char *host, uint16_t port, resolve_fn done,
-                void *userdata)
+int resolve_new(Resolve **ret, sd_event *event, const Endpoint *endpoint, resolve_fn done, void *userdata)
 {
     _cleanup_(resolve_freep) Resolve *resolve = xcalloc(1, sizeof *resolve);
     resolve->event = sd_event_ref(event);
-    resolve->host = xstrdup(host);
-    resolve->port = port;
+    resolve->host = xstrdup(endpoint->host);
+    resolve->port = (uint16_t)endpoint->port;
+    resolve->loopback = endpoint->loopback;
     resolve->done = done;
     resolve->userdata = userdata;
     int r = sd_event_add_defer(event, &resolve->start, on_start, resolve);

@@ -17,7 +17,10 @@ typedef struct Resolve Resolve;
 typedef void (*resolve_fn)(Resolve *resolve, const Address *addresses, size_t n_addresses, const char *error,
                            void *userdata);
 
-/* Has no deadline of its own: whoever waits frees it. */
-int resolve_new(Resolve **ret, sd_event *event, const char *host, uint16_t port, resolve_fn done,
-                void *userdata);
+/*
+ * Has no deadline of its own: whoever waits frees it. What a name server says of this host's own addresses is
+ * followed where the endpoint allows it, and else an error: it is how a prober is made to knock at its own
+ * host's doors. /etc/hosts is this host's own word.
+ */
+int resolve_new(Resolve **ret, sd_event *event, const Endpoint *endpoint, resolve_fn done, void *userdata);
 void resolve_free(Resolve *resolve);

@@ -180,7 +180,7 @@ int survey_new(Survey **ret, sd_event *event, const SurveyParams *params, const 
     if (r < 0)
         return r;
     if (!pinned) {
-        r = resolve_new(&survey->resolve, event, endpoint->host, (uint16_t)endpoint->port, on_resolve, survey);
+        r = resolve_new(&survey->resolve, event, endpoint, on_resolve, survey);
         if (r < 0)
             return r;
     }

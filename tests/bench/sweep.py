@@ -1,23 +1,20 @@
 """A sweep over many TLS servers, by everything that can make one: CPU for each certificate, certificates per second, memory."""
 
 import argparse
+import concurrent.futures
+import http.client
 import os
 import shutil
+import socket
 import statistics
 import time
 
 from bench import CLIENT, Web, alone, certificates, cpu, pinned, status, table, timed, tool
 from fleet import address
-from lab import Dbcertd, Lab, ZONE, config, entry, wait_until
+from lab import Dbcertd, Lab, Process, ZONE, config, entry, free_port, wait_until
 
 RUNS = 5
 AT_ONCE = 64
-
-# https://github.com/prometheus/blackbox_exporter: the module that does what we do.
-BLACKBOX = """modules:
-  tls: { prober: tcp, timeout: 10s, tcp: { tls: true, tls_config: { ca_file: "%s" } } }
-"""
-
 
 def floor(lab, port, n, kind):
     targets = os.path.join(lab.directory, f"floor-{n}")
@@ -34,6 +31,58 @@ def openssl(lab, port, n, kind):
     return ["sh", "-c", f"xargs -P 8 -n 2 sh -c '{line} >/dev/null 2>&1' <{targets}; true"]
 
 
+def openssl_to(lab, port, n, starttls):
+    line = f"openssl s_client -connect 127.0.0.1:{port} -starttls {starttls} -CAfile {lab.pki.bundle('rsa2048')} -no-CApath -no-CAstore </dev/null"
+    return ["sh", "-c", f"seq {n} | xargs -P 8 -n 1 sh -c '{line} >/dev/null 2>&1'; true"]
+
+
+def nmap(lab, port, n):
+    targets = os.path.join(lab.directory, "nmap")
+    with open(targets, "w") as f:
+        f.writelines(address(i) + "\n" for i in range(n))
+    return ["nmap", "-n", "-Pn", "-p", str(port), "--script", "ssl-cert", "-iL", targets]
+
+
+def sslscan(lab, port, n):
+    leave_out = " ".join("--no-" + what for what in ("ciphersuites", "fallback", "renegotiation", "compression", "heartbleed", "groups"))
+    targets = os.path.join(lab.directory, "sslscan")
+    with open(targets, "w") as f:
+        f.writelines(f"{address(i)}:{port}\ndb-{i}.{ZONE}\n" for i in range(n))
+    return ["sh", "-c", f"xargs -P 8 -n 2 sh -c 'sslscan --sni-name=$1 {leave_out} --show-certificate $0 >/dev/null 2>&1' <{targets}; true"]
+
+
+def blackbox(lab, port, n, kind):
+    """The exporter alone; who asks it is not counted. It sends one name to all, since a module has but one."""
+    where, web = os.path.join(lab.directory, "blackbox.yml"), free_port()
+    with open(where, "w") as f:
+        f.write(f"modules: {{ tls: {{ prober: tcp, timeout: 10s, tcp: {{ tls: true, preferred_ip_protocol: ip4, tls_config: "
+                f"{{ ca_file: {lab.pki.bundle(kind)}, server_name: db-0.{ZONE} }} }} }} }}\n")
+    exporter = Process([*pinned(CLIENT), "prometheus-blackbox-exporter", f"--config.file={where}", f"--web.listen-address=127.0.0.1:{web}", "--log.level=error"],
+                       os.path.join(lab.directory, "blackbox.log"))
+    lab.push(exporter)
+
+    def answers():
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", web)) == 0
+    wait_until("the exporter answers", answers)
+
+    def ask(numbers):
+        client = http.client.HTTPConnection("127.0.0.1", web)
+        for i in numbers:
+            client.request("GET", f"/probe?module=tls&target={address(i)}:{port}")
+            assert b"probe_success 1" in client.getresponse().read()
+    spent, speeds = [], []
+    for _ in range(RUNS):
+        before, begin = cpu(exporter.process.pid), time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(ask, [range(k, n, AT_ONCE) for k in range(AT_ONCE)]))
+        spent.append((cpu(exporter.process.pid) - before) / n * 1000)
+        speeds.append(n / (time.monotonic() - begin))
+    peak = status(exporter.process.pid, "VmHWM") / 1024
+    exporter.stop()
+    return [statistics.median(spent), statistics.median(speeds), peak]
+
+
 def scan(lab, binaries, port, n, kind):
     targets = os.path.join(lab.directory, f"scan-{n}-{port}")
     with open(targets, "w") as f:
@@ -47,48 +96,46 @@ def of_command(command, n, runs=RUNS):
     return [statistics.median(s[1] for s in seen) / n * 1000, n / statistics.median(s[0] for s in seen), statistics.median(s[2] for s in seen) / 1024]
 
 
-class Fleet:
-    """The daemon: its first round, and the later ones of what it has seen before."""
-
-    def __init__(self, lab, binaries, port, n, kind):
-        entries = [entry(f"db-{i}", "tls", port, addresses=[address(i)], ca=f"rds-ca-{kind}-g1") for i in range(n)]
-        more = f'interval = "10s"; concurrency = {AT_ONCE};'
-        self.n = n
-        self.daemon = Dbcertd(lab, binaries, config(lab.pki.bundle(kind), entries, more), name=f"sweep-{port}", prefix=pinned(CLIENT), wait=False)
-
-    def figures(self):
-        """Probes and CPU seconds until now."""
-        text = timed(["curl", "-sS", "--unix-socket", self.daemon.socket, "http://localhost/metrics"])[3].decode()
-        return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("dbcertd_probe_duration_seconds_count")), cpu(self.daemon.process.pid)
+def figures(daemon):
+    """Probes and CPU seconds until now."""
+    text = timed(["curl", "-sS", "--unix-socket", daemon.socket, "http://localhost/metrics"])[3].decode()
+    return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("dbcertd_probe_duration_seconds_count")), cpu(daemon.process.pid)
 
 
 def daemon_rows(lab, binaries, port, n, kind):
+    """Its first round, and the later ones of what it has seen before."""
     fresh, seen, memory = [], [], []
+    entries = [entry(f"db-{i}", "tls", port, addresses=[address(i)], ca=f"rds-ca-{kind}-g1") for i in range(n)]
     for _ in range(RUNS):
-        fleet = Fleet(lab, binaries, port, n, kind)
-        wait_until("it answers", fleet.daemon.answers, 30)
-        wait_until("all are probed", lambda: fleet.daemon.get("/v1/status")["severities"]["unknown"] == 0, 300)
-        before = fleet.figures()
+        text = config(lab.pki.bundle(kind), entries, f'interval = "10s"; concurrency = {AT_ONCE};')
+        daemon = Dbcertd(lab, binaries, text, name=f"sweep-{port}", prefix=pinned(CLIENT), wait=False)
+        wait_until("it answers", daemon.answers, 30)
+        wait_until("all are probed", lambda: daemon.get("/v1/status")["severities"]["unknown"] == 0, 300)
+        before = figures(daemon)
         fresh.append(before[1] / before[0])
         time.sleep(12)
-        after = fleet.figures()
+        after = figures(daemon)
         seen.append((after[1] - before[1]) / (after[0] - before[0]))
-        memory.append(status(fleet.daemon.process.pid, "VmHWM"))
-        fleet.daemon.stop()
-        shutil.rmtree(fleet.daemon.state)
+        memory.append(status(daemon.process.pid, "VmHWM"))
+        daemon.stop()
+        shutil.rmtree(daemon.state)
     peak = statistics.median(memory) / 1024
     return [statistics.median(fresh) * 1000, None, peak], [statistics.median(seen) * 1000, None, peak]
 
 
 def sweep(lab, binaries, kind, tls, n, port):
     many = certificates(lab, n, kind) if not os.path.exists(os.path.join(lab.directory, f"many-{kind}")) else os.path.join(lab.directory, f"many-{kind}")
+    shutil.copy(os.path.join(many, f"db-0.{ZONE}.pem"), os.path.join(many, ".pem"))  # for who sends no name
     web = Web(lab, {port: (f"{many}/$ssl_server_name.pem", lab.pki.server_key)}, tls)
     least = of_command(floor(lab, port, n, kind), n)
     rows = [("bare GnuTLS loop", least), ("dbcertctl scan", of_command(scan(lab, binaries, port, n, kind), n))]
     fresh, seen = daemon_rows(lab, binaries, port, n, kind)
     rows += [("dbcertd, never seen before", fresh), ("dbcertd, seen before", seen)]
     some = min(n, 200)
+    rows.append(("blackbox_exporter", blackbox(lab, port, n, kind)))
+    rows.append(("nmap ssl-cert", of_command(nmap(lab, port, some), some, 3)))
     rows.append(("openssl s_client, 8 at once", of_command(openssl(lab, port, some, kind), some, 3)))
+    rows.append(("sslscan, 8 at once", of_command(sslscan(lab, port, some), some, 3)))
     web.stop()
     table(f"{n} servers, each with a certificate of its own, {kind}, {tls}, {AT_ONCE} at once",
           ["who", "CPU each, ms", "of the floor", "each second", "peak MB"],

@@ -58,8 +58,8 @@ def outcomes(endpoint):
 def test_a_name_with_many_addresses_through_a_chain_of_aliases(scratch, binaries, island):
     names, prefix = island
     names(V4 + V6)
-    entries = [entry("orders", "postgres", 5432, addresses=None),
-               entry("alias", "postgres", 5432, host="first.test", verify_name=host("orders"), addresses=None),
+    entries = [entry("orders", "postgres", 5432, addresses=None, loopback=True),
+               entry("alias", "postgres", 5432, host="first.test", verify_name=host("orders"), addresses=None, loopback=True),
                entry("pinned", "postgres", 5432, host="no-such-name.test", verify_name=host("orders"), addresses=[V4[0], V6[0]])]
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), entries), prefix=prefix)
     endpoints = daemon.settle()
@@ -74,7 +74,7 @@ def test_a_name_with_many_addresses_through_a_chain_of_aliases(scratch, binaries
 def test_addresses_come_and_go_between_probes(scratch, binaries, island):
     names, prefix = island
     names(V4[:3])
-    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("orders", "postgres", 5432, addresses=None)]), prefix=prefix)
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("orders", "postgres", 5432, addresses=None, loopback=True)]), prefix=prefix)
     assert set(outcomes(daemon.settle()["orders"])) == set(V4[:3])
     names([V4[2], V4[3], V6[0]])
     assert outcomes(daemon.probe("orders")) == {a: "fetched" for a in (V4[2], V4[3], V6[0])}

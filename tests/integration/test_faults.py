@@ -17,7 +17,7 @@ import time
 import pytest
 
 import der
-from lab import Dbcertd, Mariadb, Openssl, Postgres, Server, ago, closed_port, config, entry, free_port, host, wait_until
+from lab import Dbcertd, Mariadb, Openssl, Postgres, Process, Server, ago, closed_port, config, entry, free_port, host, run, wait_until
 from standin import SqlServer
 from test_hostile import SERVER_HELLO, handshake, record
 
@@ -372,3 +372,72 @@ def test_50_reloads_a_second_during_a_sweep_lose_nothing(scratch, binaries):
     assert len(endpoints) == 100 and {e["severity"] for e in endpoints.values()} == {"ok"}
     assert len(os.listdir(f"/proc/{daemon.process.pid}/fd")) < 30
     assert daemon.stop() == 0
+
+
+NAMES = {
+    # name: words of what is said of it; None: it resolves, to that address
+    "servfail": "Could not contact DNS servers",  # c-ares 1.18 says so of both
+    "nxdomain": "Domain name not found",
+    "notimp": "",
+    "refused": "",
+    "silent": "Timeout while contacting DNS servers",
+    "garbage": "",
+    "short": "",
+    "other": "",
+    "empty": "",
+    "loop": "",
+    "truncated": "",
+    "badlength": "",
+    "poison4": "the name servers say 127.0.0.1, which is this host itself; if that is meant, set loopback = true",
+    "poison6": "the name servers say ::1, which is this host itself",
+    "poison0": "the name servers say 0.0.0.0, which is this host itself",
+    "poisonmapped": "which is this host itself",
+    "poisonmix": "the name servers say 127.3.2.1, which is this host itself",
+}
+RESOLVED = {"long": 64, "overtcp": 1, "changing": 1, "allowed": 1}  # and so many addresses are probed
+
+
+@pytest.fixture(scope="module")
+def nowhere(lab):
+    """Words that run a command in a namespace with a misbehaving name server, and with nothing that answers but that."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root for namespaces")
+    name = f"dbcertd-{os.getpid()}-n"
+    run("ip", "netns", "add", name)
+    lab.callback(subprocess.run, ["ip", "netns", "del", name], check=False)
+    run("ip", "-n", name, "link", "set", "lo", "up")
+    run("ip", "-n", name, "route", "add", "unreachable", "10.66.0.0/16")
+    resolv = os.path.join(lab.directory, "nowhere.conf")
+    with open(resolv, "w") as f:
+        f.write("nameserver 127.0.0.53\n")
+    inside = ["ip", "netns", "exec", name]
+    server = Process([*inside, "/usr/bin/python3", os.path.join(os.path.dirname(__file__), "../nameserver.py"), "127.0.0.53"],
+                     os.path.join(lab.directory, "nameserver.log"))
+    lab.push(server)
+    wait_until(lambda: "the name server: " + server.output(), lambda: "listens" in server.output())
+    return [*inside, "sh", "-c", f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', "-"]
+
+
+def test_a_name_server_that_misbehaves_is_an_outcome_and_no_way_to_this_host(lab, binaries, nowhere):
+    knocks = Process([*nowhere, "/usr/bin/python3", "-u", "-c",
+                      "import socket\ns = socket.create_server(('', 5432))\nprint('waits')\nwhile True: c, _ = s.accept(); print('knocked'); c.close()"],
+                     os.path.join(lab.directory, "knocks.log"))
+    lab.push(knocks)
+    wait_until("it waits", lambda: "waits" in knocks.output())
+    entries = [entry(name, "postgres", 5432, host=f"{name}.test", addresses=None) for name in [*NAMES, *RESOLVED] if name != "allowed"]
+    daemon = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), entries, 'timeout = "8s"; interval = "1d";'), name="names", prefix=nowhere)
+    endpoints = daemon.settle(60)
+    for name, words in NAMES.items():
+        found = [(f["id"], f["severity"]) for f in endpoints[name]["findings"]]
+        assert found == [("name-unresolved", "unknown")] and not endpoints[name]["addresses"], (name, endpoints[name])
+        assert words in endpoints[name]["findings"][0]["message"], (name, endpoints[name]["findings"][0]["message"])
+    for name, n in RESOLVED.items():
+        if name != "allowed":
+            assert len(endpoints[name]["addresses"]) == n and {a["outcome"] for a in endpoints[name]["addresses"]} == {"unreachable"}, (name, endpoints[name])
+    assert "knocked" not in knocks.output()
+    first = endpoints["changing"]["addresses"][0]["address"]
+    assert daemon.probe("changing")["addresses"][0]["address"] != first
+    daemon.write(config(lab.pki.bundle("rsa2048"), [entry("allowed", "postgres", 5432, host="allowed.test", addresses=None, loopback=True)]))
+    daemon.reload()
+    assert [a["address"] for a in daemon.probe("allowed")["addresses"]] == ["127.0.0.1"]
+    assert "knocked" in knocks.output()

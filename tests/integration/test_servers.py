@@ -249,8 +249,8 @@ def test_a_name_with_many_addresses_is_resolved_by_the_name_servers(scratch, bin
     prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
               f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', "-"]
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [
-        entry("orders", "postgres", server.port, addresses=None),
-        entry("alias", "postgres", server.port, host="alias.test", verify_name=host("orders"), addresses=None),
+        entry("orders", "postgres", server.port, addresses=None, loopback=True),
+        entry("alias", "postgres", server.port, host="alias.test", verify_name=host("orders"), addresses=None, loopback=True),
         entry("gone", "postgres", server.port, host="gone.test", addresses=None)]), prefix=prefix)
     endpoints = daemon.settle()
     for name in ("orders", "alias"):
