@@ -312,6 +312,8 @@ static bool write_piece(Pieces *pieces, const Snapshot *snapshot, Buffer *text)
         families[part].write(text, state);
         return true;
     }
+    if (pieces->walk.lost)
+        return false;
     if (families[part].finish)
         families[part].finish(text, snapshot);
     walk_deinit(&pieces->walk);

@@ -298,6 +298,41 @@ def test_500_clients_hold_up_nobody(scratch, binaries, what):
     assert asks("/healthz", daemon.socket) < 1
 
 
+def content(answer):
+    """Of an answer in chunks."""
+    rest, out = answer.split(b"\r\n\r\n", 1)[1], b""
+    while size := int(rest.split(b"\r\n", 1)[0], 16):
+        rest = rest.split(b"\r\n", 1)[1]
+        out, rest = out + rest[:size], rest[size + 2:]
+    return out
+
+
+@pytest.mark.parametrize("path", ["/v1/endpoints", "/v1/findings", "/metrics", "/"])
+def test_an_answer_that_a_reload_overtakes_is_whole_or_seen_to_be_cut(scratch, binaries, path):
+    """Chunks end with one of no bytes (RFC 9112, 7.1): without it no client takes what it has for all."""
+    port = closed_port()
+
+    def serve(names):
+        return config(scratch.pki.bundle("rsa2048"), [entry(name, "tls", port) for name in names], 'interval = "1d";')
+    names = [f"db-{i}" for i in range(1500)]
+    daemon = Dbcertd(scratch, binaries, serve(names))
+    wait_until("all are probed", lambda: daemon.get("/v1/status")["probing"] == 0, 60)
+    for others, whole in ((["new", *names], True), ([f"other-{i}" for i in range(1500)], False)):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(daemon.socket)
+            s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            answer = s.recv(100)
+            time.sleep(0.2)  # until the socket is full
+            daemon.write(serve(others))
+            daemon.reload()
+            while piece := s.recv(65536):
+                answer += piece
+        assert answer.endswith(b"\r\n0\r\n\r\n") == whole, answer[-100:]
+        if whole:  # none that stays is left out, and none is said twice
+            assert len(re.findall(rb'(?:"name":|\n\{"endpoint":|dbcertd_endpoint_info\{endpoint=|data-name=)"(db-\d+)"', content(answer))) == 1500
+
+
 def rss(daemon):
     with open(f"/proc/{daemon.process.pid}/statm") as f:
         return int(f.read().split()[1]) * 4096
