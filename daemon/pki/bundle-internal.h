@@ -6,13 +6,34 @@
 
 #include "pki/bundle.h"
 
+#define PROVEN_MAX 64 /* a region of RDS has some ten for each kind of key */
+
+/*
+ * Intermediates that were verified against the bundle once, as they were sent: they sign thousands, and each of
+ * those costs its own signature alone then. None where a certificate of the bundle constrains names (RFC 5280,
+ * 4.2.1.10), or where they do themselves: that is for all below.
+ */
+typedef struct Proven {
+    Certificate *facts[PROVEN_MAX]; /* a reference each */
+    gnutls_x509_crt_t crt[PROVEN_MAX];
+    size_t n;
+    gnutls_x509_trust_list_t list; /* of these */
+} Proven;
+
 struct Bundle {
     gnutls_x509_crt_t *certificates; /* owned */
     Certificate **facts;             /* of each */
     size_t n, n_roots;
     gnutls_x509_trust_list_t roots; /* the self-signed ones: what a client with roots alone trusts */
     gnutls_x509_trust_list_t all;   /* with the intermediates that the operator put there */
+    bool constrains;                /* names: one of them does */
+    Proven *proven;                 /* what is learnt while the bundle stays what it is */
 };
+
+bool constrains_names(gnutls_x509_crt_t crt);
+
+bool proven_has(const Proven *proven, const Certificate *certificate);
+void proven_add(Proven *proven, Certificate *certificate);
 
 bool bundle_holds(const Bundle *bundle, gnutls_x509_crt_t crt);
 

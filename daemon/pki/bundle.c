@@ -6,6 +6,54 @@
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
 
+bool constrains_names(gnutls_x509_crt_t crt)
+{
+    gnutls_x509_name_constraints_t constraints;
+    unsigned critical;
+    if (gnutls_x509_name_constraints_init(&constraints) < 0)
+        return true;
+    int r = gnutls_x509_crt_get_name_constraints(crt, constraints, 0, &critical);
+    gnutls_x509_name_constraints_deinit(constraints);
+    return r != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+}
+
+/* What is added to a bundle may say more of them: they are proven anew. */
+static void proven_clear(Proven *proven)
+{
+    gnutls_x509_trust_list_deinit(proven->list, 0);
+    for (size_t i = 0; i < proven->n; i++) {
+        gnutls_x509_crt_deinit(proven->crt[i]);
+        certificate_unref(proven->facts[i]);
+    }
+    proven->n = 0;
+    int r = gnutls_x509_trust_list_init(&proven->list, 0);
+    assert(r >= 0); /* fails for want of memory only */
+}
+
+bool proven_has(const Proven *proven, const Certificate *certificate)
+{
+    for (size_t i = 0; i < proven->n; i++)
+        if (proven->facts[i] == certificate ||
+            (proven->facts[i]->der_size == certificate->der_size &&
+             memcmp(proven->facts[i]->der, certificate->der, certificate->der_size) == 0))
+            return true;
+    return false;
+}
+
+void proven_add(Proven *proven, Certificate *certificate)
+{
+    const gnutls_datum_t der = { certificate->der, (unsigned)certificate->der_size };
+    if (proven->n == PROVEN_MAX)
+        return;
+    gnutls_x509_crt_t *crt = &proven->crt[proven->n];
+    int r = gnutls_x509_crt_init(crt);
+    if (r >= 0)
+        r = gnutls_x509_crt_import(*crt, &der, GNUTLS_X509_FMT_DER);
+    assert(r >= 0); /* it was read before: for want of memory only */
+    proven->facts[proven->n++] = certificate_ref(certificate);
+    (void)gnutls_x509_trust_list_add_cas(proven->list, crt, 1, 0);
+}
+
 Bundle *bundle_new(void)
 {
     Bundle *bundle = xcalloc(1, sizeof *bundle);
@@ -13,6 +61,9 @@ Bundle *bundle_new(void)
     if (r >= 0)
         r = gnutls_x509_trust_list_init(&bundle->all, 0);
     assert(r >= 0); /* fails for want of memory only */
+    bundle->proven = xcalloc(1, sizeof *bundle->proven);
+    r = gnutls_x509_trust_list_init(&bundle->proven->list, 0);
+    assert(r >= 0);
     return bundle;
 }
 
@@ -20,6 +71,9 @@ void bundle_free(Bundle *bundle)
 {
     if (!bundle)
         return;
+    proven_clear(bundle->proven);
+    gnutls_x509_trust_list_deinit(bundle->proven->list, 0);
+    free(bundle->proven);
     gnutls_x509_trust_list_deinit(bundle->roots, 0);
     gnutls_x509_trust_list_deinit(bundle->all, 0);
     for (size_t i = 0; i < bundle->n; i++) {
@@ -72,6 +126,8 @@ static void add(Bundle *bundle, gnutls_x509_crt_t crt, Certificate *facts)
     bundle->facts = xgrow(bundle->facts, bundle->n, sizeof(Certificate *));
     bundle->facts[bundle->n] = facts;
     bundle->certificates[bundle->n++] = crt;
+    bundle->constrains |= constrains_names(crt);
+    proven_clear(bundle->proven);
     /* The lists borrow it; they are freed without freeing what is in them. */
     (void)gnutls_x509_trust_list_add_cas(bundle->all, &crt, 1, 0);
     if (gnutls_x509_crt_check_issuer(crt, crt)) {

@@ -62,6 +62,23 @@ static unsigned status_against(gnutls_x509_trust_list_t list, Imported *chain)
     return status;
 }
 
+/*
+ * Against the bundle; by way of an intermediate that was proven, where there is one: what GnuTLS verifies then
+ * is the server's certificate against it, and whatever it has against that is asked for in full.
+ */
+static unsigned status_of(const Bundle *bundle, const Chain *sent, Imported *chain)
+{
+    bool short_one = chain->n == 2 && !bundle->constrains;
+    if (short_one && proven_has(bundle->proven, sent->certificates[1]) &&
+        status_against(bundle->proven->list, chain) == 0)
+        return 0;
+    unsigned status = status_against(bundle->all, chain);
+    if (status == 0 && short_one && !proven_has(bundle->proven, sent->certificates[1]) &&
+        !constrains_names(chain->crt[1]))
+        proven_add(bundle->proven, sent->certificates[1]);
+    return status;
+}
+
 /* Takes the path to certificates: the bundle's, or those that were sent. */
 typedef struct Climb {
     const Bundle *bundle; /* NULL: none */
@@ -125,7 +142,7 @@ void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Ve
     if (!ret->possible)
         return;
 
-    unsigned status = status_against(bundle->all, &imported);
+    unsigned status = status_of(bundle, chain, &imported);
     ret->trusted = status == 0;
     if (!ret->trusted)
         ret->reason = xstrdup(words_of(status));

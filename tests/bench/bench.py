@@ -87,6 +87,11 @@ def timed(command, **options):
     return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, out
 
 
+def least_peak():
+    """kB that every command seems to have had at its peak: what this process had when it made it."""
+    return timed(["true"])[2]
+
+
 def table(title, head, rows):
     cells = [head] + [[str(c) for c in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]

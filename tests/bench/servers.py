@@ -11,7 +11,7 @@ from lab import Dbcertd, Lab, Mariadb, Postgres, ago, config, entry, host, wait_
 from standin import SqlServer
 from sweep import AT_ONCE, figures, of_command, openssl_to
 
-RUNS = 5
+RUNS = 3
 
 
 def measure(lab, binaries, engine, port, n, keys, env):

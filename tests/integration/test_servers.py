@@ -2,11 +2,12 @@
 
 import json
 import os
+import ssl
 import time
 
 import pytest
 
-from lab import (DAY, Dbcertd, Dnsmasq, Mariadb, Postgres, ago, closed_port, config, entry, findings, free_port, host, openssl_facts,
+from lab import (DAY, Dbcertd, Dnsmasq, Mariadb, Postgres, Server, ago, closed_port, config, entry, findings, free_port, host, openssl_facts,
                  run, wait_until)
 
 WINDOW = "sun:05:00-sun:06:00"
@@ -258,3 +259,32 @@ def test_a_name_with_many_addresses_is_resolved_by_the_name_servers(scratch, bin
         assert outcomes == {"127.0.0.1": "fetched", "127.0.0.2": "fetched", "::1": "fetched"}, name
         assert findings(endpoints[name]) == []
     assert findings(endpoints["gone"]) == [("name-unresolved", "unknown")]
+
+
+@pytest.mark.parametrize("where", ["root", "intermediate"])
+def test_an_authority_that_constrains_names_is_held_to_it(scratch, binaries, where):
+    """RFC 5280, 4.2.1.10; also for the second server under it, whose intermediate is known by then."""
+    pki = scratch.pki
+    files = {}
+    issuer = None
+    for role, more in (("root", []), ("intermediate", ["path_len = 0"])):
+        lines = [f'cn = "Constraining {role}"', "ca", "cert_signing_key", *more] + (['nc_permit_dns = "allowed.test"'] if role == where else [])
+        key, files[role] = pki._key("nc-" + role, "rsa2048"), pki.path(f"nc-{role}.pem")
+        pki._issue(files[role], pki._template("nc-" + role, lines, ago(100), ago(-1000)), key, issuer)
+        issuer = files[role], key
+    entries = []
+    for i, name in enumerate(("a.allowed.test", "b.other.test", "c.allowed.test")):
+        leaf, chain = pki.path(f"nc-{i}.pem"), pki.path(f"nc-{i}-chain.pem")
+        pki._issue(leaf, pki._template(f"nc-{i}", [f'cn = "{name}"', f'dns_name = "{name}"'], ago(30), ago(-300)), pki.server_key, issuer)
+        pki._join(chain, [leaf, files["intermediate"]])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, pki.server_key)
+
+        def serve(c, context=context):
+            with context.wrap_socket(c, server_side=True) as s:
+                s.recv(1)
+        entries.append(entry(name[0], "tls", Server(serve).port, host=name, ca=None))
+    daemon = Dbcertd(scratch, binaries, config(files["root"], entries, "concurrency = 1;"))
+    endpoints = daemon.settle()
+    assert {name: e["addresses"][0]["trusted"] for name, e in endpoints.items()} == {"a": True, "b": False, "c": True}
+    assert "it breaks a constraint of its issuer" in endpoints["b"]["findings"][0]["message"]

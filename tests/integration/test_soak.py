@@ -42,7 +42,7 @@ def test_what_is_held_after_many_probes_is_what_was_held_before(scratch, binarie
     entries = [entry(f"db-{i}", *(faulty[i // 20 % len(faulty)] if i % 20 == 0 else ("tls", port)), host=host("soak")) for i in range(ENDPOINTS)]
     prefix = ["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect",
               "--error-exitcode=99"] if VALGRIND else []
-    daemon = Dbcertd(scratch, binaries, config(pki.bundle("rsa2048"), entries, 'interval = "10s"; timeout = "2s"; concurrency = 128;'), prefix=prefix,
+    daemon = Dbcertd(scratch, binaries, config(pki.bundle("rsa2048"), entries, f'interval = "10s"; timeout = "{20 if VALGRIND else 2}s"; concurrency = {8 if VALGRIND else 128};'), prefix=prefix,
                      env={"ASAN_OPTIONS": QUARANTINE + os.environ.get("ASAN_OPTIONS", "")})
     wait_until("each was probed twice", lambda: probes(daemon) >= 2 * ENDPOINTS or time.sleep(1), 3600)
     before = held(daemon)

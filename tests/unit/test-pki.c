@@ -486,7 +486,44 @@ TEST(a_pool_keeps_what_is_in_use_and_lets_go_of_the_rest)
     }
 }
 
-RUN_TESTS(cmocka_unit_test(a_certificate_is_held_once_and_as_what_it_is_shown),
+static Verification verified(const Bundle *bundle, const Chain *chain)
+{
+    Verification v;
+    verify_chain(bundle, chain, HOST, &v);
+    return v;
+}
+
+/* The second of an intermediate is verified by a shorter way: it must not be an easier one. */
+TEST(an_intermediate_that_is_known_lets_nothing_else_pass)
+{
+    _cleanup_(chain_deinit) Chain good = read_chain("server.pem", "intermediate.pem", NULL);
+    _cleanup_(bundle_freep) Bundle *bundle = read_bundle("root.pem", NULL),
+                                   *other = read_bundle("other-root.pem", NULL);
+    Certificate *forged;
+    uint8_t *last = &good.certificates[0]->der[good.certificates[0]->der_size - 1];
+    for (int i = 0; i < 3; i++) {
+        _cleanup_(verification_deinit) Verification v = verified(bundle, &good), none = verified(other, &good);
+        assert_true(v.trusted && v.anchored && !v.incomplete && v.name_matches && v.path.n == 2);
+        assert_false(none.trusted);
+        assert_string_equal(none.reason, "its issuer is not in it");
+    }
+    *last ^= 1;
+    assert_int_equal(certificate_from_der(good.certificates[0]->der, good.certificates[0]->der_size, &forged),
+                     0);
+    *last ^= 1;
+    _cleanup_(chain_deinit) Chain bad = { 0 };
+    chain_append(&bad, forged);
+    chain_append(&bad, certificate_ref(good.certificates[1]));
+    _cleanup_(verification_deinit) Verification v = verified(bundle, &bad);
+    assert_false(v.trusted);
+    assert_string_equal(v.reason, "its signature is wrong");
+    _cleanup_(chain_deinit) Chain stranger = read_chain("self-signed.pem", "intermediate.pem", NULL);
+    _cleanup_(verification_deinit) Verification w = verified(bundle, &stranger);
+    assert_false(w.trusted);
+}
+
+RUN_TESTS(cmocka_unit_test(an_intermediate_that_is_known_lets_nothing_else_pass),
+          cmocka_unit_test(a_certificate_is_held_once_and_as_what_it_is_shown),
           cmocka_unit_test(a_pool_keeps_what_is_in_use_and_lets_go_of_the_rest),
           cmocka_unit_test(a_certificate_s_facts_are_what_openssl_says),
           cmocka_unit_test(a_certificate_that_ends_in_a_leap_second_ends_with_the_next_day_s_first),
