@@ -146,16 +146,31 @@ static int step_forward(Database *database, size_t version)
     return r;
 }
 
+#define VERSION_MAX 10000 /* of any dbcertd to come; beyond it is damage */
+
+/* No other program's database has these three, whatever the head of the file says. */
+static int count_own_tables(Database *database, int64_t *ret)
+{
+    return database_query(database,
+                          "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('certificate', "
+                          "'served', 'alert')",
+                          NO_VALUES, get_integer, ret);
+}
+
 static int bring_forward(Database *database, char **ret_words)
 {
-    int64_t version = 0, application = 0, n_pages = 0;
+    int64_t version = 0, application = 0, n_pages = 0, n_own = 0;
     int r = database_query(database, "PRAGMA user_version", NO_VALUES, get_integer, &version);
     if (r == SQLITE_OK)
         r = database_query(database, "PRAGMA application_id", NO_VALUES, get_integer, &application);
     if (r == SQLITE_OK)
         r = database_query(database, "PRAGMA page_count", NO_VALUES, get_integer, &n_pages);
+    if (r == SQLITE_OK)
+        r = count_own_tables(database, &n_own);
     if (r != SQLITE_OK)
         return r;
+    if (n_own == 3 && (application != APPLICATION_ID || version < 0 || version > VERSION_MAX))
+        return SQLITE_CORRUPT;
     if (n_pages > 0 && application != APPLICATION_ID && (version > 0 || application != 0)) {
         *ret_words = xstrdup("it is another program's database");
         return SQLITE_MISMATCH;

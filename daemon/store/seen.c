@@ -241,18 +241,21 @@ typedef struct Recall {
     History *history;
 } Recall;
 
+/* The columns are DER and fingerprint. One bit that has changed on the disk would be another certificate, and
+ * its successor a rotation that never was. */
 static int on_certificate(sqlite3_stmt *row, void *userdata)
 {
     Recall *recall = userdata;
     Certificate *certificate = NULL;
     const void *der = sqlite3_column_blob(row, 0);
     int size = sqlite3_column_bytes(row, 0);
+    const char *sha256 = column_text(row, 1);
     bool server = recall->chain.n == 0;
     if (!der || size <= 0 ||
         recall->reader->read(der, (size_t)size, server, &certificate, recall->reader->userdata) < 0)
         return SQLITE_CORRUPT;
     chain_append(&recall->chain, certificate);
-    return SQLITE_OK;
+    return sha256 && strcmp(sha256, certificate->sha256) == 0 ? SQLITE_OK : SQLITE_CORRUPT;
 }
 
 /* The server's own first, as it was sent. */
@@ -260,12 +263,12 @@ static int read_chain(Recall *recall, int64_t server)
 {
     Database *db = recall->db;
     chain_deinit(&recall->chain);
-    int r = database_query(db, "SELECT der FROM certificate WHERE id = ?", VALUES(INTEGER(server)),
+    int r = database_query(db, "SELECT der, sha256 FROM certificate WHERE id = ?", VALUES(INTEGER(server)),
                            on_certificate, recall);
     if (r != SQLITE_OK || recall->chain.n == 0)
         return r == SQLITE_OK ? SQLITE_CORRUPT : r;
     return database_query(db,
-                          "SELECT der FROM chain JOIN certificate ON id = certificate WHERE server = ? "
+                          "SELECT der, sha256 FROM chain JOIN certificate ON id = certificate WHERE server = ? "
                           "ORDER BY position",
                           VALUES(INTEGER(server)), on_certificate, recall);
 }

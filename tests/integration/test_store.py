@@ -317,10 +317,13 @@ def test_a_file_damaged_at_random_is_always_an_outcome(stalled, scratch, binarie
             os.unlink(old)
         with open(path, "wb") as f:
             f.write(bad)
+        events = sum(daemon.output().count(f": {word}, ") for word in ("rotated", "rotated-early", "rotated-back", "ca-changed"))
         again = Dbcertd(scratch, binaries, text, name="dbcertd")
         assert ("rotation-overdue", "warning") in findings(again.settle()["billing"]), i
         assert again.get("/v1/endpoints/billing/history")["certificates"], i
         assert again.stop() == 0, i
+        # What lies on the disk is no other certificate than the one that is served.
+        assert events == sum(again.output().count(f": {word}, ") for word in ("rotated", "rotated-early", "rotated-back", "ca-changed")), i
 
 
 @pytest.mark.skipif(not ROOT or SANITIZED, reason="needs root to mount a small file system; and takes a minute once")
