@@ -20,8 +20,8 @@ bool text_same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Bytes of the character there; 0: it is no UTF-8 (RFC 3629; overlong forms are let pass, and show nothing
- * else). */
+/* Bytes of the character there; 0: it is no UTF-8 (RFC 3629, 4). Overlong forms are none either: JSON's library
+ * takes what has one for Latin-1, so it has to be looked at as such. */
 static size_t character(const unsigned char *c)
 {
     size_t n = *c < 0x80                 ? 1
@@ -32,7 +32,10 @@ static size_t character(const unsigned char *c)
     for (size_t i = 1; i < n; i++)
         if ((c[i] & 0xc0) != 0x80)
             return 0;
-    return n;
+    bool overlong = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xf0 && c[1] < 0x90);
+    bool beyond =
+        (*c == 0xed && c[1] >= 0xa0) || (*c == 0xf4 && c[1] >= 0x90); /* surrogates, and U+110000 on */
+    return overlong || beyond ? 0 : n;
 }
 
 static bool is_utf8(const char *text)

@@ -230,6 +230,10 @@ TEST(what_is_shown_commands_no_terminal)
           "31m",
           "caf\xe9?31m" },                    /* and as Latin-1 has it */
         { "\xe2\x80\x94\xff", "\xe2??\xff" }, /* Latin-1, for its end's sake */
+        { "\xe0\x82\x9b"
+          "31m",
+          "\xe0??31m" },                 /* overlong, and so Latin-1 */
+        { "\xed\xa0\x80", "\xed\xa0?" }, /* half a surrogate */
         { "\xc2", "\xc2" },
         { "", "" },
     };
