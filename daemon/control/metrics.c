@@ -178,7 +178,8 @@ static void write_findings_of(Buffer *text, const Subject *subject)
 
 static void write_findings(Buffer *text, const EndpointState *state)
 {
-    write_findings_of(text, &(Subject) { SUBJECT_ENDPOINT, state->endpoint->name, &state->findings, state });
+    const Subject subject = subject_of_endpoint(state);
+    write_findings_of(text, &subject);
 }
 
 static void write_other_findings(Buffer *text, const Snapshot *snapshot)

@@ -78,9 +78,10 @@ static bool write_findings(Pieces *pieces, const Snapshot *snapshot, Buffer *tex
     if (!pieces->walk.last)
         buffer_printf(text, "{\"findings\": [");
     const EndpointState *state = walk_next(&pieces->walk, snapshot);
-    if (state)
-        add_findings(pieces, text,
-                     &(Subject) { SUBJECT_ENDPOINT, state->endpoint->name, &state->findings, state });
+    if (state) {
+        subject = subject_of_endpoint(state);
+        add_findings(pieces, text, &subject);
+    }
     for (size_t i = snapshot->n_endpoints; !state && snapshot_subject(snapshot, i, &subject); i++)
         add_findings(pieces, text, &subject);
     if (!state)

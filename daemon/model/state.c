@@ -247,12 +247,16 @@ bool endpoint_state_retain(EndpointState *state, const Address *present, size_t 
     return endpoint_state_forget_gone(state);
 }
 
+Subject subject_of_endpoint(const EndpointState *state)
+{
+    return (Subject) { SUBJECT_ENDPOINT, state->endpoint->name, &state->findings, state };
+}
+
 bool snapshot_subject(const Snapshot *snapshot, size_t number, Subject *ret)
 {
     size_t i = number;
     if (i < snapshot->n_endpoints) {
-        const EndpointState *state = snapshot->endpoints[i];
-        *ret = (Subject) { SUBJECT_ENDPOINT, state->endpoint->name, &state->findings, state };
+        *ret = subject_of_endpoint(snapshot->endpoints[i]);
         return true;
     }
     i -= snapshot->n_endpoints;

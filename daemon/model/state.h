@@ -197,6 +197,8 @@ typedef struct Subject {
     const EndpointState *endpoint; /* NULL for all others */
 } Subject;
 
+Subject subject_of_endpoint(const EndpointState *state);
+
 /* The subject of that number from 0 on: endpoints, trust stores, bundles, RDS sources, the daemon. False after
  * it. */
 bool snapshot_subject(const Snapshot *snapshot, size_t number, Subject *ret);

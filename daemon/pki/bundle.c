@@ -20,6 +20,8 @@ bool constrains_names(gnutls_x509_crt_t crt)
 /* What is added to a bundle may say more of them: they are proven anew. */
 static void proven_clear(Proven *proven)
 {
+    if (proven->n == 0)
+        return; /* as while a bundle is filled */
     gnutls_x509_trust_list_deinit(proven->list, 0);
     for (size_t i = 0; i < proven->n; i++) {
         gnutls_x509_crt_deinit(proven->crt[i]);

@@ -1,12 +1,14 @@
 """What the benchmarks share: a network of their own, servers for a whole fleet, and what a process has cost."""
 
 import os
+import shutil
+import statistics
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lab import Process, ZONE, run, wait_until  # noqa: E402
+from lab import Dbcertd, Process, ZONE, config, run, wait_until  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 CLIENT, SERVER = "0", "1"  # cores
@@ -90,6 +92,31 @@ def timed(command, **options):
 def least_peak():
     """kB that every command seems to have had at its peak: what this process had when it made it."""
     return timed(["true"])[2]
+
+
+def figures(daemon):
+    """Probes and CPU seconds until now."""
+    text = timed(["curl", "-sS", "--unix-socket", daemon.socket, "http://localhost/metrics"])[3].decode()
+    return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("dbcertd_probe_duration_seconds_count")), cpu(daemon.process.pid)
+
+
+def rounds(lab, binaries, name, bundle, entries, at_once, runs, env=None):
+    """A daemon's CPU milliseconds for each probe in its first round, and in later ones; its peak MB. Medians."""
+    fresh, seen, memory = [], [], []
+    for _ in range(runs):
+        text = config(bundle, entries, f'interval = "10s"; concurrency = {at_once};')
+        daemon = Dbcertd(lab, binaries, text, name=name, prefix=pinned(CLIENT), env=env, wait=False)
+        wait_until("it answers", daemon.answers, 30)
+        wait_until("all are probed", lambda: daemon.get("/v1/status")["severities"]["unknown"] == 0, 300)
+        before = figures(daemon)
+        fresh.append(before[1] / before[0] * 1000)
+        time.sleep(12)
+        after = figures(daemon)
+        seen.append((after[1] - before[1]) / (after[0] - before[0]) * 1000)
+        memory.append(status(daemon.process.pid, "VmHWM") / 1024)
+        daemon.stop()
+        shutil.rmtree(daemon.state)
+    return [statistics.median(figure) for figure in (fresh, seen, memory)]
 
 
 def table(title, head, rows):

@@ -2,35 +2,13 @@
 
 import argparse
 import os
-import shutil
-import statistics
-import time
 
-from bench import CLIENT, alone, pinned, status, table
-from lab import Dbcertd, Lab, Mariadb, Postgres, ago, config, entry, host, wait_until
+from bench import alone, rounds, table
+from lab import Lab, Mariadb, Postgres, ago, entry, host
 from standin import SqlServer
-from sweep import AT_ONCE, figures, of_command, openssl_to
+from sweep import AT_ONCE, of_command, openssl_to
 
 RUNS = 3
-
-
-def measure(lab, binaries, engine, port, n, keys, env):
-    fresh, seen, memory = [], [], []
-    entries = [entry(f"db-{i}", engine, port, host=host("bench"), **keys) for i in range(n)]
-    for _ in range(RUNS):
-        text = config(lab.pki.bundle("rsa2048"), entries, f'interval = "10s"; concurrency = {AT_ONCE};')
-        daemon = Dbcertd(lab, binaries, text, name=engine, prefix=pinned(CLIENT), env=env, wait=False)
-        wait_until("it answers", daemon.answers, 30)
-        wait_until("all are probed", lambda: daemon.get("/v1/status")["severities"]["unknown"] == 0, 300)
-        before = figures(daemon)
-        fresh.append(before[1] / before[0] * 1000)
-        time.sleep(12)
-        after = figures(daemon)
-        seen.append((after[1] - before[1]) / (after[0] - before[0]) * 1000)
-        memory.append(status(daemon.process.pid, "VmHWM") / 1024)
-        daemon.stop()
-        shutil.rmtree(daemon.state)
-    return [statistics.median(fresh), statistics.median(seen), statistics.median(memory)]
 
 
 def main():
@@ -51,7 +29,8 @@ def main():
         servers["SQL Server (stand-in)"] = ("sqlserver-se", SqlServer(lab.pki, chain), {}, None)
         rows = []
         for name, (engine, server, keys, starttls) in servers.items():
-            fresh, seen, peak = measure(lab, binaries, engine, server.port, options.n, keys, env)
+            entries = [entry(f"db-{i}", engine, server.port, host=host("bench"), **keys) for i in range(options.n)]
+            fresh, seen, peak = rounds(lab, binaries, engine, lab.pki.bundle("rsa2048"), entries, AT_ONCE, RUNS, env)
             other = of_command(openssl_to(lab, server.port, 100, starttls), 100, 3)[0] if starttls else None
             rows.append([name, f"{fresh:.2f}", f"{seen:.2f}", f"{other:.2f}" if other else "", f"{other / seen:.1f}" if other else "", f"{peak:.0f}"])
     table(f"{options.n} endpoints at one server, RSA-2048, {AT_ONCE} at once",

@@ -9,9 +9,9 @@ import socket
 import statistics
 import time
 
-from bench import CLIENT, Web, alone, certificates, cpu, least_peak, pinned, status, table, timed, tool
+from bench import CLIENT, Web, alone, certificates, cpu, least_peak, pinned, rounds, status, table, timed, tool
 from fleet import address
-from lab import Dbcertd, Lab, Process, ZONE, config, entry, free_port, wait_until
+from lab import Lab, Process, ZONE, entry, free_port, wait_until
 
 RUNS = 5
 AT_ONCE = 64
@@ -97,31 +97,11 @@ def of_command(command, n, runs=RUNS):
     return [statistics.median(s[1] for s in seen) / n * 1000, n / statistics.median(s[0] for s in seen), peak / 1024 if peak > least_peak() + 512 else None]
 
 
-def figures(daemon):
-    """Probes and CPU seconds until now."""
-    text = timed(["curl", "-sS", "--unix-socket", daemon.socket, "http://localhost/metrics"])[3].decode()
-    return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("dbcertd_probe_duration_seconds_count")), cpu(daemon.process.pid)
-
-
 def daemon_rows(lab, binaries, port, n, kind):
     """Its first round, and the later ones of what it has seen before."""
-    fresh, seen, memory = [], [], []
     entries = [entry(f"db-{i}", "tls", port, addresses=[address(i)], ca=f"rds-ca-{kind}-g1") for i in range(n)]
-    for _ in range(RUNS):
-        text = config(lab.pki.bundle(kind), entries, f'interval = "10s"; concurrency = {AT_ONCE};')
-        daemon = Dbcertd(lab, binaries, text, name=f"sweep-{port}", prefix=pinned(CLIENT), wait=False)
-        wait_until("it answers", daemon.answers, 30)
-        wait_until("all are probed", lambda: daemon.get("/v1/status")["severities"]["unknown"] == 0, 300)
-        before = figures(daemon)
-        fresh.append(before[1] / before[0])
-        time.sleep(12)
-        after = figures(daemon)
-        seen.append((after[1] - before[1]) / (after[0] - before[0]))
-        memory.append(status(daemon.process.pid, "VmHWM"))
-        daemon.stop()
-        shutil.rmtree(daemon.state)
-    peak = statistics.median(memory) / 1024
-    return [statistics.median(fresh) * 1000, None, peak], [statistics.median(seen) * 1000, None, peak]
+    fresh, seen, peak = rounds(lab, binaries, f"sweep-{port}", lab.pki.bundle(kind), entries, AT_ONCE, RUNS)
+    return [fresh, None, peak], [seen, None, peak]
 
 
 def sweep(lab, binaries, kind, tls, n, port):
