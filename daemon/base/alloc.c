@@ -5,13 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
+void out_of_memory(void)
+{
+    fputs("out of memory\n", stderr);
+    abort();
+}
+
 static void *or_abort(void *p)
 {
-    if (!p) {
-        fputs("out of memory\n", stderr);
-        abort();
-    }
+    if (!p)
+        out_of_memory();
     return p;
+}
+
+void *xmalloc(size_t size)
+{
+    return or_abort(malloc(size ? size : 1));
 }
 
 void *xcalloc(size_t n, size_t size)
@@ -81,10 +90,8 @@ void wiping_free(void *memory)
 
 void *wiping_realloc(void *memory, size_t size)
 {
-    void *grown = malloc(size);
+    void *grown = xmalloc(size);
     size_t had = memory ? malloc_usable_size(memory) : 0;
-    if (!grown)
-        return NULL;
     if (had > 0)
         memcpy(grown, memory, had < size ? had : size);
     wiping_free(memory);

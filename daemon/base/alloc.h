@@ -12,6 +12,13 @@
 
 #include "base/macro.h"
 
+/* How the process ends then; also where a library says that it lacks memory, since what it says else is no
+ * fact. */
+void out_of_memory(void) __attribute__((noreturn));
+
+/* As malloc(), for libraries that let theirs be replaced. */
+void *xmalloc(size_t size) __attribute__((returns_nonnull));
+
 /* Zeroed memory for n elements of the given size. */
 void *xcalloc(size_t n, size_t size) __attribute__((returns_nonnull));
 
@@ -30,10 +37,9 @@ char *xvasprintf(const char *format, va_list args) _printf_(1, 0) __attribute__(
  * it. */
 char *xconcat(const char *a, const char *b) __attribute__((returns_nonnull));
 
-/* As free() and realloc(), for what has held a secret: what is given back is wiped. Also for libraries that let
- * theirs be replaced. */
+/* As free() and realloc(), for what has held a secret: what is given back is wiped. Also for libraries. */
 void wiping_free(void *memory);
-void *wiping_realloc(void *memory, size_t size);
+void *wiping_realloc(void *memory, size_t size) __attribute__((returns_nonnull));
 
 /* NULL-terminated lists of strings: strv_append() takes item. */
 size_t strv_length(char *const *list);

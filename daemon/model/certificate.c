@@ -56,6 +56,12 @@ void chain_append(Chain *chain, Certificate *certificate)
     chain->certificates[chain->n++] = certificate;
 }
 
+void chain_append_all(Chain *chain, const Chain *other)
+{
+    for (size_t i = 0; i < other->n; i++)
+        chain_append(chain, certificate_ref(other->certificates[i]));
+}
+
 void chain_deinit(Chain *chain)
 {
     for (size_t i = 0; i < chain->n; i++)

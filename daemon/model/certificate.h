@@ -57,4 +57,5 @@ typedef struct Chain {
 } Chain;
 
 void chain_append(Chain *chain, Certificate *certificate); /* takes the reference */
+void chain_append_all(Chain *chain, const Chain *other);   /* references of its own */
 void chain_deinit(Chain *chain);

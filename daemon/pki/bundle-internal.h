@@ -4,18 +4,26 @@
 
 #include <gnutls/x509.h>
 
+#include "model/observation.h"
 #include "pki/bundle.h"
 
 #define PROVEN_MAX 64 /* a region of RDS has some ten for each kind of key */
 
 /*
- * Intermediates that were verified against the bundle once, as they were sent: they sign thousands, and each of
- * those costs its own signature alone then. None where a certificate of the bundle constrains names (RFC 5280,
- * 4.2.1.10), or where they do themselves: that is for all below.
+ * An intermediate that was verified against the bundle once, as it was sent, and what that said: it signs
+ * thousands, and each of those costs its own signature alone then.
  */
+typedef struct Proof {
+    Certificate *facts; /* a reference */
+    gnutls_x509_crt_t crt;
+    Chain path; /* above a server's certificate that it has signed */
+    bool anchored, incomplete;
+} Proof;
+
+/* None where a certificate of the bundle constrains names (RFC 5280, 4.2.1.10), or where they do themselves:
+ * that is for all below. */
 typedef struct Proven {
-    Certificate *facts[PROVEN_MAX]; /* a reference each */
-    gnutls_x509_crt_t crt[PROVEN_MAX];
+    Proof items[PROVEN_MAX];
     size_t n;
     gnutls_x509_trust_list_t list; /* of these */
 } Proven;
@@ -30,10 +38,16 @@ struct Bundle {
     Proven *proven;                 /* what is learnt while the bundle stays what it is */
 };
 
+/* 0, or what GnuTLS says against it. The caller's. */
+int pki_import(const uint8_t *der, size_t size, gnutls_x509_crt_t *ret);
+
 bool constrains_names(gnutls_x509_crt_t crt);
 
-bool proven_has(const Proven *proven, const Certificate *certificate);
-void proven_add(Proven *proven, Certificate *certificate);
+/* Borrowed, NULL if it was not proven yet. */
+const Proof *proven_find(const Proven *proven, const Certificate *certificate);
+
+/* A copy of what is said of it. */
+void proven_add(Proven *proven, Certificate *certificate, const Verification *verification);
 
 bool bundle_holds(const Bundle *bundle, gnutls_x509_crt_t crt);
 

@@ -1,4 +1,3 @@
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -10,11 +9,23 @@ bool constrains_names(gnutls_x509_crt_t crt)
 {
     gnutls_x509_name_constraints_t constraints;
     unsigned critical;
-    if (gnutls_x509_name_constraints_init(&constraints) < 0)
+    if (pki_result(gnutls_x509_name_constraints_init(&constraints)) < 0)
         return true;
-    int r = gnutls_x509_crt_get_name_constraints(crt, constraints, 0, &critical);
+    int r = pki_result(gnutls_x509_crt_get_name_constraints(crt, constraints, 0, &critical));
     gnutls_x509_name_constraints_deinit(constraints);
     return r != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+}
+
+static void make_list(gnutls_x509_trust_list_t *ret)
+{
+    if (gnutls_x509_trust_list_init(ret, 0) < 0)
+        out_of_memory();
+}
+
+/* It borrows it, and is freed without freeing what is in it. */
+static void put_into(gnutls_x509_trust_list_t list, gnutls_x509_crt_t crt)
+{
+    (void)pki_result(gnutls_x509_trust_list_add_cas(list, &crt, 1, 0));
 }
 
 /* What is added to a bundle may say more of them: they are proven anew. */
@@ -24,48 +35,46 @@ static void proven_clear(Proven *proven)
         return; /* as while a bundle is filled */
     gnutls_x509_trust_list_deinit(proven->list, 0);
     for (size_t i = 0; i < proven->n; i++) {
-        gnutls_x509_crt_deinit(proven->crt[i]);
-        certificate_unref(proven->facts[i]);
+        gnutls_x509_crt_deinit(proven->items[i].crt);
+        certificate_unref(proven->items[i].facts);
+        chain_deinit(&proven->items[i].path);
     }
     proven->n = 0;
-    int r = gnutls_x509_trust_list_init(&proven->list, 0);
-    assert(r >= 0); /* fails for want of memory only */
+    make_list(&proven->list);
 }
 
-bool proven_has(const Proven *proven, const Certificate *certificate)
+const Proof *proven_find(const Proven *proven, const Certificate *certificate)
 {
-    for (size_t i = 0; i < proven->n; i++)
-        if (proven->facts[i] == certificate ||
-            (proven->facts[i]->der_size == certificate->der_size &&
-             memcmp(proven->facts[i]->der, certificate->der, certificate->der_size) == 0))
-            return true;
-    return false;
+    for (size_t i = 0; i < proven->n; i++) {
+        const Certificate *c = proven->items[i].facts;
+        if (c == certificate ||
+            (c->der_size == certificate->der_size && memcmp(c->der, certificate->der, c->der_size) == 0))
+            return &proven->items[i];
+    }
+    return NULL;
 }
 
-void proven_add(Proven *proven, Certificate *certificate)
+void proven_add(Proven *proven, Certificate *certificate, const Verification *verification)
 {
-    const gnutls_datum_t der = { certificate->der, (unsigned)certificate->der_size };
     if (proven->n == PROVEN_MAX)
         return;
-    gnutls_x509_crt_t *crt = &proven->crt[proven->n];
-    int r = gnutls_x509_crt_init(crt);
-    if (r >= 0)
-        r = gnutls_x509_crt_import(*crt, &der, GNUTLS_X509_FMT_DER);
-    assert(r >= 0); /* it was read before: for want of memory only */
-    proven->facts[proven->n++] = certificate_ref(certificate);
-    (void)gnutls_x509_trust_list_add_cas(proven->list, crt, 1, 0);
+    Proof *proof = &proven->items[proven->n++];
+    *proof = (Proof) { .facts = certificate_ref(certificate),
+                       .anchored = verification->anchored,
+                       .incomplete = verification->incomplete };
+    chain_append_all(&proof->path, &verification->path);
+    if (pki_import(certificate->der, certificate->der_size, &proof->crt) < 0)
+        out_of_memory(); /* it was read before */
+    put_into(proven->list, proof->crt);
 }
 
 Bundle *bundle_new(void)
 {
     Bundle *bundle = xcalloc(1, sizeof *bundle);
-    int r = gnutls_x509_trust_list_init(&bundle->roots, 0);
-    if (r >= 0)
-        r = gnutls_x509_trust_list_init(&bundle->all, 0);
-    assert(r >= 0); /* fails for want of memory only */
     bundle->proven = xcalloc(1, sizeof *bundle->proven);
-    r = gnutls_x509_trust_list_init(&bundle->proven->list, 0);
-    assert(r >= 0);
+    make_list(&bundle->roots);
+    make_list(&bundle->all);
+    make_list(&bundle->proven->list);
     return bundle;
 }
 
@@ -130,10 +139,9 @@ static void add(Bundle *bundle, gnutls_x509_crt_t crt, Certificate *facts)
     bundle->certificates[bundle->n++] = crt;
     bundle->constrains |= constrains_names(crt);
     proven_clear(bundle->proven);
-    /* The lists borrow it; they are freed without freeing what is in them. */
-    (void)gnutls_x509_trust_list_add_cas(bundle->all, &crt, 1, 0);
+    put_into(bundle->all, crt);
     if (gnutls_x509_crt_check_issuer(crt, crt)) {
-        (void)gnutls_x509_trust_list_add_cas(bundle->roots, &crt, 1, 0);
+        put_into(bundle->roots, crt);
         bundle->n_roots++;
     }
 }
@@ -142,15 +150,12 @@ int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size)
 {
     Certificate *facts;
     gnutls_x509_crt_t crt;
-    const gnutls_datum_t datum = { (unsigned char *)der, (unsigned)size };
-    int r = gnutls_x509_crt_init(&crt);
-    assert(r >= 0);
-    r = gnutls_x509_crt_import(crt, &datum, GNUTLS_X509_FMT_DER);
-    if (r >= 0 && certificate_from_der(der, size, &facts) < 0)
-        r = GNUTLS_E_LARGE_PACKET;
-    if (r < 0) {
-        gnutls_x509_crt_deinit(crt);
+    int r = pki_import(der, size, &crt);
+    if (r < 0)
         return r;
+    if (certificate_from_der(der, size, &facts) < 0) {
+        gnutls_x509_crt_deinit(crt);
+        return GNUTLS_E_LARGE_PACKET;
     }
     if (!bundle_has(bundle, facts->sha256)) {
         add(bundle, crt, facts);
@@ -165,14 +170,11 @@ void bundle_merge(Bundle *bundle, const Bundle *other)
 {
     for (size_t i = 0; i < other->n; i++) {
         Certificate *facts = other->facts[i];
-        const gnutls_datum_t der = { facts->der, (unsigned)facts->der_size };
         gnutls_x509_crt_t crt;
         if (bundle_has(bundle, facts->sha256))
             continue;
-        int r = gnutls_x509_crt_init(&crt);
-        if (r >= 0)
-            r = gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER);
-        assert(r >= 0); /* it was read before: for want of memory only */
+        if (pki_import(facts->der, facts->der_size, &crt) < 0)
+            out_of_memory(); /* it was read before */
         add(bundle, crt, certificate_ref(facts));
     }
 }
@@ -183,12 +185,11 @@ int bundle_add_system(Bundle *bundle)
     gnutls_x509_trust_list_iter_t at = NULL;
     gnutls_x509_crt_t crt;
     int n = 0;
-    if (gnutls_x509_trust_list_init(&list, 0) < 0)
-        return -ENOMEM;
-    if (gnutls_x509_trust_list_add_system_trust(list, 0, 0) > 0)
-        while (gnutls_x509_trust_list_iter_get_ca(list, &at, &crt) >= 0) {
+    make_list(&list);
+    if (pki_result(gnutls_x509_trust_list_add_system_trust(list, 0, 0)) > 0)
+        while (pki_result(gnutls_x509_trust_list_iter_get_ca(list, &at, &crt)) >= 0) {
             gnutls_datum_t der = { 0 };
-            if (gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der) >= 0)
+            if (pki_result(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der)) >= 0)
                 n += bundle_add_der(bundle, der.data, der.size) == 0;
             gnutls_free(der.data);
             gnutls_x509_crt_deinit(crt);

@@ -1,7 +1,6 @@
 #include "pki/facts.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <gnutls/crypto.h>
@@ -10,10 +9,30 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "pki/bundle-internal.h"
 
 #define NAMES_MAX 1000 /* subject alternative names that are kept */
 
 CLEANUP_OF(struct gnutls_x509_crt_int, gnutls_x509_crt_deinit);
+
+int pki_result(int r)
+{
+    if (r == GNUTLS_E_MEMORY_ERROR)
+        out_of_memory();
+    return r;
+}
+
+int pki_import(const uint8_t *der, size_t size, gnutls_x509_crt_t *ret)
+{
+    const gnutls_datum_t datum = { (unsigned char *)der, (unsigned)size };
+    *ret = NULL;
+    int r = pki_result(gnutls_x509_crt_init(ret));
+    if (r >= 0)
+        r = pki_result(gnutls_x509_crt_import(*ret, &datum, GNUTLS_X509_FMT_DER));
+    if (r < 0)
+        gnutls_x509_crt_deinit(TAKE(*ret));
+    return r < 0 ? r : 0;
+}
 
 /* A name may hold a terminal's commands, or a line of the journal. */
 static char *printable(char *text)
@@ -24,7 +43,7 @@ static char *printable(char *text)
 
 static char *take_datum(int r, gnutls_datum_t *datum)
 {
-    char *text = r < 0 ? xstrdup("") : xstrndup((const char *)datum->data, datum->size);
+    char *text = pki_result(r) < 0 ? xstrdup("") : xstrndup((const char *)datum->data, datum->size);
     if (r >= 0)
         gnutls_free(datum->data);
     return text;
@@ -47,7 +66,7 @@ static char *common_name(gnutls_x509_crt_t crt,
 {
     char text[512];
     size_t size = sizeof text;
-    if (get(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &size) < 0)
+    if (pki_result(get(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &size)) < 0)
         return NULL;
     return printable(xstrndup(text, size));
 }
@@ -56,7 +75,7 @@ static char *serial_text(gnutls_x509_crt_t crt)
 {
     uint8_t serial[64];
     size_t size = sizeof serial, skip = 0;
-    if (gnutls_x509_crt_get_serial(crt, serial, &size) < 0)
+    if (pki_result(gnutls_x509_crt_get_serial(crt, serial, &size)) < 0)
         return xstrdup("");
     while (skip + 1 < size && serial[skip] == 0)
         skip++; /* the sign's byte */
@@ -70,8 +89,9 @@ static char *key_text(gnutls_x509_crt_t crt)
 {
     unsigned bits = 0;
     gnutls_ecc_curve_t curve;
-    int algorithm = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
-    if (algorithm == GNUTLS_PK_ECDSA && gnutls_x509_crt_get_pk_ecc_raw(crt, &curve, NULL, NULL) >= 0)
+    int algorithm = pki_result(gnutls_x509_crt_get_pk_algorithm(crt, &bits));
+    if (algorithm == GNUTLS_PK_ECDSA &&
+        pki_result(gnutls_x509_crt_get_pk_ecc_raw(crt, &curve, NULL, NULL)) >= 0)
         return xasprintf("ECDSA %s", gnutls_ecc_curve_get_name(curve));
     const char *name = algorithm < 0 ? NULL : gnutls_pk_get_name((gnutls_pk_algorithm_t)algorithm);
     return xasprintf("%s %u", name ? name : "unknown", bits);
@@ -82,14 +102,14 @@ static char *key_fingerprint(gnutls_x509_crt_t crt)
 {
     uint8_t digest[32];
     size_t size = sizeof digest;
-    if (gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, digest, &size) < 0)
+    if (pki_result(gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, digest, &size)) < 0)
         return NULL;
     return text_hex(digest, size);
 }
 
 static char *signature_text(gnutls_x509_crt_t crt)
 {
-    int algorithm = gnutls_x509_crt_get_signature_algorithm(crt);
+    int algorithm = pki_result(gnutls_x509_crt_get_signature_algorithm(crt));
     const char *name = algorithm < 0 ? NULL : gnutls_sign_get_name((gnutls_sign_algorithm_t)algorithm);
     return xstrdup(name ? name : "unknown");
 }
@@ -97,14 +117,14 @@ static char *signature_text(gnutls_x509_crt_t crt)
 static bool has_weak_key(gnutls_x509_crt_t crt)
 {
     unsigned bits = 0;
-    int algorithm = gnutls_x509_crt_get_pk_algorithm(crt, &bits);
+    int algorithm = pki_result(gnutls_x509_crt_get_pk_algorithm(crt, &bits));
     return algorithm > 0 &&
            gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm, bits) < GNUTLS_SEC_PARAM_MEDIUM;
 }
 
 static bool has_weak_signature(gnutls_x509_crt_t crt)
 {
-    int algorithm = gnutls_x509_crt_get_signature_algorithm(crt);
+    int algorithm = pki_result(gnutls_x509_crt_get_signature_algorithm(crt));
     return algorithm > 0 &&
            gnutls_sign_is_secure2((gnutls_sign_algorithm_t)algorithm, GNUTLS_SIGN_FLAG_SECURE_FOR_CERTS) == 0;
 }
@@ -115,7 +135,7 @@ static char **names(gnutls_x509_crt_t crt)
     for (unsigned i = 0; i < NAMES_MAX; i++) {
         char name[1024], text[INET6_ADDRSTRLEN];
         size_t size = sizeof name;
-        int type = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &size, NULL);
+        int type = pki_result(gnutls_x509_crt_get_subject_alt_name(crt, i, name, &size, NULL));
         if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
             break;
         if (type == GNUTLS_SAN_DNSNAME)
@@ -130,9 +150,9 @@ static char **names(gnutls_x509_crt_t crt)
 static bool is_self_issued(gnutls_x509_crt_t crt)
 {
     gnutls_datum_t subject = { 0 }, issuer = { 0 };
-    bool same = gnutls_x509_crt_get_raw_dn(crt, &subject) >= 0 &&
-                gnutls_x509_crt_get_raw_issuer_dn(crt, &issuer) >= 0 && subject.size == issuer.size &&
-                memcmp(subject.data, issuer.data, subject.size) == 0;
+    bool same = pki_result(gnutls_x509_crt_get_raw_dn(crt, &subject)) >= 0 &&
+                pki_result(gnutls_x509_crt_get_raw_issuer_dn(crt, &issuer)) >= 0 &&
+                subject.size == issuer.size && memcmp(subject.data, issuer.data, subject.size) == 0;
     gnutls_free(subject.data);
     gnutls_free(issuer.data);
     return same;
@@ -143,10 +163,7 @@ int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
     _cleanup_(gnutls_x509_crt_deinitp) gnutls_x509_crt_t crt = NULL;
     if (size > CERTIFICATE_BYTES_MAX)
         return -EBADMSG;
-    if (gnutls_x509_crt_init(&crt) < 0)
-        return -ENOMEM;
-    const gnutls_datum_t datum = { (unsigned char *)der, (unsigned)size };
-    if (gnutls_x509_crt_import(crt, &datum, GNUTLS_X509_FMT_DER) < 0)
+    if (pki_import(der, size, &crt) < 0)
         return -EBADMSG;
 
     uint8_t digest[32];
@@ -183,12 +200,12 @@ char *certificate_to_pem(const Certificate *c)
 
 void pki_sha1(const void *data, size_t size, uint8_t *ret)
 {
-    int r = gnutls_hash_fast(GNUTLS_DIG_SHA1, data, size, ret);
-    assert(r >= 0);
+    if (gnutls_hash_fast(GNUTLS_DIG_SHA1, data, size, ret) < 0)
+        out_of_memory(); /* nothing else can be wrong */
 }
 
 void pki_sha256(const void *data, size_t size, uint8_t *ret)
 {
-    int r = gnutls_hash_fast(GNUTLS_DIG_SHA256, data, size, ret);
-    assert(r >= 0);
+    if (gnutls_hash_fast(GNUTLS_DIG_SHA256, data, size, ret) < 0)
+        out_of_memory();
 }

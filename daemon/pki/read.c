@@ -1,6 +1,5 @@
 /* The files that certificates come in. Told apart by what is in them: names and suffixes lie. */
 
-#include <assert.h>
 #include <errno.h>
 #include <gnutls/pkcs12.h>
 #include <gnutls/pkcs7.h>
@@ -8,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "pki/bundle-internal.h"
+#include "pki/facts.h"
 
 #define BEGIN         "-----BEGIN "
 #define DASHES        "-----"
@@ -58,9 +58,9 @@ static void read_pkcs7(File *file, const uint8_t *der, size_t size)
 {
     _cleanup_(gnutls_pkcs7_deinitp) gnutls_pkcs7_t pkcs7 = NULL;
     const gnutls_datum_t datum = { (unsigned char *)der, (unsigned)size };
-    int r = gnutls_pkcs7_init(&pkcs7);
-    assert(r >= 0);
-    r = gnutls_pkcs7_import(pkcs7, &datum, GNUTLS_X509_FMT_DER);
+    if (gnutls_pkcs7_init(&pkcs7) < 0)
+        out_of_memory();
+    int r = pki_result(gnutls_pkcs7_import(pkcs7, &datum, GNUTLS_X509_FMT_DER));
     if (r < 0) {
         complain(file, "its PKCS#7 does not parse: %s", gnutls_strerror(r));
         return;
@@ -68,7 +68,7 @@ static void read_pkcs7(File *file, const uint8_t *der, size_t size)
     int n = gnutls_pkcs7_get_crt_count(pkcs7);
     for (int i = 0; i < n && i <= BUNDLE_CERTIFICATES_MAX; i++) {
         gnutls_datum_t crt = { 0 };
-        if (gnutls_pkcs7_get_crt_raw2(pkcs7, (unsigned)i, &crt) >= 0)
+        if (pki_result(gnutls_pkcs7_get_crt_raw2(pkcs7, (unsigned)i, &crt)) >= 0)
             add(file, crt.data, crt.size, "");
         gnutls_free(crt.data);
     }
@@ -77,9 +77,9 @@ static void read_pkcs7(File *file, const uint8_t *der, size_t size)
 /* As a password it may be none at all, or an empty one; files differ in that, and nobody can see it. */
 static bool unlock(gnutls_pkcs12_t pkcs12, const char **password)
 {
-    int r = gnutls_pkcs12_verify_mac(pkcs12, *password);
+    int r = pki_result(gnutls_pkcs12_verify_mac(pkcs12, *password));
     if (r == GNUTLS_E_MAC_VERIFY_FAILED && !*password)
-        r = gnutls_pkcs12_verify_mac(pkcs12, *password = "");
+        r = pki_result(gnutls_pkcs12_verify_mac(pkcs12, *password = ""));
     return r != GNUTLS_E_MAC_VERIFY_FAILED; /* anything else: it has no MAC, or one of a kind yet to come */
 }
 
@@ -97,20 +97,20 @@ static void read_bag(File *file, gnutls_pkcs12_bag_t bag, const char *password)
 {
     unsigned rounds = 0;
     char *oid = NULL;
-    int r = gnutls_pkcs12_bag_enc_info(bag, NULL, NULL, NULL, NULL, &rounds, &oid);
+    int r = pki_result(gnutls_pkcs12_bag_enc_info(bag, NULL, NULL, NULL, NULL, &rounds, &oid));
     if (takes_too_long(file, r, rounds, oid))
         return;
     if (gnutls_pkcs12_bag_get_type(bag, 0) == GNUTLS_BAG_ENCRYPTED &&
-        gnutls_pkcs12_bag_decrypt(bag, password) < 0) {
+        pki_result(gnutls_pkcs12_bag_decrypt(bag, password)) < 0) {
         file->locked = true;
         return;
     }
     int n = gnutls_pkcs12_bag_get_count(bag);
     for (unsigned i = 0; n > 0 && i < (unsigned)n; i++) {
         gnutls_datum_t der = { 0 }, key_id = { 0 };
-        bool of_a_key = gnutls_pkcs12_bag_get_key_id(bag, i, &key_id) >= 0 && key_id.size > 0;
+        bool of_a_key = pki_result(gnutls_pkcs12_bag_get_key_id(bag, i, &key_id)) >= 0 && key_id.size > 0;
         if (gnutls_pkcs12_bag_get_type(bag, i) == GNUTLS_BAG_CERTIFICATE && !of_a_key &&
-            gnutls_pkcs12_bag_get_data(bag, i, &der) >= 0)
+            pki_result(gnutls_pkcs12_bag_get_data(bag, i, &der)) >= 0)
             add(file, der.data, der.size, "");
     }
 }
@@ -122,22 +122,22 @@ static void read_pkcs12(File *file)
     const char *password = file->password;
     unsigned rounds = 0;
     char *oid = NULL;
-    int r = gnutls_pkcs12_init(&pkcs12);
-    assert(r >= 0);
-    r = gnutls_pkcs12_import(pkcs12, &datum, GNUTLS_X509_FMT_DER, 0);
+    if (gnutls_pkcs12_init(&pkcs12) < 0)
+        out_of_memory();
+    int r = pki_result(gnutls_pkcs12_import(pkcs12, &datum, GNUTLS_X509_FMT_DER, 0));
     if (r < 0) {
         complain(file, "its PKCS#12 does not parse: %s", gnutls_strerror(r));
         return;
     }
-    r = gnutls_pkcs12_mac_info(pkcs12, NULL, NULL, NULL, &rounds, &oid);
+    r = pki_result(gnutls_pkcs12_mac_info(pkcs12, NULL, NULL, NULL, &rounds, &oid));
     if (takes_too_long(file, r, rounds, oid))
         return;
     file->locked = !unlock(pkcs12, &password);
     for (int i = 0; !file->locked && i < BAGS_MAX; i++) {
         _cleanup_(gnutls_pkcs12_bag_deinitp) gnutls_pkcs12_bag_t bag = NULL;
-        r = gnutls_pkcs12_bag_init(&bag);
-        assert(r >= 0);
-        if (gnutls_pkcs12_get_bag(pkcs12, i, bag) < 0)
+        if (gnutls_pkcs12_bag_init(&bag) < 0)
+            out_of_memory();
+        if (pki_result(gnutls_pkcs12_get_bag(pkcs12, i, bag)) < 0)
             break;
         read_bag(file, bag, password);
     }
@@ -195,7 +195,7 @@ static void read_frame(File *file, const uint8_t *begin, const uint8_t *end, boo
             file->n_seen, where);
         return;
     }
-    int r = gnutls_pem_base64_decode2(NULL, &frame, &der);
+    int r = pki_result(gnutls_pem_base64_decode2(NULL, &frame, &der));
     if (r >= 0 && is_pkcs7)
         read_pkcs7(file, der.data, der.size);
     else if (r >= 0)

@@ -39,16 +39,14 @@ static void imported_deinit(Imported *imported)
         gnutls_x509_crt_deinit(imported->crt[--imported->n]);
 }
 
-static bool import(const Chain *chain, Imported *ret)
+/* The first n; those that were imported before stay. */
+static bool import(const Chain *chain, size_t n, Imported *ret)
 {
-    for (size_t i = 0; i < chain->n && i < CHAIN_CERTIFICATES_MAX; i++) {
-        const Certificate *c = chain->certificates[i];
-        const gnutls_datum_t der = { c->der, (unsigned)c->der_size };
-        if (gnutls_x509_crt_init(&ret->crt[ret->n]) < 0)
+    while (ret->n < n && ret->n < CHAIN_CERTIFICATES_MAX) {
+        const Certificate *c = chain->certificates[ret->n];
+        if (pki_import(c->der, c->der_size, &ret->crt[ret->n]) < 0)
             return false;
         ret->n++;
-        if (gnutls_x509_crt_import(ret->crt[i], &der, GNUTLS_X509_FMT_DER) < 0)
-            return false;
     }
     return ret->n > 0;
 }
@@ -57,25 +55,9 @@ static unsigned status_against(gnutls_x509_trust_list_t list, Imported *chain)
 {
     unsigned status = GNUTLS_CERT_INVALID;
     const unsigned flags = GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS;
-    if (gnutls_x509_trust_list_verify_crt2(list, chain->crt, chain->n, NULL, 0, flags, &status, NULL) < 0)
+    if (pki_result(
+            gnutls_x509_trust_list_verify_crt2(list, chain->crt, chain->n, NULL, 0, flags, &status, NULL)) < 0)
         return GNUTLS_CERT_INVALID;
-    return status;
-}
-
-/*
- * Against the bundle; by way of an intermediate that was proven, where there is one: what GnuTLS verifies then
- * is the server's certificate against it, and whatever it has against that is asked for in full.
- */
-static unsigned status_of(const Bundle *bundle, const Chain *sent, Imported *chain)
-{
-    bool short_one = chain->n == 2 && !bundle->constrains;
-    if (short_one && proven_has(bundle->proven, sent->certificates[1]) &&
-        status_against(bundle->proven->list, chain) == 0)
-        return 0;
-    unsigned status = status_against(bundle->all, chain);
-    if (status == 0 && short_one && !proven_has(bundle->proven, sent->certificates[1]) &&
-        !constrains_names(chain->crt[1]))
-        proven_add(bundle->proven, sent->certificates[1]);
     return status;
 }
 
@@ -90,7 +72,7 @@ typedef struct Climb {
 static gnutls_x509_crt_t issuer_in(gnutls_x509_trust_list_t list, gnutls_x509_crt_t crt)
 {
     gnutls_x509_crt_t issuer;
-    return gnutls_x509_trust_list_get_issuer(list, crt, &issuer, 0) >= 0 ? issuer : NULL;
+    return pki_result(gnutls_x509_trust_list_get_issuer(list, crt, &issuer, 0)) >= 0 ? issuer : NULL;
 }
 
 /* The next one up: a root of the bundle's ends the way even if more was sent (RFC 4158, 2.4); else what was
@@ -126,28 +108,56 @@ static void find_path(const Climb *c, Verification *ret)
     }
 }
 
+/*
+ * By way of an intermediate that was proven: what GnuTLS verifies then is the server's certificate against it.
+ * False where there is none, or where GnuTLS has anything against it: that is asked for in full.
+ */
+static bool is_proven(const Bundle *bundle, const Chain *chain, Imported *imported, Verification *ret)
+{
+    const Proof *proof = chain->n == 2 ? proven_find(bundle->proven, chain->certificates[1]) : NULL;
+    if (!proof || !import(chain, 1, imported) || status_against(bundle->proven->list, imported) != 0)
+        return false;
+    ret->trusted = true;
+    ret->anchored = proof->anchored;
+    ret->incomplete = proof->incomplete;
+    chain_append_all(&ret->path, &proof->path);
+    return true;
+}
+
+static void verify_in_full(const Bundle *bundle, const Chain *chain, Imported *imported, Verification *ret)
+{
+    gnutls_x509_crt_t last = imported->crt[imported->n - 1];
+    unsigned status = status_against(bundle->all, imported);
+    ret->trusted = status == 0;
+    if (!ret->trusted) {
+        ret->reason = xstrdup(words_of(status));
+        return;
+    }
+    ret->incomplete = bundle->n_roots < bundle->n && status_against(bundle->roots, imported) != 0 &&
+                      !bundle_holds(bundle, last);
+    if (chain->n == 2 && !bundle->constrains && !proven_find(bundle->proven, chain->certificates[1]) &&
+        !constrains_names(last))
+        proven_add(bundle->proven, chain->certificates[1], ret);
+}
+
 void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Verification *ret)
 {
     _cleanup_(imported_deinit) Imported imported = { 0 };
-    *ret = (Verification) { 0 };
-    if (!import(chain, &imported)) {
+    *ret = (Verification) { .possible = bundle && bundle_size(bundle) > 0 };
+    bool proven = ret->possible && is_proven(bundle, chain, &imported, ret);
+    if (!proven && !import(chain, chain->n, &imported)) {
+        ret->possible = false;
         ret->reason = xstrdup("it does not parse");
         return;
     }
-    gnutls_x509_crt_t server = imported.crt[0], last = imported.crt[imported.n - 1];
-    find_path(&(Climb) { .bundle = bundle, .chain = chain, .sent = &imported }, ret);
+    gnutls_x509_crt_t server = imported.crt[0];
     ret->name_matches = gnutls_x509_crt_check_hostname2(server, name, 0) != 0;
-    ret->self_signed = imported.n == 1 && gnutls_x509_crt_check_issuer(server, server) != 0;
-    ret->possible = bundle && bundle_size(bundle) > 0;
-    if (!ret->possible)
+    ret->self_signed = chain->n == 1 && gnutls_x509_crt_check_issuer(server, server) != 0;
+    if (proven)
         return;
-
-    unsigned status = status_of(bundle, chain, &imported);
-    ret->trusted = status == 0;
-    if (!ret->trusted)
-        ret->reason = xstrdup(words_of(status));
-    ret->incomplete = ret->trusted && bundle->n_roots < bundle->n &&
-                      status_against(bundle->roots, &imported) != 0 && !bundle_holds(bundle, last);
+    find_path(&(Climb) { .bundle = bundle, .chain = chain, .sent = &imported }, ret);
+    if (ret->possible)
+        verify_in_full(bundle, chain, &imported, ret);
 }
 
 void verify_address(const Bundle *bundle, const Endpoint *endpoint, AddressState *address)

@@ -504,6 +504,8 @@ TEST(an_intermediate_that_is_known_lets_nothing_else_pass)
     for (int i = 0; i < 3; i++) {
         _cleanup_(verification_deinit) Verification v = verified(bundle, &good), none = verified(other, &good);
         assert_true(v.trusted && v.anchored && !v.incomplete && v.name_matches && v.path.n == 2);
+        assert_string_equal(v.path.certificates[0]->sha256, good.certificates[1]->sha256);
+        assert_int_equal(v.path.certificates[1]->role, ROLE_ROOT);
         assert_false(none.trusted);
         assert_string_equal(none.reason, "its issuer is not in it");
     }
