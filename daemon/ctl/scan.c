@@ -36,6 +36,7 @@ typedef struct Scan {
     Bundle *bundle, *system; /* NULL: chains are not verified */
     EndpointState **states;
     size_t n, n_started, n_done, n_failed;
+    bool tells_progress;
 } Scan;
 
 /* One target on its way. */
@@ -119,10 +120,15 @@ static bool read_bundle(Scan *scan, const char *path)
     return r >= 0;
 }
 
+/* To a terminal, unless it is shown the lines themselves: each of them is progress enough. */
+static bool tells_progress(const ScanOptions *options)
+{
+    return isatty(STDERR_FILENO) && !(options->json && isatty(STDOUT_FILENO));
+}
+
 static void show_progress(const Scan *scan)
 {
-    bool has_lines = scan->options->json && isatty(STDOUT_FILENO); /* each of them is progress enough */
-    if (!isatty(STDERR_FILENO) || has_lines)
+    if (!scan->tells_progress)
         return;
     fprintf(stderr, "\r\033[K");
     if (scan->n_done < scan->n)
@@ -284,7 +290,8 @@ static void start_more(Scan *scan)
 
 int scan(const ScanOptions *options)
 {
-    _cleanup_(scan_deinit) Scan scan = { .options = options, .pool = pool_new() };
+    _cleanup_(scan_deinit)
+        Scan scan = { .options = options, .pool = pool_new(), .tells_progress = tells_progress(options) };
     bool ok = true;
     for (char **target = options->targets; target && *target; target++)
         ok &= add_target(&scan, *target);

@@ -13,11 +13,10 @@
 #include "probe/tunnel.h"
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
+#define NO_FILE_WAIT_USEC   (50 * USEC_PER_MSEC)
 
 /* How long the server may take to hang up after our close_notify; longer would only hold a socket. */
 #define LINGER_USEC (1 * USEC_PER_SEC)
-
-#define NO_FILE_WAIT_USEC (50 * USEC_PER_MSEC)
 
 /* What may come after close_notify before we hang up all the same. */
 #define LINGER_BYTES_MAX 65536
@@ -209,8 +208,10 @@ static Next do_preamble(Probe *probe)
     }
 }
 
-static Next next_of(const Probe *probe, SessionStep step)
+static Next next_of(Probe *probe, SessionStep step)
 {
+    if (step == SESSION_READ && tunnel_has_more(&probe->tunnel))
+        return NEXT_AGAIN;
     return step == SESSION_READ && !tunnel_is_full(&probe->tunnel) ? NEXT_READ : NEXT_WRITE;
 }
 
@@ -303,7 +304,7 @@ static Next flush_secure(Probe *probe)
         if (step == SESSION_FAILED)
             return end_farewell(probe, session_error(probe->session));
         if (step != SESSION_DONE)
-            return next_of(probe, step);
+            return NEXT_WRITE;
         buffer_consume(&probe->out, n);
     }
     return NEXT_AGAIN;
@@ -427,17 +428,22 @@ static Next dial(Probe *probe)
 }
 
 /* As long as this process has no file left, others end and leave theirs: that is not the server's failure. */
-static int on_start(sd_event_source *source, uint64_t usec _unused_, void *userdata)
+static int on_start(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
     Probe *probe = userdata;
     if (dial(probe) != NEXT_END)
         return 0;
-    if (probe->no_file) {
-        int r = sd_event_source_set_time_relative(source, NO_FILE_WAIT_USEC);
-        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-    }
-    finish(probe);
+    sd_event_source_disable_unref(TAKE(probe->start));
+    if (!probe->no_file ||
+        sd_event_add_time_relative(probe->event, &probe->start, CLOCK_BOOTTIME, NO_FILE_WAIT_USEC,
+                                   TIMER_ACCURACY_USEC, on_start, probe) < 0)
+        finish(probe);
     return 0;
+}
+
+static int on_soon(sd_event_source *source, void *userdata)
+{
+    return on_start(source, 0, userdata);
 }
 
 static bool on_proven(void *userdata)
@@ -482,11 +488,10 @@ int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn 
     };
     dialogue_init(&probe->dialogue, endpoint->engine->family, &words);
 
-    int r = sd_event_add_time(event, &probe->start, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_start, probe);
-    if (r < 0)
-        return r;
-    r = sd_event_add_time(event, &probe->deadline, CLOCK_BOOTTIME, params->deadline_usec, TIMER_ACCURACY_USEC,
-                          on_deadline, probe);
+    int r = sd_event_add_defer(event, &probe->start, on_soon, probe);
+    if (r >= 0)
+        r = sd_event_add_time(event, &probe->deadline, CLOCK_BOOTTIME, params->deadline_usec,
+                              TIMER_ACCURACY_USEC, on_deadline, probe);
     if (r < 0)
         return r;
     *ret = TAKE(probe);

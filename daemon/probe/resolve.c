@@ -181,7 +181,7 @@ static int open_channel(Resolve *resolve)
         .sock_state_cb = on_socket,
         .sock_state_cb_data = resolve,
     };
-    if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
+    if (ares_library_init_mem(ARES_LIB_INIT_ALL, xmalloc, free, wiping_realloc) != ARES_SUCCESS)
         return -ENOMEM;
     resolve->library = true;
     int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;

@@ -120,6 +120,7 @@ void session_free(Session *session)
 
 static SessionStep fail(Session *session, int r)
 {
+    (void)pki_result(r); /* what this host lacks is not the server's failure */
     if (r == GNUTLS_E_FATAL_ALERT_RECEIVED) {
         const char *alert = gnutls_alert_get_name(gnutls_alert_get(session->tls));
         snprintf(session->error, sizeof session->error, "the server sent the alert \"%s\"",

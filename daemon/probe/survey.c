@@ -10,6 +10,7 @@
 
 struct Survey {
     sd_event *event;
+    sd_event_source *start;    /* where no name has to be resolved: from the loop */
     sd_event_source *deadline; /* of resolving; each probe keeps its own */
     uint64_t timeout_usec, deadline_usec;
     Endpoint *endpoint;
@@ -30,6 +31,7 @@ void survey_free(Survey *survey)
     resolve_free(survey->resolve);
     for (size_t i = 0; i < ARRAY_SIZE(survey->probes); i++)
         probe_free(survey->probes[i]);
+    sd_event_source_disable_unref(survey->start);
     sd_event_source_disable_unref(survey->deadline);
     sd_event_unref(survey->event);
     endpoint_unref(survey->endpoint);
@@ -148,7 +150,7 @@ static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_,
 }
 
 /* `addresses` of the configuration: checked there, so each is a literal. */
-static int on_pinned(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+static int on_pinned(sd_event_source *source _unused_, void *userdata)
 {
     Survey *survey = userdata;
     Address addresses[RESOLVE_ADDRESSES_MAX];
@@ -160,12 +162,18 @@ static int on_pinned(sd_event_source *source _unused_, uint64_t usec _unused_, v
     return 0;
 }
 
+static int resolve(Survey *survey)
+{
+    int r = sd_event_add_time(survey->event, &survey->deadline, CLOCK_BOOTTIME, survey->deadline_usec,
+                              TIMER_ACCURACY_USEC, on_deadline, survey);
+    return r < 0 ? r : resolve_new(&survey->resolve, survey->event, survey->endpoint, on_resolve, survey);
+}
+
 int survey_new(Survey **ret, sd_event *event, const SurveyParams *params, const SurveyEvents *events,
                void *userdata)
 {
     _cleanup_(survey_freep) Survey *survey = xcalloc(1, sizeof *survey);
     Endpoint *endpoint = params->endpoint;
-    bool pinned = endpoint->addresses != NULL;
     survey->event = sd_event_ref(event);
     survey->endpoint = endpoint_ref(endpoint);
     survey->pool = params->pool;
@@ -175,15 +183,10 @@ int survey_new(Survey **ret, sd_event *event, const SurveyParams *params, const 
     survey->timeout_usec = params->timeout_usec;
     survey->deadline_usec = clock_boottime_usec() + params->timeout_usec;
 
-    int r = sd_event_add_time(event, &survey->deadline, CLOCK_BOOTTIME, pinned ? 0 : survey->deadline_usec,
-                              TIMER_ACCURACY_USEC, pinned ? on_pinned : on_deadline, survey);
+    int r =
+        endpoint->addresses ? sd_event_add_defer(event, &survey->start, on_pinned, survey) : resolve(survey);
     if (r < 0)
         return r;
-    if (!pinned) {
-        r = resolve_new(&survey->resolve, event, endpoint, on_resolve, survey);
-        if (r < 0)
-            return r;
-    }
     *ret = TAKE(survey);
     return 0;
 }

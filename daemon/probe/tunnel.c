@@ -40,37 +40,48 @@ static ssize_t flush(Tunnel *tunnel)
     return 0;
 }
 
-static ssize_t pull_bare(Tunnel *tunnel, void *data, size_t size)
+/* As much as is there: GnuTLS asks for five bytes, then for the record that they begin. */
+static ssize_t fill(Tunnel *tunnel)
 {
-    ssize_t n = recv(tunnel->fd, data, size, 0);
-    if (n > 0 && tunnel->n_first == 0) {
-        tunnel->n_first = (size_t)n < sizeof tunnel->first ? (size_t)n : sizeof tunnel->first;
-        memcpy(tunnel->first, data, tunnel->n_first);
+    uint8_t bytes[4096];
+    ssize_t n = recv(tunnel->fd, bytes, sizeof bytes, 0);
+    if (n <= 0)
+        return n;
+    if (tunnel->wraps) {
+        if (dialogue_unwrap(tunnel->dialogue, bytes, (size_t)n, &tunnel->in))
+            return n;
+        errno = EPROTO;
+        return -1;
     }
+    if (tunnel->n_first == 0) {
+        tunnel->n_first = (size_t)n < sizeof tunnel->first ? (size_t)n : sizeof tunnel->first;
+        memcpy(tunnel->first, bytes, tunnel->n_first);
+    }
+    buffer_append(&tunnel->in, bytes, (size_t)n);
     return n;
 }
 
 ssize_t tunnel_pull(void *userdata, void *data, size_t size)
 {
     Tunnel *tunnel = userdata;
-    if (flush(tunnel) < 0)
-        return -1;
-    while (tunnel->in.size == 0) {
-        uint8_t bytes[4096];
-        if (!tunnel->wraps)
-            return pull_bare(tunnel, data, size);
-        ssize_t n = recv(tunnel->fd, bytes, sizeof bytes, 0);
-        if (n <= 0)
-            return n;
-        if (!dialogue_unwrap(tunnel->dialogue, bytes, (size_t)n, &tunnel->in)) {
-            errno = EPROTO;
-            return -1;
-        }
-    }
+    ssize_t r = flush(tunnel);
+    if (r < 0)
+        return r;
+    while (tunnel->in.size == 0)
+        if ((r = fill(tunnel)) <= 0)
+            return r;
     size_t n = tunnel->in.size < size ? tunnel->in.size : size;
     memcpy(data, tunnel->in.data, n);
     buffer_consume(&tunnel->in, n);
+    tunnel->n_taken += n;
     return (ssize_t)n;
+}
+
+bool tunnel_has_more(Tunnel *tunnel)
+{
+    bool goes_on = tunnel->n_taken != tunnel->n_before;
+    tunnel->n_before = tunnel->n_taken;
+    return goes_on && tunnel->in.size > 0;
 }
 
 bool tunnel_is_tls(const Tunnel *tunnel)

@@ -16,6 +16,8 @@ typedef struct Tunnel {
     Buffer flight;      /* records that go out together */
     Buffer out;         /* packets, on their way */
     Buffer in;          /* records that came */
+    uint64_t n_taken;   /* bytes of them */
+    uint64_t n_before;  /* when it was last asked whether there are more */
     uint8_t first[8];   /* of what came bare */
     size_t n_first;
 } Tunnel;
@@ -29,6 +31,12 @@ ssize_t tunnel_pull(void *tunnel, void *data, size_t size);
 
 /* Whether packets wait for the socket to become writable. */
 bool tunnel_is_full(const Tunnel *tunnel);
+
+/*
+ * Whether bytes that came wait to be taken, and some were since this was last asked: GnuTLS may want to be
+ * called again behind each record, and the socket does not become readable for what is here already.
+ */
+bool tunnel_has_more(Tunnel *tunnel);
 
 /* Whether the server has begun to speak TLS; inside packets, those tell. */
 bool tunnel_is_tls(const Tunnel *tunnel);
