@@ -9,8 +9,25 @@
 #include "manager/manager-internal.h"
 #include "sink/journal.h"
 
+/* What changes within it is kept in one transaction, which writes each page once; what there is to say ends it
+ * sooner. */
+#define KEEP_USEC (50 * USEC_PER_MSEC)
+
 #define RETRY_USEC          (10 * USEC_PER_SEC)
 #define TIMER_ACCURACY_USEC (100 * USEC_PER_MSEC)
+
+static void mind_error(Manager *manager)
+{
+    if ((store_error(manager->store) != NULL) != (manager->self.unwritable != NULL))
+        (void)sd_event_source_set_time_relative(manager->look, 0); /* from the loop: a finding says so */
+}
+
+void delivery_keep(Manager *manager)
+{
+    store_end(manager->store);
+    (void)sd_event_source_set_enabled(manager->keep, SD_EVENT_OFF);
+    mind_error(manager);
+}
 
 static void note_failure(Manager *manager, int r)
 {
@@ -63,6 +80,7 @@ static int64_t deliver(Manager *manager, const GroupPolicy *policy)
 {
     _cleanup_(bulletin_list_deinit) BulletinList bulletins = { 0 };
     int64_t now = clock_now();
+    delivery_keep(manager);
     int64_t next =
         group(&manager->groups, policy, store_outbox(manager->store, OUTBOX_JOURNAL), now, &bulletins);
     if (say(manager, &bulletins) < 0)
@@ -96,6 +114,15 @@ static void deliver_within(Manager *manager, int64_t seconds)
     (void)sd_event_source_set_enabled(manager->deliver, SD_EVENT_ONESHOT);
 }
 
+static void keep_soon(Manager *manager)
+{
+    int enabled;
+    if (sd_event_source_get_enabled(manager->keep, &enabled) >= 0 && enabled != SD_EVENT_OFF)
+        return;
+    (void)sd_event_source_set_time_relative(manager->keep, KEEP_USEC);
+    (void)sd_event_source_set_enabled(manager->keep, SD_EVENT_ONESHOT);
+}
+
 void manager_commit(Manager *manager, const Change *change)
 {
     const TransitionList *news = change->transitions;
@@ -104,13 +131,15 @@ void manager_commit(Manager *manager, const Change *change)
         wait = instant_earlier(wait,
                                news->items[i].finding.cause ? manager->loaded->config->group_wait_seconds : 0);
     bool told = news && news->n > 0;
+    store_begin(manager->store);
     store_commit(manager->store, change, clock_now());
+    mind_error(manager);
     if (told)
         posting_soon(manager->posting);
-    if ((store_error(manager->store) != NULL) != (manager->self.unwritable != NULL))
-        (void)sd_event_source_set_time_relative(manager->look, 0); /* from the loop: a finding says so */
+    if (store_is_open(manager->store))
+        keep_soon(manager);
     if (manager->together)
-        return; /* it is not kept yet */
+        return;
     if (wait == 0 && !manager->journal_fails)
         delivery_run(manager);
     else if (wait != INSTANT_NEVER)
@@ -138,6 +167,12 @@ void manager_resolve(Manager *manager, SubjectKind about, const char *subject)
     manager_commit(manager, &(Change) { .about = about, .subject = subject, .transitions = &transitions });
 }
 
+static int on_keep(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    delivery_keep(userdata);
+    return 0;
+}
+
 static int on_deliver(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
     delivery_run(userdata);
@@ -146,7 +181,12 @@ static int on_deliver(sd_event_source *source _unused_, uint64_t usec _unused_, 
 
 int delivery_start(Manager *manager)
 {
-    int r = sd_event_add_time(manager->event, &manager->deliver, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC,
+    int r =
+        sd_event_add_time(manager->event, &manager->keep, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_keep, manager);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(manager->keep, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_time(manager->event, &manager->deliver, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC,
                               on_deliver, manager);
     return r < 0 ? r : sd_event_source_set_enabled(manager->deliver, SD_EVENT_OFF);
 }
@@ -157,5 +197,6 @@ void delivery_stop(Manager *manager)
     if (manager->store)
         (void)deliver(manager, &at_once);
     sd_event_source_disable_unref(manager->deliver);
+    sd_event_source_disable_unref(manager->keep);
     group_memory_deinit(&manager->groups);
 }

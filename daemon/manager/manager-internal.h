@@ -20,6 +20,7 @@ struct Manager {
     sd_event *event;
     sd_event_source *turns;   /* CLOCK_BOOTTIME: the next turn that is due */
     sd_event_source *wake;    /* CLOCK_REALTIME: the next verdict that time changes */
+    sd_event_source *keep;    /* CLOCK_BOOTTIME: when what has changed is kept, with what changes until then */
     sd_event_source *deliver; /* CLOCK_BOOTTIME: when what is kept waiting may be said */
     sd_event_source *stop; /* CLOCK_BOOTTIME: the next look whether all has ended; NULL: nobody wants it to */
     sd_event_source *look; /* CLOCK_BOOTTIME: the next look at ourselves */
@@ -35,7 +36,7 @@ struct Manager {
     Store *store;
     GroupMemory groups;
     bool journal_fails; /* said once, until it takes entries again */
-    bool together;      /* many are judged: what there is to say is said when all that is kept */
+    bool together;      /* many are judged: what there is to say is said when all have been */
     SelfState self;
     uint64_t forget_usec; /* CLOCK_BOOTTIME: when the store is to forget what is old */
     Control *control;
@@ -49,7 +50,8 @@ struct Manager {
     bool out_of_patience;
 };
 
-/* First durable, then loud: stores what has changed, then delivers. */
+/* First durable, then loud: keeps what has changed, and says what there is to say; if that is nothing, what
+ * changes within a moment is kept together. */
 void manager_commit(Manager *manager, const Change *change);
 
 /* Brings what stands of a trust store, a bundle or the daemon up to its findings. Returns when time alone asks
@@ -103,8 +105,9 @@ void snapshot_take(Manager *manager, Snapshot *ret);
 void snapshot_announce(Manager *manager);
 void snapshot_announce_soon(Manager *manager);
 
-/* deliver.c: what is to be said is said, many of one cause at once. */
+/* deliver.c: what has changed is kept, and what is to be said is said, many of one cause at once. */
 int delivery_start(Manager *manager);
+void delivery_keep(Manager *manager); /* now */
 void delivery_run(Manager *manager);
 void delivery_stop(Manager *manager); /* says what is still kept waiting */
 

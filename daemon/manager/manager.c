@@ -173,7 +173,7 @@ static int on_turns(sd_event_source *source _unused_, uint64_t usec _unused_, vo
 
 /*
  * A whole fleet may be due at one instant, when its CA is about to end or a bundle is another one: it is judged
- * in pieces, with a transaction each, and whoever asks in between is answered.
+ * in pieces, and whoever asks in between is answered.
  */
 static int on_wake(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
@@ -184,11 +184,9 @@ static int on_wake(sd_event_source *source _unused_, uint64_t usec _unused_, voi
     if (manager->self.clock_waits)
         return 0; /* once it is set, all is judged */
     manager->together = true;
-    store_begin(manager->store);
     for (Member *member;
          clock_boottime_usec() < until_usec && (member = fleet_take_woken(&manager->fleet, now));)
         turn_judge(member);
-    store_end(manager->store);
     manager->together = false;
     delivery_run(manager);
     trust_wake(manager->trust, now);

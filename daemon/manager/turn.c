@@ -260,6 +260,7 @@ static uint64_t next_turn(const Member *member)
 static void on_done(Survey *survey, void *userdata)
 {
     Member *member = userdata;
+    bool asked = member->force;
     survey_free(survey);
     member->survey = NULL;
     member->force = false;
@@ -274,6 +275,8 @@ static void on_done(Survey *survey, void *userdata)
             turn_judge(member); /* now they can be compared */
         schedule_put(&member->manager->fleet.schedule, &member->slot, next_turn(member));
     }
+    if (asked)
+        delivery_keep(member->manager); /* who is told of it may rely on that */
     manager_turn_over(member->manager, member);
 }
 

@@ -26,7 +26,8 @@ struct Store {
     RdsInventory discovered; /* of all sources, by source */
     int64_t last_silence;    /* the highest id that was given */
     uint64_t began_usec;     /* the transaction that is open */
-    bool together;           /* it is for many steps; as it went so far: */
+    bool together;           /* it is, or will be, for many steps */
+    bool open;               /* it is; as it went so far: */
     int together_result;
     StoreFigures figures;
 };

@@ -23,6 +23,7 @@ void store_free(Store *store)
 {
     if (!store)
         return;
+    store_end(store);
     for (size_t i = 0; i < store->n_entries; i++)
         entry_free(store->entries[i]);
     free(store->entries);
@@ -204,16 +205,19 @@ bool store_is_kept(const Store *store)
 /* Goes on without the damaged file, until another one is made. */
 static void abandon(Store *store)
 {
+    store->together = store->open = false;
     database_close(TAKE(store->db));
     set_aside(store, clock_now());
 }
 
 int store_open_transaction(Store *store)
 {
-    if (store->together)
+    if (store->together && store->open)
         return store->together_result;
+    store->open = store->together;
     store->began_usec = clock_boottime_usec();
-    return database_run(store->db, "BEGIN IMMEDIATE", NO_VALUES);
+    store->together_result = database_run(store->db, "BEGIN IMMEDIATE", NO_VALUES);
+    return store->together_result;
 }
 
 void store_close_transaction(Store *store, int r)
@@ -239,17 +243,21 @@ void store_close_transaction(Store *store, int r)
 
 void store_begin(Store *store)
 {
-    if (!store_is_kept(store))
-        return;
-    store->together_result = store_open_transaction(store);
-    store->together = true;
+    store->together |= store_is_kept(store);
+}
+
+bool store_is_open(const Store *store)
+{
+    return store->open;
 }
 
 void store_end(Store *store)
 {
-    if (!store->together)
+    bool open = store->open;
+    store->together = store->open = false;
+    if (!open)
         return;
-    store->together = false;
+    store->began_usec = clock_boottime_usec(); /* the steps were between other things */
     store_close_transaction(store, store->together_result);
 }
 
@@ -409,6 +417,7 @@ static int write_all(Store *store, EndpointState *const *states, size_t n_states
 void store_tend(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
 {
     _cleanup_free_ char *words = NULL;
+    store_end(store);
     if (store->db && !database_is_there(store->db)) {
         database_close(TAKE(store->db));
         store->lacks = true;
@@ -427,6 +436,7 @@ void store_tend(Store *store, EndpointState *const *states, size_t n_states, int
 
 void store_forget(Store *store, int64_t before)
 {
+    store_end(store);
     if (!store_is_kept(store))
         return;
     int r = store_open_transaction(store);
@@ -435,6 +445,7 @@ void store_forget(Store *store, int64_t before)
 
 void store_flush(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
 {
+    store_end(store);
     if (!store_is_kept(store))
         return;
     int r = store_open_transaction(store);

@@ -77,10 +77,11 @@ void store_recall(Store *store, EndpointState *state);
 void store_history(Store *store, const char *name, History *ret);
 
 /*
- * Between the two, what is committed is kept together, in one transaction: for many verdicts at once. Nothing
- * of it may be delivered before the end.
+ * Between the two, what is committed is kept together, in one transaction: each page is written once. Nothing
+ * of it may be delivered before the end. Begun twice is begun once; what looks after the whole file ends it.
  */
 void store_begin(Store *store);
+bool store_is_open(const Store *store); /* something was committed since */
 void store_end(Store *store);
 
 /* What is to be delivered, in order; the pointers into it are good until the next commit or delivery. */

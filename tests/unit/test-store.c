@@ -29,9 +29,10 @@ static Store *open_at(const char *path, int64_t now)
 
 static Place place(void)
 {
-    char directory[] = "/tmp/dbcertd-store-XXXXXX";
+    const char *under = getenv("TMPDIR");
+    char *directory = xasprintf("%s/dbcertd-store-XXXXXX", under ? under : "/tmp");
     assert_non_null(mkdtemp(directory));
-    Place p = { .directory = xstrdup(directory), .path = xasprintf("%s/d.db", directory) };
+    Place p = { .directory = directory, .path = xasprintf("%s/d.db", directory) };
     p.store = open_at(p.path, at(BEGIN_TEXT));
     return p;
 }
@@ -150,19 +151,59 @@ TEST(many_steps_may_be_kept_together)
 {
     _cleanup_(place_deinit) Place p = place();
     store_begin(p.store);
+    assert_false(store_is_open(p.store)); /* as long as nothing is committed, there is nothing to end */
     for (size_t i = 1; i <= 3; i++) {
         TransitionList list = transitions(i);
         store_commit(p.store, &(Change) { .about = SUBJECT_BUNDLE, .subject = "s", .transitions = &list }, 1);
         transition_list_deinit(&list);
     }
     assert_int_equal(store_figures(p.store).n_commits, 0);
+    assert_true(store_is_open(p.store));
+    store_begin(p.store); /* once more, and still one end */
     store_end(p.store);
     assert_int_equal(store_figures(p.store).n_commits, 1);
+    assert_false(store_is_open(p.store));
     store_begin(p.store);
     store_end(p.store);
+    assert_int_equal(store_figures(p.store).n_commits, 1);
     assert_null(store_error(p.store));
     reopen(&p);
     assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 6);
+}
+
+static void tend(Store *store)
+{
+    store_tend(store, NULL, 0, 1);
+}
+
+static void forget(Store *store)
+{
+    store_forget(store, 0);
+}
+
+static void flush(Store *store)
+{
+    store_flush(store, NULL, 0, 1);
+}
+
+/* What looks after the whole file ends what is open; what was not ended is not lost by a close. */
+TEST(nothing_that_is_open_is_lost)
+{
+    _cleanup_(place_deinit) Place p = place();
+    void (*const ends[])(Store *) = { tend, forget, flush };
+    for (size_t i = 0; i <= ARRAY_SIZE(ends); i++) {
+        TransitionList list = transitions(1);
+        store_begin(p.store);
+        store_commit(p.store, &(Change) { .about = SUBJECT_BUNDLE, .subject = "s", .transitions = &list }, 1);
+        transition_list_deinit(&list);
+        if (i < ARRAY_SIZE(ends)) {
+            ends[i](p.store);
+            assert_false(store_is_open(p.store));
+        }
+    }
+    reopen(&p);
+    assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 4);
+    assert_null(store_error(p.store));
 }
 
 TEST(what_stands_outlives_the_process_by_subject)
@@ -517,7 +558,7 @@ TEST(one_process_alone_has_it_and_the_next_may)
 
 RUN_TESTS(cmocka_unit_test(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once),
           cmocka_unit_test(the_alertmanager_has_an_outbox_of_its_own_as_long_as_there_is_one),
-          cmocka_unit_test(many_steps_may_be_kept_together),
+          cmocka_unit_test(many_steps_may_be_kept_together), cmocka_unit_test(nothing_that_is_open_is_lost),
           cmocka_unit_test(what_stands_outlives_the_process_by_subject),
           cmocka_unit_test(all_that_was_seen_of_an_endpoint_comes_back),
           cmocka_unit_test(another_server_under_the_same_name_starts_anew),
