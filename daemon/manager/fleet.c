@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/instant.h"
 
 void member_free(Member *member)
@@ -58,6 +59,19 @@ static Member *member_of_wake(HeapItem *wake)
 Member *member_of_slot(Slot *slot)
 {
     return (Member *)((char *)slot - offsetof(Member, slot));
+}
+
+static void show_due(Slot *slot)
+{
+    uint64_t now_usec = clock_boottime_usec();
+    int64_t wait = slot->due_usec > now_usec ? (int64_t)((slot->due_usec - now_usec) / USEC_PER_SEC) : 0;
+    member_of_slot(slot)->state->next_probe_at = slot->running ? INSTANT_NONE : clock_now() + wait;
+}
+
+void fleet_show_due(const Fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->n; i++)
+        show_due(&fleet->members[i]->slot);
 }
 
 void fleet_wake_at(Fleet *fleet, Member *member, int64_t at)
@@ -148,6 +162,7 @@ void fleet_replace(Fleet *fleet, Manager *manager, Endpoint *const *endpoints, s
     fleet->states = xcalloc(n + 1, sizeof(EndpointState *));
     fleet->by_name = xcalloc(n + 1, sizeof(Member *));
     fleet->n = n;
+    fleet->schedule.moved = show_due;
     for (size_t i = 0; i < n; i++) {
         Member *member = fleet_find(&old, endpoints[i]->name);
         if (member && endpoint_same_server(member->state->endpoint, endpoints[i]))

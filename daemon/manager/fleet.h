@@ -51,6 +51,9 @@ void fleet_replace(Fleet *fleet, Manager *manager, Endpoint *const *endpoints, s
 void fleet_retire(Fleet *fleet, Member *member);
 void fleet_drop_retired(Fleet *fleet, Member *member);
 
+/* The clock may have been set: says anew by it when each is to be probed next. */
+void fleet_show_due(const Fleet *fleet);
+
 /* Sets when time alone asks for a new verdict of it; INSTANT_NEVER: it does not. */
 void fleet_wake_at(Fleet *fleet, Member *member, int64_t at);
 

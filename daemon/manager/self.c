@@ -82,6 +82,7 @@ void self_look(Manager *manager)
     note_clock(self);
     note_files(manager);
     tend_store(manager, now);
+    fleet_show_due(&manager->fleet);
     judge_self(self, now);
     (void)manager_tell(manager, SUBJECT_DAEMON, SELF_NAME, &self->findings); /* the next look is soon enough */
     if (waited && !self->clock_waits)

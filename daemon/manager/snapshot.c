@@ -40,13 +40,6 @@ static void show_history(const Snapshot *snapshot, const char *endpoint, History
 
 void snapshot_take(Manager *manager, Snapshot *ret)
 {
-    int64_t now = clock_now();
-    uint64_t now_usec = clock_boottime_usec();
-    for (size_t i = 0; i < manager->fleet.n; i++) {
-        const Slot *slot = &manager->fleet.members[i]->slot;
-        int64_t wait = slot->due_usec > now_usec ? (int64_t)((slot->due_usec - now_usec) / USEC_PER_SEC) : 0;
-        manager->fleet.states[i]->next_probe_at = slot->running ? INSTANT_NONE : now + wait;
-    }
     *ret = (Snapshot) {
         .version = DBCERTD_VERSION,
         .config_path = manager->loaded->path,

@@ -63,11 +63,18 @@ static void wait_for_turn(Schedule *schedule, Slot *slot)
         heap_put(&schedule->waiting, &slot->waiting, slot->asked ? -1 : (int64_t)slot->due_usec);
 }
 
+static void tell_moved(const Schedule *schedule, Slot *slot)
+{
+    if (schedule->moved)
+        schedule->moved(slot);
+}
+
 void schedule_put(Schedule *schedule, Slot *slot, uint64_t due_usec)
 {
     slot->due_usec = due_usec;
     slot->running = false;
     wait_for_turn(schedule, slot);
+    tell_moved(schedule, slot);
 }
 
 void schedule_ask(Schedule *schedule, Slot *slot)
@@ -89,6 +96,7 @@ Slot *schedule_take(Schedule *schedule, uint64_t now_usec, uint64_t *ret_wake_us
     Slot *slot = slot_of(first);
     heap_remove(&schedule->waiting, first);
     slot->running = true;
+    tell_moved(schedule, slot);
     return slot;
 }
 

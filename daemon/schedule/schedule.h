@@ -20,6 +20,7 @@ typedef struct Slot {
 /* Those that wait for their turn; all zeros, it is empty. */
 typedef struct Schedule {
     Heap waiting;
+    void (*moved)(Slot *slot); /* it is due at another time, or running; NULL: nobody wants to know */
 } Schedule;
 
 /* How the last turn of an endpoint went. */
