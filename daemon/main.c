@@ -1,6 +1,7 @@
 /* argv, load, run. */
 
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -135,6 +136,7 @@ int main(int argc, char **argv)
     if (status >= 0)
         return status;
 
+    json_set_alloc_funcs(xmalloc, free);
     const char *level = getenv("SYSTEMD_LOG_LEVEL");
     if (level && strcmp(level, "debug") == 0)
         log_set_max_level(LOG_DEBUG);

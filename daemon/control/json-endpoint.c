@@ -1,4 +1,3 @@
-#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -282,7 +281,8 @@ void json_write_verdict(Buffer *text, const EndpointState *state)
 static json_t *read_back(Buffer *text)
 {
     json_t *value = json_loadb((const char *)text->data, text->size, JSON_REJECT_DUPLICATES, NULL);
-    assert(value); /* fails for want of memory */
+    if (!value)
+        out_of_memory(); /* nothing else is wrong with it */
     buffer_deinit(text);
     return value;
 }

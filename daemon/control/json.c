@@ -1,6 +1,5 @@
 #include "control/json.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -46,8 +45,8 @@ const char *json_text_of(const json_t *object, const char *key)
 
 void json_put(json_t *object, const char *key, json_t *value)
 {
-    int r = json_object_set_new(object, key, value);
-    assert(r == 0); /* fails for want of memory, or of a value */
+    if (json_object_set_new(object, key, value) < 0)
+        out_of_memory(); /* also of the value */
 }
 
 static json_t *of_state(const Snapshot *snapshot)

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -304,6 +305,7 @@ static int run_command(Options *options, int argc, char **argv)
 int main(int argc, char **argv)
 {
     Options options;
+    json_set_alloc_funcs(xmalloc, free);
     int status = options_parse(argc, argv, &options);
     if (status < 0) {
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || signal(SIGPIPE, SIG_IGN) == SIG_ERR)

@@ -168,7 +168,7 @@ static const char *string_of(const json_t *object, const char *key)
 static void take_json(CredentialsQuestion *q, const HttpAnswer *answer)
 {
     json_error_t ignored;
-    json_set_alloc_funcs(malloc, wiping_free);
+    json_set_alloc_funcs(xmalloc, wiping_free);
     json_t *object = json_loadb((const char *)answer->body, answer->size, 0, &ignored);
     const char *code = string_of(object, "Code"), *message = string_of(object, "Message");
     bool error = code && strcmp(code, "Success") != 0;
@@ -178,7 +178,7 @@ static void take_json(CredentialsQuestion *q, const HttpAnswer *answer)
     _cleanup_free_ char *why = error ? xasprintf("%s%s%s", code, message ? ": " : "", message ? message : "")
                                      : xstrdup("the answer has no credentials");
     json_decref(object);
-    json_set_alloc_funcs(malloc, free);
+    json_set_alloc_funcs(xmalloc, free);
     if (ok)
         go_on(q);
     else

@@ -151,7 +151,7 @@ static int on_timeout_changed(CURLM *multi _unused_, long msec, void *userdata)
 /* libcurl keeps keys and tokens on the heap as well, and does not wipe them. */
 static CURLcode start_curl(void)
 {
-    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc, strdup, calloc);
+    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, xmalloc, wiping_free, wiping_realloc, xstrdup, xcalloc);
 }
 
 int http_new(Http **ret, sd_event *event)

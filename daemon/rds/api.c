@@ -350,7 +350,7 @@ static int read_document(Reader *r, const uint8_t *xml, size_t size)
 static int read_shape(const Shape *shape, const uint8_t *xml, size_t size, ApiRecords *ret, char **ret_marker,
                       char **ret_why)
 {
-    static const XML_Memory_Handling_Suite wiping = { malloc, wiping_realloc, wiping_free };
+    static const XML_Memory_Handling_Suite wiping = { xmalloc, wiping_realloc, wiping_free };
     _cleanup_(XML_ParserFreep) struct XML_ParserStruct *parser = XML_ParserCreate_MM(NULL, &wiping, NULL);
     Reader r = { .parser = parser, .shape = shape };
     if (!parser)

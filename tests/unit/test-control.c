@@ -7,6 +7,11 @@
 #include "ctl/target.h"
 #include "scene.h"
 
+__attribute__((constructor)) static void as_main_does(void)
+{
+    json_set_alloc_funcs(xmalloc, free);
+}
+
 static Answer ask(const char *method, const char *path, const char *severity, bool local)
 {
     EndpointState *state = scene_new();

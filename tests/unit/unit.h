@@ -16,12 +16,20 @@
 
 #define TEST(name) static void name(void **cmocka_state _unused_)
 
-#define RUN_TESTS(...)                                     \
-    int main(void)                                         \
-    {                                                      \
-        const struct CMUnitTest tests[] = { __VA_ARGS__ }; \
-        return cmocka_run_group_tests(tests, NULL, NULL);  \
-    }                                                      \
+/* scarce.c's, where it is preloaded: it looks on from the beginning of a test to its end. */
+int scarce_setup(void **state) __attribute__((weak));
+int scarce_teardown(void **state) __attribute__((weak));
+
+#define RUN_TESTS(...)                                                \
+    int main(void)                                                    \
+    {                                                                 \
+        struct CMUnitTest tests[] = { __VA_ARGS__ };                  \
+        for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) { \
+            tests[i].setup_func = scarce_setup;                       \
+            tests[i].teardown_func = scarce_teardown;                 \
+        }                                                             \
+        return cmocka_run_group_tests(tests, NULL, NULL);             \
+    }                                                                 \
     struct run_tests_wants_a_semicolon
 
 /* "2026-11-20T21:59:00Z" to an instant. */
