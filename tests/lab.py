@@ -264,6 +264,16 @@ def findings(endpoint):
     return [(f["id"], f["severity"]) for f in endpoint["findings"] if f["state"] != "pending"]
 
 
+def own_findings(daemon):
+    return {f["id"]: f for f in daemon.get("/v1/findings")["findings"] if f.get("daemon") == "dbcertd"}
+
+
+def said(daemon, since=""):
+    """The lines about endpoints and stores, without the daemon's own."""
+    text = daemon.output()[len(since):]
+    return [line for line in text.splitlines() if ": " in line and not line.startswith(("dbcertd ", "configuration", "stopping", "another "))]
+
+
 def mysql_packet(sequence, payload):
     return len(payload).to_bytes(3, "little") + bytes([sequence]) + payload
 
@@ -579,6 +589,17 @@ class Dbcertd(Process):
             return endpoints if not waiting and all(e["next_probe_at"] for e in endpoints) else None
         wait_until("the first round", lambda: self.get("/v1/status")["probing"] or self.get("/v1/status")["next_probe_at"])
         return {e["name"]: e for e in wait_until("all probed", all_probed, seconds)}
+
+
+def restart(lab, binaries, daemon, text, how=signal.SIGTERM, **options):
+    """Ends it and starts it again on the same state. What the new one says is its own."""
+    if how == signal.SIGKILL:
+        daemon.process.kill()
+        daemon.process.wait()
+    else:
+        daemon.stop()
+    os.unlink(daemon.log)
+    return Dbcertd(lab, binaries, text, **options)
 
 
 JOURNALD = """

@@ -91,7 +91,8 @@ static void improve(Alert *alert, Severity severity, int64_t now, TransitionList
 /* The clock was ahead, and was set back: what was noted then must not hold anything until it is there again. */
 static void mind_clock(Alert *alert, int64_t now)
 {
-    int64_t *const instants[] = { &alert->sent_at, &alert->calmer_since, &alert->raises_since };
+    int64_t *const instants[] = { &alert->sent_at, &alert->calmer_since, &alert->raises_since,
+                                  &alert->finding.since };
     for (size_t i = 0; i < ARRAY_SIZE(instants); i++)
         if (*instants[i] > now)
             *instants[i] = now;

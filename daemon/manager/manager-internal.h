@@ -24,8 +24,9 @@ struct Manager {
     sd_event_source *deliver; /* CLOCK_BOOTTIME: when what is kept waiting may be said */
     sd_event_source *stop; /* CLOCK_BOOTTIME: the next look whether all has ended; NULL: nobody wants it to */
     sd_event_source *look; /* CLOCK_BOOTTIME: the next look at ourselves */
-    sd_event_source *announce; /* CLOCK_BOOTTIME: when systemctl's line is made anew; NULL: never yet */
-    uint64_t announced_usec;   /* CLOCK_BOOTTIME: when it last was */
+    sd_event_source *clock_set; /* the wall clock was, or the host has slept */
+    sd_event_source *announce;  /* CLOCK_BOOTTIME: when systemctl's line is made anew; NULL: never yet */
+    uint64_t announced_usec;    /* CLOCK_BOOTTIME: when it last was */
     Loaded *loaded;
     Http *http;
     Posting *posting; /* to the Alertmanager */

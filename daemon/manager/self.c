@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
@@ -97,13 +98,40 @@ static int on_look(sd_event_source *source _unused_, uint64_t usec _unused_, voi
     return 0;
 }
 
+/* What was judged by another time is judged anew: set back, nothing else would ask for that. */
+static int on_clock_set(sd_event_source *source, int fd, uint32_t events _unused_, void *userdata)
+{
+    Manager *manager = userdata;
+    int r = clock_watch_again(fd);
+    if (r < 0) {
+        log_warning("cannot watch the clock any more: %s, ignoring", strerror(-r));
+        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    }
+    self_look(manager);
+    manager_judge_again(manager, NULL);
+    trust_touch(manager->trust);
+    manager_dispatch_soon(manager);
+    return 0;
+}
+
+static int watch_clock(Manager *manager)
+{
+    int fd = clock_watch();
+    if (fd < 0)
+        return fd;
+    int r = sd_event_add_io(manager->event, &manager->clock_set, fd, EPOLLIN, on_clock_set, manager);
+    if (r >= 0)
+        r = sd_event_source_set_io_fd_own(manager->clock_set, true);
+    return r;
+}
+
 int self_start(Manager *manager)
 {
     note_clock(&manager->self);
     judge_self(&manager->self, clock_now());
     int r = sd_event_add_time_relative(manager->event, &manager->look, CLOCK_BOOTTIME, LOOK_USEC,
                                        TIMER_ACCURACY_USEC, on_look, manager);
-    return r < 0 ? r : 0;
+    return r < 0 ? r : watch_clock(manager);
 }
 
 void self_stop(Manager *manager)
@@ -111,5 +139,6 @@ void self_stop(Manager *manager)
     if (manager->store)
         store_flush(manager->store, manager->fleet.states, manager->fleet.n, clock_now());
     sd_event_source_disable_unref(manager->look);
+    sd_event_source_disable_unref(manager->clock_set);
     self_state_deinit(&manager->self);
 }

@@ -12,28 +12,12 @@ import time
 
 import pytest
 
-from lab import DAY, Dbcertd, Journald, Nginx, Postgres, Server, ago, closed_port, config, entry, findings, host, openssl_facts, run, wait_until
+from lab import (DAY, Dbcertd, Journald, Nginx, Postgres, Server, ago, closed_port, config, entry, findings, host, openssl_facts, own_findings, restart, run,
+                 said, wait_until)
 
 ROOT = os.geteuid() == 0
 SANITIZED = bool(os.environ.get("DBCERTD_SANITIZED"))
 WINDOW = "sun:05:00-sun:06:00"
-
-
-def said(daemon, since=""):
-    """The lines about endpoints and stores, without the daemon's own."""
-    text = daemon.output()[len(since):]
-    return [line for line in text.splitlines() if ": " in line and not line.startswith(("dbcertd ", "configuration", "stopping", "another "))]
-
-
-def restart(lab, binaries, daemon, text, how=signal.SIGTERM, **options):
-    """Ends it and starts it again on the same state. What the new one says is its own."""
-    if how == signal.SIGKILL:
-        daemon.process.kill()
-        daemon.process.wait()
-    else:
-        daemon.stop()
-    os.unlink(daemon.log)
-    return Dbcertd(lab, binaries, text, **options)
 
 
 @pytest.fixture
@@ -264,10 +248,6 @@ def test_another_program_s_database_is_refused(stalled, binaries):
     assert done.returncode == 1 and "it is another program's database" in done.stderr
     with contextlib.closing(sqlite3.connect(daemon.state + "/dbcertd.db", isolation_level=None)) as db:
         assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
-
-
-def own_findings(daemon):
-    return {f["id"]: f for f in daemon.get("/v1/findings")["findings"] if f.get("daemon") == "dbcertd"}
 
 
 @pytest.mark.parametrize("damage", ["garbage", "truncated", "page"])
@@ -636,28 +616,3 @@ def test_kill_9_at_random_moments_of_200_rotations_loses_and_doubles_nothing(scr
     assert not glob.glob(daemon.state + "/*.damaged-*")
     for name in names:
         assert [c["sha256"] for c in daemon.get(f"/v1/endpoints/{name}/history")["certificates"]] == fingerprints
-
-
-# A clock that is not right.
-
-FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), None)
-
-
-@pytest.mark.skipif(not FAKETIME or SANITIZED, reason="needs faketime, which does not go with the sanitizers")
-def test_findings_wait_for_a_clock_that_is_right(scratch, binaries):
-    clock = os.path.join(scratch.directory, "clock")
-    with open(clock, "w") as f:
-        f.write("@1970-01-01 00:00:10")
-    server = Postgres(scratch, "billing", scratch.pki.server("billing", host("billing"), ago(230), ago(230 - 365))[0])
-    text = config(scratch.pki.bundle("rsa2048"), [entry("billing", "postgres", server.port, maintenance_window=WINDOW)])
-    daemon = Dbcertd(scratch, binaries, text, env={"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1",
-                                                   "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC"})
-    time.sleep(3)
-    assert daemon.endpoint("billing")["addresses"] == [] and said(daemon) == []
-    finding = own_findings(daemon)["clock-unsynchronised"]
-    assert finding["severity"] == "critical" and "this host's clock says 1970-01-01T00:00:" in finding["message"]
-    with open(clock, "w") as f:
-        f.write("+0")
-    wait_until("it is judged", lambda: findings(daemon.endpoint("billing")) == [("rotation-overdue", "warning")], 15)
-    assert [line.split(": ")[1] for line in said(daemon)] == ["rotation-overdue, warning"]
-    assert daemon.endpoint("billing")["findings"][0]["since"] > "2026-"
