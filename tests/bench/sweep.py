@@ -16,39 +16,47 @@ from lab import Lab, Process, ZONE, entry, free_port, wait_until
 RUNS = 5
 AT_ONCE = 64
 
-def floor(lab, port, n, kind):
-    targets = os.path.join(lab.directory, f"floor-{n}")
-    with open(targets, "w") as f:
-        f.writelines(f"{address(i)}=db-{i}.{ZONE}\n" for i in range(n))
-    return [tool("bench-floor"), lab.pki.bundle(kind), str(port), str(AT_ONCE), "@" + targets]
+CHECK = "/usr/lib/nagios/plugins/check_ssl_cert"
 
 
-def openssl(lab, port, n, kind):
-    targets = os.path.join(lab.directory, f"openssl-{n}")
-    with open(targets, "w") as f:
-        f.writelines(f"{address(i)}:{port}\ndb-{i}.{ZONE}\n" for i in range(n))
-    line = f"openssl s_client -connect $0 -servername $1 -verify_hostname $1 -CAfile {lab.pki.bundle(kind)} -no-CApath -no-CAstore </dev/null"
-    return ["sh", "-c", f"xargs -P 8 -n 2 sh -c '{line} >/dev/null 2>&1' <{targets}; true"]
+def targets(lab, name, n, line):
+    """A file with a line for each of n servers: {address}, {host}."""
+    path = os.path.join(lab.directory, f"{name}-{n}")
+    with open(path, "w") as f:
+        f.writelines(line.format(address=address(i), host=f"db-{i}.{ZONE}") + "\n" for i in range(n))
+    return path
 
 
-def openssl_to(lab, port, n, starttls):
-    line = f"openssl s_client -connect 127.0.0.1:{port} -starttls {starttls} -CAfile {lab.pki.bundle('rsa2048')} -no-CApath -no-CAstore </dev/null"
-    return ["sh", "-c", f"seq {n} | xargs -P 8 -n 1 sh -c '{line} >/dev/null 2>&1'; true"]
+def each(path, at_once, line):
+    """A command for each line of a file with two words, $0 and $1, so many at once; whatever it says of them."""
+    return ["sh", "-c", f"xargs -P {at_once} -n 2 sh -c '{line} >/dev/null 2>&1 </dev/null' <{path}; true"]
+
+
+def floor(lab, port, n, kind, engine=None):
+    return [tool("bench-floor"), *([f"--{engine}"] if engine else []), lab.pki.bundle(kind), str(port), str(AT_ONCE),
+            "@" + targets(lab, "floor", n, "{address}={host}")]
+
+
+def openssl(lab, port, n, kind, starttls=None):
+    how = f"-starttls {starttls}" if starttls else ""
+    return each(targets(lab, "openssl", n, f"{{address}}:{port} {{host}}"), 8,
+                f"openssl s_client -connect $0 {how} -servername $1 -verify_hostname $1 -CAfile {lab.pki.bundle(kind)} -no-CApath -no-CAstore")
 
 
 def nmap(lab, port, n):
-    targets = os.path.join(lab.directory, "nmap")
-    with open(targets, "w") as f:
-        f.writelines(address(i) + "\n" for i in range(n))
-    return ["nmap", "-n", "-Pn", "-p", str(port), "--script", "ssl-cert", "-iL", targets]
+    return ["nmap", "-n", "-Pn", "-p", str(port), "--script", "ssl-cert", "-iL", targets(lab, "nmap", n, "{address}")]
 
 
-def sslscan(lab, port, n):
+def sslscan(lab, port, n, starttls=None):
     leave_out = " ".join("--no-" + what for what in ("ciphersuites", "fallback", "renegotiation", "compression", "heartbleed", "groups"))
-    targets = os.path.join(lab.directory, "sslscan")
-    with open(targets, "w") as f:
-        f.writelines(f"{address(i)}:{port}\ndb-{i}.{ZONE}\n" for i in range(n))
-    return ["sh", "-c", f"xargs -P 8 -n 2 sh -c 'sslscan --sni-name=$1 {leave_out} --show-certificate $0 >/dev/null 2>&1' <{targets}; true"]
+    how = {"postgres": "--starttls-psql", "mysql": "--starttls-mysql"}.get(starttls, "")
+    return each(targets(lab, "sslscan", n, f"{{address}}:{port} {{host}}"), 8, f"sslscan {how} --sni-name=$1 {leave_out} --show-certificate $0")
+
+
+def check_ssl_cert(lab, port, n, kind, starttls=None):
+    how = f"-P {starttls}" if starttls else ""
+    return each(targets(lab, "check", n, "{address} {host}"), 4,
+                f"{CHECK} -H $0 -p {port} {how} --sni $1 --match $1 --rootcert-file {lab.pki.bundle(kind)} --ignore-sct --ignore-maximum-validity --ignore-ocsp")
 
 
 def blackbox(lab, port, n, kind):
@@ -83,11 +91,9 @@ def blackbox(lab, port, n, kind):
     return [statistics.median(spent), statistics.median(speeds), peak]
 
 
-def scan(lab, binaries, port, n, kind):
-    targets = os.path.join(lab.directory, f"scan-{n}-{port}")
-    with open(targets, "w") as f:
-        f.writelines(f"tls://{address(i)}:{port}?verify_name=db-{i}.{ZONE}\n" for i in range(n))
-    return [os.path.join(binaries, "dbcertctl"), "scan", "--json", "--ca-file", lab.pki.bundle(kind), "--concurrency", str(AT_ONCE), "--file", targets]
+def scan(lab, binaries, port, n, kind, engine="tls", query=""):
+    path = targets(lab, f"scan-{port}", n, f"{engine}://{{address}}:{port}?verify_name={{host}}{query}")
+    return [os.path.join(binaries, "dbcertctl"), "scan", "--json", "--ca-file", lab.pki.bundle(kind), "--concurrency", str(AT_ONCE), "--file", path]
 
 
 def of_command(command, n, runs=RUNS):
@@ -104,6 +110,21 @@ def daemon_rows(lab, binaries, port, n, kind):
     return [fresh, None, peak], [seen, None, peak]
 
 
+def others(lab, port, n, kind, starttls=None):
+    """Tools that take long: fewer servers, fewer runs."""
+    some, few = min(n, 200), min(n, 20)
+    return [("nmap ssl-cert", of_command(nmap(lab, port, some), some, 3)),
+            ("openssl s_client, 8 at once", of_command(openssl(lab, port, some, kind, starttls), some, 3)),
+            ("sslscan, 8 at once", of_command(sslscan(lab, port, some, starttls), some, 3)),
+            ("check_ssl_cert, 4 at once", of_command(check_ssl_cert(lab, port, few, kind, starttls), few, 1))]
+
+
+def show(title, rows):
+    least = rows[0][1][0] if rows[0][0].startswith("bare") else None
+    table(title, ["who", "CPU each, ms", "of the floor", "each second", "peak MB"],
+          [[who, f"{c:.2f}", f"{c / least:.2f}" if least else "", f"{s:.0f}" if s else "", f"{m:.0f}" if m else ""] for who, (c, s, m) in rows])
+
+
 def sweep(lab, binaries, kind, tls, n, port):
     many = certificates(lab, n, kind) if not os.path.exists(os.path.join(lab.directory, f"many-{kind}")) else os.path.join(lab.directory, f"many-{kind}")
     shutil.copy(os.path.join(many, f"db-0.{ZONE}.pem"), os.path.join(many, ".pem"))  # for who sends no name
@@ -112,15 +133,10 @@ def sweep(lab, binaries, kind, tls, n, port):
     rows = [("bare GnuTLS loop", least), ("dbcertctl scan", of_command(scan(lab, binaries, port, n, kind), n))]
     fresh, seen = daemon_rows(lab, binaries, port, n, kind)
     rows += [("dbcertd, never seen before", fresh), ("dbcertd, seen before", seen)]
-    some = min(n, 200)
     rows.append(("blackbox_exporter", blackbox(lab, port, n, kind)))
-    rows.append(("nmap ssl-cert", of_command(nmap(lab, port, some), some, 3)))
-    rows.append(("openssl s_client, 8 at once", of_command(openssl(lab, port, some, kind), some, 3)))
-    rows.append(("sslscan, 8 at once", of_command(sslscan(lab, port, some), some, 3)))
+    rows += others(lab, port, n, kind)
     web.stop()
-    table(f"{n} servers, each with a certificate of its own, {kind}, {tls}, {AT_ONCE} at once",
-          ["who", "CPU each, ms", "of the floor", "each second", "peak MB"],
-          [[who, f"{c:.2f}", f"{c / least[0]:.2f}", f"{s:.0f}" if s else "", f"{m:.0f}" if m else ""] for who, (c, s, m) in rows])
+    show(f"{n} servers, each with a certificate of its own, {kind}, {tls}, {AT_ONCE} at once", rows)
 
 
 def main():
