@@ -63,9 +63,19 @@ static void note_clock(SelfState *self)
     self->uptime_seconds = (int64_t)(clock_boottime_usec() / USEC_PER_SEC);
 }
 
+static void beat(Manager *manager, int64_t now)
+{
+    const Fleet *fleet = &manager->fleet;
+    _cleanup_free_ EndpointState **states = xcalloc(fleet->n + 1, sizeof *states);
+    for (size_t i = 0; i < fleet->n; i++)
+        states[i] = fleet->by_name[i]->state;
+    store_heartbeat(manager->store, states, fleet->n, now);
+}
+
 static void tend_store(Manager *manager, int64_t now)
 {
     store_tend(manager->store, manager->fleet.states, manager->fleet.n, now);
+    beat(manager, now);
     free(manager->self.unwritable);
     manager->self.unwritable = xstrdup(store_error(manager->store));
     if (clock_boottime_usec() < manager->forget_usec || manager->self.clock_waits ||

@@ -231,6 +231,37 @@ int seen_write(Database *db, EndpointState *state, const Observation *replaced, 
     return r;
 }
 
+static int touch_address(Database *db, const char *name, const AddressState *a)
+{
+    const Observation *latest = a->latest, *o = a->seen;
+    int r = database_run(
+        db,
+        "UPDATE address SET observed_at = ?, duration_usec = ?, seen_at = ? WHERE endpoint = ? AND "
+        "address = ?",
+        VALUES(INSTANT(latest->observed_at), INTEGER(latest->duration_usec),
+               INSTANT(o ? o->observed_at : INSTANT_NONE), TEXT(name), TEXT(a->address.text)));
+    if (r == SQLITE_OK && o)
+        r = database_run(
+            db,
+            "UPDATE served SET last_seen = max(last_seen, ?1) WHERE endpoint = ?2 AND address = ?3 AND "
+            "server = (SELECT seen FROM address WHERE endpoint = ?2 AND address = ?3)",
+            VALUES(INTEGER(o->observed_at), TEXT(name), TEXT(a->address.text)));
+    return r;
+}
+
+int seen_touch(Database *db, EndpointState *state, int64_t now)
+{
+    const char *name = state->endpoint->name;
+    int r =
+        database_run(db, "UPDATE endpoint SET kept_at = ? WHERE name = ?", VALUES(INTEGER(now), TEXT(name)));
+    for (size_t i = 0; i < state->n_addresses && r == SQLITE_OK; i++)
+        if (state->addresses[i].latest)
+            r = touch_address(db, name, &state->addresses[i]);
+    if (r == SQLITE_OK)
+        state->kept_at = now;
+    return r;
+}
+
 /* What is read back, of one endpoint. */
 typedef struct Recall {
     Database *db;

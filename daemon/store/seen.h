@@ -13,6 +13,9 @@ bool seen_differs(const EndpointState *state);
 /* Writes it, with what an address served until now (may be NULL). */
 int seen_write(Database *database, EndpointState *state, const Observation *replaced, int64_t now);
 
+/* Writes the times of its latest probes alone. */
+int seen_touch(Database *database, EndpointState *state, int64_t now);
+
 /* Who reads certificates. */
 typedef struct SeenReader {
     CertificateReader read;

@@ -25,6 +25,7 @@ struct Store {
     SilenceList silences;
     RdsInventory discovered; /* of all sources, by source */
     int64_t last_silence;    /* the highest id that was given */
+    int64_t beat_at;         /* when the latest heartbeat began */
     uint64_t began_usec;     /* the transaction that is open */
     bool together;           /* it is, or will be, for many steps */
     bool open;               /* it is; as it went so far: */

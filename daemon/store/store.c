@@ -175,6 +175,7 @@ int store_open(Store **ret, const char *path, CertificateReader reader, void *us
     _cleanup_(store_freep) Store *store = xcalloc(1, sizeof *store);
     _cleanup_free_ char *words = NULL;
     store->path = xstrdup(path);
+    store->beat_at = now;
     store->reader = (SeenReader) { .read = reader, .userdata = userdata };
     int r = open_file(store, now, &words);
     if (r == SQLITE_OK && read_all(store) != SQLITE_OK) { /* what could be read is kept */
@@ -312,8 +313,7 @@ void store_commit(Store *store, const Change *change, int64_t now)
     bool news = change->transitions && change->transitions->n > 0;
     if (news)
         post(store, change->transitions);
-    bool seen = state && (change->replaced || now - state->kept_at >= STORE_HEARTBEAT || now < state->kept_at ||
-                          seen_differs(state));
+    bool seen = state && (change->replaced || seen_differs(state));
     if (store_is_kept(store) && (seen || alerts->changed || news)) {
         int r = store_open_transaction(store);
         if (r == SQLITE_OK)
@@ -432,6 +432,32 @@ void store_tend(Store *store, EndpointState *const *states, size_t n_states, int
     int r = store_open_transaction(store);
     store->lacks = false;
     store_close_transaction(store, r == SQLITE_OK ? write_all(store, states, n_states, now) : r);
+}
+
+/* Not written since this beat began, or by a clock that was ahead. */
+static bool is_stale(const Store *store, const EndpointState *state, int64_t now)
+{
+    return (state->n_addresses > 0 || state->unresolved.n > 0) &&
+           (state->kept_at < store->beat_at || state->kept_at > now);
+}
+
+void store_heartbeat(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
+{
+    size_t n = 0;
+    int r = SQLITE_OK;
+    store_end(store);
+    if (now - store->beat_at >= STORE_HEARTBEAT || now < store->beat_at)
+        store->beat_at = now;
+    for (size_t i = 0; i < n_states && n < STORE_HEARTBEATS_MAX && store_is_kept(store); i++) {
+        if (!is_stale(store, states[i], now))
+            continue;
+        if (n++ == 0)
+            r = store_open_transaction(store);
+        if (r == SQLITE_OK)
+            r = seen_touch(store->db, states[i], now);
+    }
+    if (n > 0)
+        store_close_transaction(store, r);
 }
 
 void store_forget(Store *store, int64_t before)

@@ -16,8 +16,10 @@
 #include "model/state.h"
 #include "model/transition.h"
 
-/* How old what the file says of an endpoint may get while nothing but the times of its probes changes. */
-#define STORE_HEARTBEAT (6 * HOUR)
+/* How often the times of an endpoint's probes are written while nothing but those changes, and of how many at a
+ * time: some 5 ms. */
+#define STORE_HEARTBEAT      (6 * HOUR)
+#define STORE_HEARTBEATS_MAX 250
 
 /* Transitions that wait for one to take them; beyond, the oldest are dropped. */
 #define STORE_OUTBOX_MAX 100000
@@ -66,7 +68,7 @@ typedef struct Change {
     const Observation *replaced; /* what an address of it served until now, if that is gone; NULL: none */
 } Change;
 
-/* Keeps what differs from what was kept; nothing is written if nothing does, but for the heartbeat. */
+/* Keeps what differs from what was kept; nothing is written if nothing does. */
 void store_commit(Store *store, const Change *change, int64_t now);
 
 /* Restores what was seen of an endpoint, if it is of the same server: the addresses, what each served, what has
@@ -108,6 +110,12 @@ char **store_discovered_sources(const Store *store);
  * removed.
  */
 void store_tend(Store *store, EndpointState *const *states, size_t n_states, int64_t now);
+
+/*
+ * Once a minute or so: every STORE_HEARTBEAT it begins to write the times of all, some at each call. states: in
+ * the order of their names, as the rows are, so that each page is written for many.
+ */
+void store_heartbeat(Store *store, EndpointState *const *states, size_t n_states, int64_t now);
 
 /* Once a day or so: forgets what was last seen before then. */
 void store_forget(Store *store, int64_t before);

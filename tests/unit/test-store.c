@@ -320,6 +320,40 @@ TEST(another_server_under_the_same_name_starts_anew)
     assert_int_equal(again->n_addresses, 0);
 }
 
+/* What a restart finds after a heartbeat: the times of the latest probe, of the same certificate. */
+TEST(the_heartbeat_keeps_the_times_of_many_in_one_transaction)
+{
+    _cleanup_(place_deinit) Place p = place();
+    EndpointState *states[STORE_HEARTBEATS_MAX + 1];
+    int64_t later = at(BEGIN_TEXT) + 2 * STORE_HEARTBEAT;
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        states[i] = scene_new();
+        free(states[i]->endpoint->name);
+        states[i]->endpoint->name = xasprintf("orders-%03zu", i);
+        scene_fetch(states[i], "10.0.0.1", BEGIN_TEXT, END_TEXT);
+        keep(&p, states[i], at(BEGIN_TEXT));
+        states[i]->addresses[0].seen->observed_at = later - 5;
+    }
+    uint64_t n = store_figures(p.store).n_commits;
+    for (uint64_t i = 1; i <= 3; i++) {
+        store_heartbeat(p.store, states, ARRAY_SIZE(states), later);
+        assert_int_equal(store_figures(p.store).n_commits,
+                         n + (i < 2 ? i : 2)); /* the third time nobody is left */
+    }
+    reopen(&p);
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, states[i]);
+        _cleanup_(history_deinit) History history = { 0 };
+        assert_int_equal(again->addresses[0].seen->observed_at, later - 5);
+        assert_int_equal(again->addresses[0].latest->observed_at, later - 5);
+        store_history(p.store, states[i]->endpoint->name, &history);
+        assert_int_equal(history.n, 1);
+        assert_int_equal(history.items[0].first_seen, at(BEGIN_TEXT));
+        assert_int_equal(history.items[0].last_seen, later - 5);
+        endpoint_state_free(states[i]);
+    }
+}
+
 TEST(nothing_is_written_while_nothing_changes_but_for_the_heartbeat)
 {
     _cleanup_(place_deinit) Place p = place();
@@ -333,8 +367,14 @@ TEST(nothing_is_written_while_nothing_changes_but_for_the_heartbeat)
         keep(&p, state, at(BEGIN_TEXT) + t);
         assert_int_equal(store_figures(p.store).n_commits, n);
     }
-    keep(&p, state, at(BEGIN_TEXT) + STORE_HEARTBEAT);
+    store_heartbeat(p.store, &state, 1, at(BEGIN_TEXT) + STORE_HEARTBEAT - 1);
+    assert_int_equal(store_figures(p.store).n_commits, n);
+    store_heartbeat(p.store, &state, 1, at(BEGIN_TEXT) + STORE_HEARTBEAT);
+    store_heartbeat(p.store, &state, 1, at(BEGIN_TEXT) + STORE_HEARTBEAT + 60); /* it is fresh again */
     assert_int_equal(store_figures(p.store).n_commits, n + 1);
+    store_heartbeat(p.store, &state, 1, at(BEGIN_TEXT)); /* the clock was set back */
+    assert_int_equal(store_figures(p.store).n_commits, n + 2);
+    n++;
     scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-01-01T07:00:00Z");
     keep(&p, state, at("2026-01-01T07:00:00Z"));
     assert_int_equal(store_figures(p.store).n_commits, n + 2);
@@ -559,6 +599,7 @@ TEST(one_process_alone_has_it_and_the_next_may)
 RUN_TESTS(cmocka_unit_test(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once),
           cmocka_unit_test(the_alertmanager_has_an_outbox_of_its_own_as_long_as_there_is_one),
           cmocka_unit_test(many_steps_may_be_kept_together), cmocka_unit_test(nothing_that_is_open_is_lost),
+          cmocka_unit_test(the_heartbeat_keeps_the_times_of_many_in_one_transaction),
           cmocka_unit_test(what_stands_outlives_the_process_by_subject),
           cmocka_unit_test(all_that_was_seen_of_an_endpoint_comes_back),
           cmocka_unit_test(another_server_under_the_same_name_starts_anew),
