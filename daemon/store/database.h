@@ -9,7 +9,7 @@
 
 #include "base/macro.h"
 
-#define DATABASE_STATEMENTS_MAX 40 /* prepared once each */
+#define DATABASE_STATEMENTS_MAX 64 /* prepared once each */
 
 typedef struct Database Database;
 

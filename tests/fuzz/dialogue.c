@@ -57,7 +57,7 @@ void play(EngineFamily family, const uint8_t *data, size_t size)
     const DialogueParams params = {
         .mode = modes[choices >> 5 & 3],
         .farewell = farewells[choices & 3],
-        .port = choices & 4 ? 1521 : 443,
+        .port = choices & 8 ? 1521 : 443,
         .user = "user",
         .password = choices & 8 ? "sesame" : NULL,
         .asks = choices & 4,

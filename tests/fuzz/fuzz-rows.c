@@ -125,21 +125,59 @@ static void on_alert(SubjectKind about _unused_, const char *subject, Alert aler
     alert_list_append(alerts, alert);
 }
 
-static void read_lists(Database *db)
+static void write_transitions(Database *db, Outbox box, const TransitionList *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        assert(list->items[i].subject && list->items[i].finding.message);
+        int r = outbox_write(db, box, &list->items[i]);
+        if (r == SQLITE_OK)
+            r = outbox_remove(db, box, list->items[i].id);
+        assert(r == SQLITE_OK);
+    }
+}
+
+static void write_discovered(Database *db, const RdsInventory *inventory)
+{
+    for (size_t i = 0; i < inventory->n_endpoints; i++) {
+        int r = discovered_write(db, &inventory->endpoints[i]);
+        if (r == SQLITE_OK)
+            r = discovered_remove(db, &inventory->endpoints[i]);
+        assert(r == SQLITE_OK);
+    }
+}
+
+static void write_silences(Database *db, const SilenceList *silences)
+{
+    for (size_t i = 0; i < silences->n; i++) {
+        int r = silence_write(db, &silences->items[i]);
+        if (r == SQLITE_OK)
+            r = silence_remove(db, silences->items[i].id);
+        assert(r == SQLITE_OK);
+    }
+}
+
+/* What could be read can be written, and goes again. */
+static void read_and_write_lists(Database *db)
 {
     AlertList alerts = { 0 };
+    TransitionList transitions[N_OUTBOXES] = { 0 };
     SilenceList silences = { 0 };
     RdsInventory inventory = { 0 };
     (void)alerts_read(db, on_alert, &alerts);
-    for (Outbox box = 0; box < N_OUTBOXES; box++) {
-        TransitionList transitions = { 0 };
-        (void)outbox_read(db, box, &transitions);
-        for (size_t i = 0; i < transitions.n; i++)
-            assert(transitions.items[i].subject && transitions.items[i].finding.message);
-        transition_list_deinit(&transitions);
-    }
+    for (Outbox box = 0; box < N_OUTBOXES; box++)
+        (void)outbox_read(db, box, &transitions[box]);
     (void)silences_read(db, &silences);
     (void)discovered_read(db, &inventory);
+    int r = alerts_clear(db); /* outboxes and silences, too */
+    if (r == SQLITE_OK)
+        r = alerts_write(db, SUBJECT_ENDPOINT, "orders", &alerts);
+    assert(r == SQLITE_OK);
+    for (Outbox box = 0; box < N_OUTBOXES; box++) {
+        write_transitions(db, box, &transitions[box]);
+        transition_list_deinit(&transitions[box]);
+    }
+    write_silences(db, &silences);
+    write_discovered(db, &inventory);
     rds_inventory_deinit(&inventory);
     silence_list_deinit(&silences);
     alert_list_deinit(&alerts);
@@ -174,7 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Input in = { data, data + size };
     for (size_t i = 0; i < ROWS_MAX && in.at < in.end; i++)
         insert(store->db, &in);
-    read_lists(store->db);
+    read_and_write_lists(store->db);
     read_endpoint(store);
     empty(store->db);
     return 0;
