@@ -5,6 +5,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -80,18 +81,15 @@ def certificates(lab, count, kind="rsa2048"):
 
 
 def timed(command, **options):
-    """Seconds, CPU seconds, peak kB and output of a command and its children."""
-    begin = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, **options)
-    out = process.stdout.read()
-    _, code, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(code)
-    return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, out
-
-
-def least_peak():
-    """kB that every command seems to have had at its peak: what this process had when it made it."""
-    return timed(["true"])[2]
+    """Seconds, CPU seconds, and output of a command and its children; peak kB of the largest of them."""
+    with tempfile.NamedTemporaryFile("r") as peak:  # a child of this process seems to have had what this one has
+        begin = time.monotonic()
+        process = subprocess.Popen(["time", "-f", "%M", "-o", peak.name, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   stdin=subprocess.DEVNULL, **options)
+        out = process.stdout.read()
+        _, code, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(code)
+        return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, int(peak.read().split()[-1]), out
 
 
 def figures(daemon):

@@ -9,7 +9,7 @@ import socket
 import statistics
 import time
 
-from bench import CLIENT, Web, alone, certificates, cpu, least_peak, pinned, rounds, status, table, timed, tool
+from bench import CLIENT, Web, alone, certificates, cpu, pinned, rounds, status, table, timed, tool
 from fleet import address
 from lab import Lab, Process, ZONE, entry, free_port, wait_until
 
@@ -97,10 +97,9 @@ def scan(lab, binaries, port, n, kind, engine="tls", query=""):
 
 
 def of_command(command, n, runs=RUNS):
-    """Medians: CPU milliseconds each, each second, peak MB (None: less than can be told)."""
+    """Medians: CPU milliseconds each, each second, peak MB of the largest process."""
     seen = [timed([*pinned(CLIENT), *command]) for _ in range(runs)]
-    peak = statistics.median(s[2] for s in seen)
-    return [statistics.median(s[1] for s in seen) / n * 1000, n / statistics.median(s[0] for s in seen), peak / 1024 if peak > least_peak() + 512 else None]
+    return [statistics.median(s[1] for s in seen) / n * 1000, n / statistics.median(s[0] for s in seen), statistics.median(s[2] for s in seen) / 1024]
 
 
 def daemon_rows(lab, binaries, port, n, kind):
