@@ -253,11 +253,21 @@ def test_two_thousand_endpoints_do_not_stutter(scratch, binaries, chromium):
     spent = browser.execute_async_script("""
         const done = arguments[0], name = document.getElementById("name"), spent = {};
         const frame = () => new Promise(r => requestAnimationFrame(() => setTimeout(r, 0)));
+        const least = async (what, act) => {
+          const begin = performance.now();
+          await act();
+          await frame();
+          spent[what] = Math.min(spent[what] ?? Infinity, performance.now() - begin);
+        };
+        const type = text => { name.value = text; name.dispatchEvent(new Event("input")); };
         (async () => {
-          let begin = performance.now(); name.value = "db-19"; name.dispatchEvent(new Event("input")); await frame(); spent.filter = performance.now() - begin;
-          begin = performance.now(); name.value = ""; name.dispatchEvent(new Event("input")); await frame(); spent.all = performance.now() - begin;
-          begin = performance.now(); window.scrollTo(0, 20000); await frame(); spent.scroll = performance.now() - begin;
-          begin = performance.now(); await refresh(); await frame(); spent.refresh = performance.now() - begin;
+          for (let i = 0; i < 3; i++) {  // the machine may have other things to do, but not each time
+            await least("filter", () => type("db-19"));
+            await least("all", () => type(""));
+            await least("scroll", () => window.scrollTo(0, 20000));
+            await least("refresh", () => refresh());
+            window.scrollTo(0, 0);
+          }
           done(spent); })();""")
     print(spent)
     assert spent["filter"] < 400 and spent["all"] < 1000 and spent["scroll"] < 400 and spent["refresh"] < 5000
