@@ -274,6 +274,12 @@ def said(daemon, since=""):
     return [line for line in text.splitlines() if ": " in line and not line.startswith(("dbcertd ", "configuration", "stopping", "another "))]
 
 
+def journal_entries(journald, *matches):
+    run(*journald, "journalctl", "--sync", check=False)
+    out = run(*journald, "journalctl", "-q", "-o", "json", "--all", "-t", "dbcertd", *matches)
+    return [json.loads(line) for line in out.splitlines()]
+
+
 def mysql_packet(sequence, payload):
     return len(payload).to_bytes(3, "little") + bytes([sequence]) + payload
 

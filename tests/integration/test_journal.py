@@ -1,24 +1,17 @@
 """A real journald of our own: every alert is read back with its fields, and explained by its catalog entry."""
 
-import json
 import os
 import time
 
 import pytest
 
-from lab import DAY, Dbcertd, Journald, Postgres, ago, closed_port, config, entry, findings, host, openssl_facts, run, wait_until
+from lab import DAY, Dbcertd, Journald, Postgres, ago, closed_port, config, entry, findings, host, journal_entries, openssl_facts, run, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
 
 @pytest.fixture(scope="module")
 def journald(lab):
     return Journald(lab).inside
-
-
-def entries(journald, *matches):
-    run(*journald, "journalctl", "--sync", check=False)
-    out = run(*journald, "journalctl", "-q", "-o", "json", "-t", "dbcertd", *matches)
-    return [json.loads(line) for line in out.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +36,7 @@ def story(lab, binaries, journald):
 
 def test_each_transition_is_one_entry_in_order(story, journald):
     said = [(e["DBCERTD_FINDING"], e["DBCERTD_TRANSITION"], e["DBCERTD_SEVERITY"], e["PRIORITY"])
-            for e in entries(journald, "DBCERTD_ENDPOINT=orders")]
+            for e in journal_entries(journald, "DBCERTD_ENDPOINT=orders")]
     assert said[:2] == [("rotation-overdue", "raised", "critical", "2"), ("certificate-expiring", "raised", "warning", "4")]
     assert said[2] == ("certificate-expiring", "escalated", "critical", "2")
     assert said[3] == ("rotated", "raised", "notice", "5")
@@ -52,7 +45,7 @@ def test_each_transition_is_one_entry_in_order(story, journald):
 
 def test_a_rotation_is_an_event_with_both_certificates(story, journald):
     ending, fresh = openssl_facts(story[0]), openssl_facts(story[1])
-    event = entries(journald, "DBCERTD_FINDING=rotated")[0]
+    event = journal_entries(journald, "DBCERTD_FINDING=rotated")[0]
     assert event["MESSAGE"].startswith(f"orders (127.0.0.1): rotated, notice: certificate {ending['serial']} (rds-ca-rsa2048-g1, valid ")
     assert f" was replaced by certificate {fresh['serial']} (" in event["MESSAGE"] and ", late; the key is the same; " in event["MESSAGE"]
     assert (event["DBCERTD_FINGERPRINT"], event["DBCERTD_NOT_AFTER"]) == (fresh["sha256"], fresh["not_after"])
@@ -88,7 +81,7 @@ def test_a_change_of_ca_and_an_older_certificate_are_events_and_a_server_that_ma
 
 def test_an_entry_has_the_fields_of_the_contract(story, journald):
     ending = openssl_facts(story[0])
-    first = entries(journald, "DBCERTD_ENDPOINT=orders", "DBCERTD_FINDING=rotation-overdue")[0]
+    first = journal_entries(journald, "DBCERTD_ENDPOINT=orders", "DBCERTD_FINDING=rotation-overdue")[0]
     assert {key: first.get(key) for key in first if key.startswith("DBCERTD_") and key not in ("DBCERTD_REMEDY", "DBCERTD_TRANSITION_ID")} == {
         "DBCERTD_ENDPOINT": "orders", "DBCERTD_ADDRESS": "127.0.0.1", "DBCERTD_ENGINE": "postgres",
         "DBCERTD_FINDING": "rotation-overdue", "DBCERTD_SEVERITY": "critical", "DBCERTD_TRANSITION": "raised",
@@ -100,7 +93,7 @@ def test_an_entry_has_the_fields_of_the_contract(story, journald):
 
 
 def test_what_was_never_seen_leaves_its_fields_out(story, journald):
-    entry = entries(journald, "DBCERTD_ENDPOINT=refusing")[0]
+    entry = journal_entries(journald, "DBCERTD_ENDPOINT=refusing")[0]
     assert (entry["DBCERTD_FINDING"], entry["DBCERTD_SEVERITY"], entry["PRIORITY"]) == ("unreachable", "unknown", "4")
     assert "DBCERTD_FINGERPRINT" not in entry and "DBCERTD_NOT_AFTER" not in entry and "DBCERTD_DUE" not in entry
 
@@ -124,7 +117,7 @@ def test_the_daemon_itself_is_in_the_journal(lab, binaries, journald):
         *journald, "systemd-cat", "-t", "stream", "sh", "-c", 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/$$/fd/2) exec "$@"', "-"])
     daemon.settle()
     assert daemon.stop() == 0
-    messages = [e["MESSAGE"] for e in entries(journald, f"_PID={daemon.process.pid}")]
+    messages = [e["MESSAGE"] for e in journal_entries(journald, f"_PID={daemon.process.pid}")]
     assert sum("watches 1 endpoints" in m for m in messages) == 1
     assert sum("alone (127.0.0.1): unreachable" in m for m in messages) == 1
     assert sum("stopping" in m for m in messages) == 1

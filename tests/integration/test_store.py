@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from lab import (DAY, Dbcertd, Journald, Nginx, Postgres, Server, ago, closed_port, config, entry, findings, host, openssl_facts, own_findings, restart, run,
-                 said, wait_until)
+from lab import (DAY, Dbcertd, Journald, Nginx, Postgres, Server, ago, closed_port, config, entry, findings, host, journal_entries, openssl_facts, own_findings,
+                 restart, run, said, wait_until)
 
 ROOT = os.geteuid() == 0
 SANITIZED = bool(os.environ.get("DBCERTD_SANITIZED"))
@@ -437,12 +437,6 @@ def test_silences_are_for_the_unix_socket_and_for_json(lab, binaries):
 
 # One cause, many endpoints.
 
-def entries(journald, *matches):
-    run(*journald, "journalctl", "--sync", check=False)
-    out = run(*journald, "journalctl", "-q", "-o", "json", "--all", "-t", "dbcertd", *matches)
-    return [json.loads(line) for line in out.splitlines()]
-
-
 @pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
 def test_an_expired_ca_over_500_endpoints_is_one_alert_with_a_count_and_names(scratch, binaries):
     pki = scratch.pki
@@ -455,20 +449,20 @@ def test_an_expired_ca_over_500_endpoints_is_one_alert_with_a_count_and_names(sc
     journal = Journald(scratch).inside
     daemon = Dbcertd(scratch, binaries, text, prefix=journal)
     daemon.settle(60)
-    wait_until("the entries", lambda: entries(journal, "DBCERTD_FINDING=ca-expired", "PRIORITY=6"), 30)
-    alert, = entries(journal, "DBCERTD_FINDING=ca-expired", "PRIORITY=2")
+    wait_until("the entries", lambda: journal_entries(journal, "DBCERTD_FINDING=ca-expired", "PRIORITY=6"), 30)
+    alert, = journal_entries(journal, "DBCERTD_FINDING=ca-expired", "PRIORITY=2")
     assert alert["DBCERTD_COUNT"] == "500" and len(set(alert["DBCERTD_TRANSITION_ID"].split())) == 500
     # An entry has room for 470 names as fields; a second one, which wakes nobody, has the others.
-    others, = entries(journal, "DBCERTD_FINDING=ca-expired", "PRIORITY=6")
+    others, = journal_entries(journal, "DBCERTD_FINDING=ca-expired", "PRIORITY=6")
     assert alert["DBCERTD_ENDPOINT"] + others["DBCERTD_ENDPOINT"] == names and others["DBCERTD_TRANSITION_ID"] == alert["DBCERTD_TRANSITION_ID"]
     assert others["MESSAGE"] == "db470 to db499: ca-expired, critical, told of 500 endpoints in the entry before, of which these are 30"
     assert alert["MESSAGE"].startswith('500 endpoints: ca-expired, critical, for one cause: the root "Amazon RDS us-east-1 Root CA RSA4096 G1"')
     assert "and 480 more" in alert["MESSAGE"] and alert["PRIORITY"] == "2"
     # The server's own certificate ends with its CA: that is the same cause, and one entry too.
-    assert len(entries(journal, "DBCERTD_FINDING=certificate-expired", "PRIORITY=2")) == 1
-    assert len(entries(journal, "PRIORITY=2")) == 2 and len(entries(journal, "PRIORITY=4")) <= 2
+    assert len(journal_entries(journal, "DBCERTD_FINDING=certificate-expired", "PRIORITY=2")) == 1
+    assert len(journal_entries(journal, "PRIORITY=2")) == 2 and len(journal_entries(journal, "PRIORITY=4")) <= 2
     # By any of the names, journalctl finds it; the socket has each one's own.
-    assert [len(entries(journal, f"DBCERTD_ENDPOINT={name}", "DBCERTD_FINDING=ca-expired")) for name in ("db321", "db469", "db470", "db499")] == [1] * 4
+    assert [len(journal_entries(journal, f"DBCERTD_ENDPOINT={name}", "DBCERTD_FINDING=ca-expired")) for name in ("db321", "db469", "db470", "db499")] == [1] * 4
     assert ("ca-expired", "critical") in findings(daemon.endpoint("db321"))
     assert "░░ Subject: " in run(*journal, "journalctl", "-q", "-x", "DBCERTD_FINDING=ca-expired")
     # A restart says none of it again.
@@ -477,7 +471,7 @@ def test_an_expired_ca_over_500_endpoints_is_one_alert_with_a_count_and_names(sc
     again = Dbcertd(scratch, binaries, text, prefix=journal)
     again.settle(60)
     time.sleep(10)
-    assert len(entries(journal, "DBCERTD_FINDING=ca-expired")) == 2
+    assert len(journal_entries(journal, "DBCERTD_FINDING=ca-expired")) == 2
 
 
 @pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
@@ -487,12 +481,12 @@ def test_what_is_resolved_for_one_cause_is_one_entry_and_each_address_is_counted
     journal = Journald(scratch).inside
     daemon = Dbcertd(scratch, binaries, text, prefix=journal)
     daemon.settle()
-    raised, = wait_until("they are told", lambda: entries(journal, "DBCERTD_FINDING=unreachable"))
+    raised, = wait_until("they are told", lambda: journal_entries(journal, "DBCERTD_FINDING=unreachable"))
     assert raised["MESSAGE"].startswith("6 addresses of 3 endpoints: unreachable, unknown, for one cause: perhaps the network of this host. They are: ")
     assert sorted(raised["DBCERTD_ENDPOINT"]) == ["db0", "db1", "db2"] and raised["DBCERTD_COUNT"] == "3"
     daemon.write(text.replace("db0", "db9").replace("db1", "db8").replace("db2", "db7"))
     daemon.reload()
-    resolved, = wait_until("they are resolved", lambda: entries(journal, "DBCERTD_TRANSITION=resolved"))
+    resolved, = wait_until("they are resolved", lambda: journal_entries(journal, "DBCERTD_TRANSITION=resolved"))
     assert resolved["MESSAGE"].startswith("6 addresses of 3 endpoints: unreachable resolved, for one cause: ")
     assert " it was: connection refused" in resolved["MESSAGE"] and " Do: " not in resolved["MESSAGE"]
 
@@ -502,7 +496,7 @@ def test_a_few_of_one_cause_are_told_one_by_one(scratch, binaries):
     text = config(scratch.pki.bundle("rsa2048"), [entry(f"db{i}", "mysql", closed_port()) for i in range(4)])
     journal = Journald(scratch).inside
     Dbcertd(scratch, binaries, text, prefix=journal).settle()
-    told = wait_until("all are told", lambda: len(entries(journal, "DBCERTD_FINDING=unreachable")) == 4 and entries(journal, "DBCERTD_FINDING=unreachable"))
+    told = wait_until("all are told", lambda: len(journal_entries(journal, "DBCERTD_FINDING=unreachable")) == 4 and journal_entries(journal, "DBCERTD_FINDING=unreachable"))
     assert sorted(t["DBCERTD_ENDPOINT"] for t in told) == ["db0", "db1", "db2", "db3"] and not any("DBCERTD_COUNT" in t for t in told)
 
 
@@ -572,47 +566,3 @@ def test_what_may_pass_is_pending_and_does_not_count(scratch, binaries):
     orders = again.settle()["orders"]
     assert [(f["id"], f["state"]) for f in orders["findings"]] == [("unreachable", "firing")] and orders["severity"] == "unknown"
     assert sum("orders (127.0.0.1): unreachable, unknown: " in line for line in said(again)) == 1
-
-
-# SIGKILL at random moments.
-
-@pytest.mark.skipif(not ROOT, reason="needs root for a journal of its own")
-def test_kill_9_at_random_moments_of_200_rotations_loses_and_doubles_nothing(scratch, binaries):
-    n = 25 if SANITIZED else 200
-    pki = scratch.pki
-    names = ["a", "b", "c"]
-    made = [pki.server(f"k{i}", host("shared"), ago(300) + i * 3600, ago(300 - 365) + i * 3600) for i in range(n + 1)]
-    serials = [openssl_facts(leaf)["serial"] for _, leaf in made]
-    server = Postgres(scratch, "shared", made[0][0])
-    journal = Journald(scratch).inside
-    text = config(pki.bundle("rsa2048"), [entry(name, "postgres", server.port, host=host("shared"), rotation="external") for name in names])
-    chance = random.Random(os.environ.get("DBCERTD_SEED", "5"))
-    daemon = Dbcertd(scratch, binaries, text, prefix=journal)
-    daemon.settle()
-
-    def serves(serial):
-        endpoints = daemon.get("/v1/endpoints")["endpoints"]
-        return all(e["addresses"] and e["addresses"][0]["chain"][0]["serial"] == serial for e in endpoints)
-
-    for i in range(1, n + 1):
-        server.serve(made[i][0])
-        server.process.send_signal(signal.SIGHUP)
-        asked = [subprocess.Popen(["curl", "-sS", "-o", "/dev/null", "-X", "POST", "--unix-socket", daemon.socket, f"http://localhost/v1/endpoints/{name}/probe"],
-                                  stderr=subprocess.DEVNULL) for name in names]
-        time.sleep(chance.uniform(0, 0.08))
-        daemon.process.kill()
-        daemon.process.wait()
-        for client in asked:
-            client.wait()
-        daemon = Dbcertd(scratch, binaries, text, prefix=journal)
-        # The server itself may take a moment to take its new certificate.
-        wait_until(lambda: f"rotation {i}", lambda: serves(serials[i]) or (daemon.probe(names[0]), daemon.probe(names[1]), daemon.probe(names[2])) and False)
-    told = {}
-    for e in entries(journal, "DBCERTD_FINDING=rotated"):
-        told.setdefault((e["DBCERTD_ENDPOINT"], e["DBCERTD_FINGERPRINT"]), set()).add(e["DBCERTD_TRANSITION_ID"])
-    fingerprints = [openssl_facts(leaf)["sha256"] for _, leaf in made]
-    assert sorted(told) == sorted((name, fingerprint) for name in names for fingerprint in fingerprints[1:])
-    assert {len(ids) for ids in told.values()} == {1}
-    assert not glob.glob(daemon.state + "/*.damaged-*")
-    for name in names:
-        assert [c["sha256"] for c in daemon.get(f"/v1/endpoints/{name}/history")["certificates"]] == fingerprints
