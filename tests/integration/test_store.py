@@ -527,7 +527,7 @@ def test_what_the_journal_does_not_take_is_kept_through_a_restart_until_it_does(
     third.settle()
     journald = subprocess.Popen([*inside, "/lib/systemd/systemd-journald"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     scratch.callback(journald.kill)
-    told = wait_until("it is told", lambda: entries(inside, "DBCERTD_ENDPOINT=billing", "DBCERTD_FINDING=rotation-overdue"), 30)
+    told = wait_until("it is told", lambda: journal_entries(inside, "DBCERTD_ENDPOINT=billing", "DBCERTD_FINDING=rotation-overdue"), 30)
     assert [t["DBCERTD_TRANSITION"] for t in told] == ["raised"]
 
 
