@@ -166,17 +166,22 @@ void alert_update(AlertList *standing, FindingList *findings, int64_t remind_sec
     }
 }
 
-void alert_recall(const AlertList *standing, EndpointState *state)
+void alert_recall(const AlertList *standing, FindingList *findings)
 {
-    bool seen = false;
-    finding_list_deinit(&state->findings);
+    finding_list_deinit(findings);
     for (size_t i = 0; i < standing->n; i++) {
         const Alert *alert = &standing->items[i];
         if (alert->state == ALERT_RESOLVED || alert->calmer_since != INSTANT_NONE)
             continue;
-        Finding *finding = finding_list_append(&state->findings, finding_copy(&alert->finding));
+        Finding *finding = finding_list_append(findings, finding_copy(&alert->finding));
         finding->pending = alert->state == ALERT_PENDING;
     }
+}
+
+void alert_recall_endpoint(const AlertList *standing, EndpointState *state)
+{
+    bool seen = false;
+    alert_recall(standing, &state->findings);
     for (size_t i = 0; i < state->n_addresses; i++)
         seen |= state->addresses[i].seen != NULL;
     state->severity = finding_list_worst(&state->findings, seen ? SEVERITY_OK : SEVERITY_UNKNOWN);

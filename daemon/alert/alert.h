@@ -26,9 +26,10 @@ void alert_update(AlertList *standing, FindingList *findings, int64_t remind_sec
 
 /*
  * Until what an earlier run has seen is judged anew, what it made of it is what there is: writes that into the
- * findings and the severity of a state.
+ * findings, and into the severity of an endpoint's state.
  */
-void alert_recall(const AlertList *standing, EndpointState *state);
+void alert_recall(const AlertList *standing, FindingList *findings);
+void alert_recall_endpoint(const AlertList *standing, EndpointState *state);
 
 /* The subject is not watched any more: all that was said of it is resolved. */
 void alert_resolve_all(AlertList *standing, int64_t now, TransitionList *transitions);

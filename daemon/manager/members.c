@@ -37,7 +37,7 @@ static void on_added(Member *member)
     member->recalled = state->n_addresses > 0 || state->unresolved.n > 0;
     if (!member->recalled)
         return;
-    alert_recall(store_alerts(store, SUBJECT_ENDPOINT, name), state);
+    alert_recall_endpoint(store_alerts(store, SUBJECT_ENDPOINT, name), state);
     silence_list_apply(store_silences(store), name, &state->findings, clock_now());
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <systemd/sd-event.h>
 
+#include "alert/alert.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -95,17 +96,31 @@ static void judge_source_now(Trust *trust, BundleSource *source)
     source->changes_at = instant_earlier(source->changes_at, reminder);
 }
 
+/* Every server that its clients connect to was looked at: before, half of a finding would be told. */
+static bool all_looked_at(const Fleet *fleet, const TrustStore *store)
+{
+    for (size_t i = 0; i < fleet->n; i++)
+        if (fleet->members[i]->turns == 0 && trust_store_concerns(store, fleet->states[i]->endpoint->name))
+            return false;
+    return true;
+}
+
 static void judge_store_now(Trust *trust, WatchedStore *store)
 {
-    const Manager *manager = trust->manager;
+    Manager *manager = trust->manager;
+    const char *name = store->state.store->name;
     if (manager->self.clock_waits)
         return;
     if (store->bundle)
         audit(&store->state, store->bundle, &store->memory, manager->fleet.states, manager->fleet.n,
               manager->loaded->catalogue);
+    if (!all_looked_at(&manager->fleet, store->state.store)) {
+        alert_recall(store_alerts(manager->store, SUBJECT_TRUST_STORE, name), &store->state.findings);
+        silence_list_apply(store_silences(manager->store), name, &store->state.findings, clock_now());
+        return;
+    }
     judge_trust_store(&store->state, manager->loaded->catalogue, clock_now());
-    int64_t reminder =
-        manager_tell(trust->manager, SUBJECT_TRUST_STORE, store->state.store->name, &store->state.findings);
+    int64_t reminder = manager_tell(manager, SUBJECT_TRUST_STORE, name, &store->state.findings);
     store->state.changes_at = instant_earlier(store->state.changes_at, reminder);
 }
 

@@ -269,7 +269,7 @@ static void on_done(Survey *survey, void *userdata)
     if (!member->retired) {
         bool several = member->state->n_addresses > 1;
         bool fewer = endpoint_state_forget_gone(member->state);
-        if (fewer)
+        if (fewer || member->turns == 1)
             trust_touch(member->manager->trust);
         if (fewer || several || member->state->judged_at == INSTANT_NONE)
             turn_judge(member); /* now they can be compared */

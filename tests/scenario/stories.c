@@ -101,7 +101,7 @@ static void kill_and_start(Story *s)
     s->state = endpoint_state_new(endpoint);
     endpoint_unref(endpoint);
     store_recall(s->store, s->state);
-    alert_recall(standing(s), s->state);
+    alert_recall_endpoint(standing(s), s->state);
     for (size_t i = 0; i < s->state->n_addresses; i++)
         if (s->state->addresses[i].seen)
             scene_verify(&s->state->addresses[i]);
