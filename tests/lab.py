@@ -1,9 +1,11 @@
 """What the demonstration and the integration tests share: a certificate hierarchy in the shape of RDS, real
 PostgreSQL and MariaDB servers on private data directories, and the daemon itself. Standard library only."""
 
+import atexit
 import contextlib
 import datetime
 import fcntl
+import functools
 import glob
 import json
 import os
@@ -334,6 +336,13 @@ class Process:
             raise
 
 
+def private_directory(path, user):
+    os.makedirs(path)
+    os.chmod(path, 0o700)
+    if os.geteuid() == 0:
+        shutil.chown(path, user, user)
+
+
 def postgres_binary(name):
     found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))
     return found[-1] if found else name
@@ -431,20 +440,23 @@ class Nginx(Process):
         return True
 
 
-class Postgres(Process):
-    _initialised = {}  # data directory made by initdb, by lab: copied for each server
+@functools.cache
+def template(user, *command):
+    """A data directory that a command makes when it is given it last: made once, to be copied for each server."""
+    parent = tempfile.mkdtemp(prefix="dbcertd-lab-")
+    os.chmod(parent, 0o755)
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    private_directory(parent + "/data", user)
+    run(*as_user(user), *command[:-1], command[-1] + parent + "/data", cwd=parent)
+    return parent + "/data"
 
+
+class Postgres(Process):
     def __init__(self, lab, name, chain, address="127.0.0.1", settings=(), tls=True, prefix=()):
         self.directory = os.path.join(lab.directory, "postgres-" + name)
         self.address, self.port = address, free_port() if not prefix else 5432
-        template = Postgres._initialised.get(lab.directory)
-        if not template:
-            template = os.path.join(lab.directory, "postgres-template")
-            lab.private_directory(template, "postgres")
-            run(*as_user("postgres"), postgres_binary("initdb"), "-D", template, "--auth=trust", "--no-sync", "-U",
-                "postgres", cwd=lab.directory)
-            Postgres._initialised[lab.directory] = template
-        run("cp", "-a", template, self.directory)
+        made = template("postgres", postgres_binary("initdb"), "--auth=trust", "--no-sync", "-U", "postgres", "--pgdata=")
+        run("cp", "-a", made, self.directory)
         lab.private_file(lab.pki.server_key, self.directory + "/server.key", "postgres")
         self.serve(chain)
         options = {"listen_addresses": address, "port": self.port, "ssl": "on" if tls else "off",
@@ -476,9 +488,10 @@ class Mariadb(Process):
     def __init__(self, lab, name, chain, address="127.0.0.1", settings=(), tls=True, prefix=(), init=""):
         self.directory = os.path.join(lab.directory, "mariadb-" + name)
         self.address, self.port = address, free_port() if not prefix else 3306
-        lab.private_directory(self.directory, "mysql")
-        run(*as_user("mysql"), "mariadb-install-db", "--no-defaults", f"--datadir={self.directory}",
-            "--auth-root-authentication-method=normal", "--skip-test-db", cwd=lab.directory)
+        small = "--innodb-log-file-size=4M"
+        made = template("mysql", "mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
+                        small, "--datadir=")
+        run("cp", "-a", made, self.directory)
         lab.private_file(lab.pki.server_key, self.directory + "/server.key", "mysql")
         self.serve(chain)
         self.socket = self.directory + "/s.sock"
@@ -489,7 +502,7 @@ class Mariadb(Process):
         if tls:
             options.update({"ssl-cert": self.directory + "/server.pem", "ssl-key": self.directory + "/server.key"})
         options.update(dict(settings))
-        arguments = [f"--{key}={value}" for key, value in options.items()]
+        arguments = [small, *(f"--{key}={value}" for key, value in options.items())]
         super().__init__([*prefix, *as_user("mysql"), "mariadbd", "--no-defaults", *arguments],
                          os.path.join(lab.directory, f"mariadb-{name}.log"), cwd=lab.directory)
         wait_until(f"mariadb {name}: {self.log}", lambda: "ready for connections" in self.output())
@@ -667,12 +680,6 @@ class Lab(contextlib.ExitStack):
         with open(os.path.join(directory, name), "w") as f:
             f.write(value + "\n")
         return {"CREDENTIALS_DIRECTORY": directory}
-
-    def private_directory(self, path, user):
-        os.makedirs(path)
-        os.chmod(path, 0o700)
-        if os.geteuid() == 0:
-            shutil.chown(path, user, user)
 
     def private_file(self, source, path, user):
         shutil.copy(source, path)

@@ -35,22 +35,38 @@ void json_text_end(Buffer *text, char bracket)
     buffer_append(text, &bracket, 1);
 }
 
-/* Printable ASCII, as nearly everything is. False: it is something else, and nothing was put. */
-static bool put_plain(Buffer *text, const char *value)
+/* How many of the bytes stand for themselves: printable ASCII without '"' and '\\', eight at once. */
+static size_t count_plain(const char *value, size_t size)
 {
-    const char *end = value, *from = value;
-    while (*end >= ' ' && *end <= '~')
-        end++;
-    if (*end)
-        return false;
+    const uint64_t ones = UINT64_MAX / 255, high_bits = ones << 7;
+    size_t n = 0;
+    for (uint64_t v; n + sizeof v <= size; n += sizeof v) {
+        memcpy(&v, value + n, sizeof v);
+        uint64_t quote = v ^ (ones * '"'), backslash = v ^ (ones * '\\');
+        if ((v | (v - ones * ' ') | (v + ones) | (quote - ones) | (backslash - ones)) & high_bits)
+            break; /* a byte borrows from the next one only if it is found itself */
+    }
+    while (n < size && value[n] >= ' ' && value[n] <= '~' && value[n] != '"' && value[n] != '\\')
+        n++;
+    return n;
+}
+
+/* Printable ASCII, as nearly everything is. False: it is something else, and nothing was put. */
+static bool put_printable(Buffer *text, const char *value, size_t size)
+{
+    size_t before = text->size;
     raw(text, "\"");
-    for (const char *at = value; at < end; at++)
-        if (*at == '"' || *at == '\\') {
-            buffer_append(text, from, (size_t)(at - from));
-            raw(text, "\\");
-            from = at;
+    for (size_t at = 0; at < size; at++) {
+        size_t n = count_plain(value + at, size - at);
+        buffer_append(text, value + at, n);
+        at += n;
+        if (at < size && (value[at] < ' ' || value[at] > '~')) {
+            text->size = before;
+            return false;
         }
-    buffer_append(text, from, (size_t)(end - from));
+        if (at < size)
+            buffer_append(text, (char[]) { '\\', value[at] }, 2);
+    }
     raw(text, "\"");
     return true;
 }
@@ -62,7 +78,7 @@ void json_text_string(Buffer *text, const char *key, const char *value)
         return;
     }
     begin_value(text, key);
-    if (put_plain(text, value))
+    if (put_printable(text, value, strlen(value)))
         return;
     json_t *string = json_of_text(value);
     _cleanup_free_ char *escaped = json_dumps(string, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);

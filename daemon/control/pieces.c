@@ -36,11 +36,13 @@ char *pieces_join(Pieces *pieces, const Snapshot *snapshot)
     return buffer_take_text(&text);
 }
 
+/* Behind what is left of the piece before, so that whatever is sent is as much as a buffer takes. */
 static void write_more(Reader *reader)
 {
     Snapshot snapshot = { 0 };
     reader->snapshot(&snapshot, reader->userdata);
-    reader->text.size = reader->taken = 0;
+    buffer_consume(&reader->text, reader->taken);
+    reader->taken = 0;
     while (!reader->over && reader->text.size < PIECE_BYTES)
         reader->over = !reader->pieces->write(reader->pieces, &snapshot, &reader->text);
 }
@@ -48,7 +50,7 @@ static void write_more(Reader *reader)
 static ssize_t on_read(void *userdata, uint64_t position _unused_, char *to, size_t size)
 {
     Reader *reader = userdata;
-    if (reader->taken == reader->text.size && !reader->over)
+    if (reader->text.size - reader->taken < size && !reader->over)
         write_more(reader);
     if (reader->pieces->walk.lost)
         return MHD_CONTENT_READER_END_WITH_ERROR;

@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "control/json-text.h"
 #include "control/json.h"
 #include "control/metrics.h"
 #include "control/page.h"
@@ -235,6 +236,25 @@ TEST(a_scan_s_target_is_read)
     }
 }
 
+/* Each byte at each place of texts that are longer than what is looked at at once: a JSON reader gives it back.
+ */
+TEST(every_byte_is_written_so_that_it_is_read_again)
+{
+    enum { LENGTH = 19 };
+    for (int byte = 1; byte < 0x80; byte++)
+        for (size_t place = 0; place <= LENGTH; place++) {
+            char value[LENGTH + 1] = "abcdefgh01234567xyz";
+            Buffer text = { 0 };
+            value[place] = (char)(place < LENGTH ? byte : 0);
+            json_text_string(&text, NULL, value);
+            json_t *read = json_loadb((const char *)text.data, text.size, JSON_DECODE_ANY, NULL);
+            assert_non_null(read);
+            assert_string_equal(json_string_value(read), value);
+            json_decref(read);
+            buffer_deinit(&text);
+        }
+}
+
 /* While a client reads, a reload may take endpoints away, bring others and change their order. */
 TEST(a_walk_goes_on_behind_where_it_was)
 {
@@ -273,5 +293,6 @@ RUN_TESTS(cmocka_unit_test(a_walk_goes_on_behind_where_it_was),
           cmocka_unit_test(each_path_answers_as_documented), cmocka_unit_test(the_page_and_the_metrics_escape),
           cmocka_unit_test(filters_choose_endpoints),
           cmocka_unit_test(an_endpoint_has_every_member_of_the_contract),
+          cmocka_unit_test(every_byte_is_written_so_that_it_is_read_again),
           cmocka_unit_test(bytes_that_are_not_utf_8_do_not_break_the_answer),
           cmocka_unit_test(a_scan_s_target_is_read));
