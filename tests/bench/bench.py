@@ -80,15 +80,18 @@ def certificates(lab, count, kind="rsa2048"):
     return directory
 
 
-def timed(command, **options):
-    """Seconds, CPU seconds, and output of a command and its children; peak kB of the largest of them."""
+def timed(command, must=False):
+    """Seconds, CPU seconds, and output of a command and its children; peak kB of the largest of them. One that must go well
+    ends the benchmark where it does not."""
     with tempfile.NamedTemporaryFile("r") as peak:  # a child of this process seems to have had what this one has
         begin = time.monotonic()
-        process = subprocess.Popen(["time", "-f", "%M", "-o", peak.name, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                   stdin=subprocess.DEVNULL, **options)
+        process = subprocess.Popen(["time", "-f", "%M", "-o", peak.name, *command], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                   stderr=None if must else subprocess.DEVNULL)
         out = process.stdout.read()
         _, code, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(code)
+        if must and process.returncode:
+            raise SystemExit(f"{command}: exit status {process.returncode}: {out.decode()}")
         return time.monotonic() - begin, usage.ru_utime + usage.ru_stime, int(peak.read().split()[-1]), out
 
 

@@ -15,7 +15,7 @@ def main():
     rows = []
     for endpoints, hours in FLEETS:
         with tempfile.TemporaryDirectory() as directory:
-            _, cpu, _, out = timed([tool("bench-year"), directory, str(endpoints), str(hours), str(options.days)])
+            _, cpu, _, out = timed([tool("bench-year"), directory, str(endpoints), str(hours), str(options.days)], must=True)
         size, commits, written, told, longest = map(int, out.split())
         per_day = 1e6 * options.days
         rows.append([endpoints, f"{hours} h", f"{size / 1e6:.1f}", f"{size / endpoints / 1000:.1f}", f"{commits / options.days:.0f}", f"{written / per_day:.1f}",
