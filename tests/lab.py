@@ -69,7 +69,7 @@ def closed_port(address="127.0.0.1"):
     return held[-1].getsockname()[1]
 
 
-def wait_until(what, condition, seconds=20):
+def wait_until(what, condition, seconds=60):
     """Waits for a condition with a value that is true, and returns that."""
     end = time.monotonic() + seconds
     while True:
@@ -600,7 +600,7 @@ class Dbcertd(Process):
     def probe(self, name):
         return self.get(f"/v1/endpoints/{name}/probe", "POST")
 
-    def settle(self, seconds=30):
+    def settle(self, seconds=90):
         """Waits until every endpoint has been probed; returns them by name."""
         def all_probed():
             endpoints = self.get("/v1/endpoints")["endpoints"]

@@ -108,7 +108,7 @@ def test_containers_the_environment_a_systemd_credential_and_roles(scratch, bina
     credentials = os.path.join(credential["CREDENTIALS_DIRECTORY"], "aws")
     with open(credentials, "w") as f:
         f.write("AWS_ACCESS_KEY_ID=AKIAFILE\nAWS_SECRET_ACCESS_KEY=wrong\nAWS_SESSION_TOKEN=file/token\n")
-    wait_until("the new file is read", lambda: "SignatureDoesNotMatch" in (said(daemon, 2)["error"] or ""), 20)
+    wait_until("the new file is read", lambda: "SignatureDoesNotMatch" in (said(daemon, 2)["error"] or ""))
     # What the answer quotes is cut: the token would be in it.
     assert "The request signature we calculated" in said(daemon, 2)["error"] and "file/token" not in json.dumps(daemon.get("/v1/rds"))
     os.unlink(credentials)

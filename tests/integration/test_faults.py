@@ -403,7 +403,7 @@ def test_50_reloads_a_second_during_a_sweep_lose_nothing(scratch, binaries):
         time.sleep(0.02)
     daemon.write(config(scratch.pki.bundle("rsa2048"), entries, 'interval = "1d"; concurrency = 32;'))
     daemon.reload()
-    endpoints = daemon.settle(60)
+    endpoints = daemon.settle()
     assert len(endpoints) == 100 and {e["severity"] for e in endpoints.values()} == {"ok"}
     assert len(os.listdir(f"/proc/{daemon.process.pid}/fd")) < 30
     assert daemon.stop() == 0
@@ -461,7 +461,7 @@ def test_a_name_server_that_misbehaves_is_an_outcome_and_no_way_to_this_host(lab
     wait_until("it waits", lambda: "waits" in knocks.output())
     entries = [entry(name, "postgres", 5432, host=f"{name}.test", addresses=None) for name in [*NAMES, *RESOLVED] if name != "allowed"]
     daemon = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), entries, 'timeout = "8s"; interval = "1d";'), name="names", prefix=nowhere)
-    endpoints = daemon.settle(60)
+    endpoints = daemon.settle()
     for name, words in NAMES.items():
         found = [(f["id"], f["severity"]) for f in endpoints[name]["findings"]]
         assert found == [("name-unresolved", "unknown")] and not endpoints[name]["addresses"], (name, endpoints[name])

@@ -104,7 +104,7 @@ def test_one_journal_has_what_is_overdue_everywhere(fleet):
     def overdue():
         out = run("journalctl", "-q", "-D", remote, "DBCERTD_FINDING=rotation-overdue", "DBCERTD_TRANSITION=raised", "-o", "json", check=False)
         return {(e["_HOSTNAME"], e["DBCERTD_ENDPOINT"]) for e in map(json.loads, out.splitlines())}
-    wait_until(lambda: f"the journals: {overdue()}", lambda: overdue() == EVERYWHERE, 40)
+    wait_until(lambda: f"the journals: {overdue()}", lambda: overdue() == EVERYWHERE)
 
 
 def test_one_query_of_prometheus_has_it_too(fleet):
@@ -113,7 +113,7 @@ def test_one_query_of_prometheus_has_it_too(fleet):
     def overdue():
         answer = ask(f"http://{HUB}:9090/api/v1/query", query='dbcertd_finding{finding="rotation-overdue"}')
         return {(r["metric"]["instance"], r["metric"]["endpoint"]) for r in answer.get("data", {}).get("result", [])}
-    wait_until(lambda: f"Prometheus: {overdue()}", lambda: overdue() == {(f"{address(i)}:{PORT}", f"stalled{i}") for i in (1, 2, 3)}, 40)
+    wait_until(lambda: f"Prometheus: {overdue()}", lambda: overdue() == {(f"{address(i)}:{PORT}", f"stalled{i}") for i in (1, 2, 3)})
 
 
 def test_and_so_has_one_alertmanager(fleet):
@@ -122,7 +122,7 @@ def test_and_so_has_one_alertmanager(fleet):
     def overdue():
         alerts = ask(f"http://{HUB}:9093/api/v2/alerts", filter='alertname="rotation-overdue"')
         return {(a["labels"]["instance"], a["labels"]["endpoint"]) for a in alerts}
-    wait_until(lambda: f"the Alertmanager: {overdue()}", lambda: overdue() == EVERYWHERE, 40)
+    wait_until(lambda: f"the Alertmanager: {overdue()}", lambda: overdue() == EVERYWHERE)
 
 
 def test_a_bastion_that_is_gone_is_missed(fleet):
@@ -132,9 +132,9 @@ def test_a_bastion_that_is_gone_is_missed(fleet):
     def down():
         answer = ask(f"http://{HUB}:9090/api/v1/query", query='up{job="dbcertd"} == 0')
         return {r["metric"]["instance"] for r in answer.get("data", {}).get("result", [])}
-    wait_until(lambda: f"down: {down()}", lambda: down() == {f"{address(2)}:{PORT}"}, 40)
+    wait_until(lambda: f"down: {down()}", lambda: down() == {f"{address(2)}:{PORT}"})
 
     def alerts():
         return {a["labels"].get("instance") for a in ask(f"http://{HUB}:9090/api/v1/alerts").get("data", {}).get("alerts", [])
                 if a["labels"]["alertname"] == "DbcertdDown"}
-    wait_until(lambda: f"alerts: {alerts()}", lambda: alerts() == {f"{address(2)}:{PORT}"}, 40)
+    wait_until(lambda: f"alerts: {alerts()}", lambda: alerts() == {f"{address(2)}:{PORT}"})

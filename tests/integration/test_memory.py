@@ -52,7 +52,7 @@ def test_a_round_of_probes_leaks_nothing_and_reads_nothing_wrong(scratch, binari
     text = config(pki.bundle("rsa2048"), entries, f'timeout = "5s"; trust_stores = ( {", ".join(stores)} );')
     daemon = Dbcertd(scratch, binaries, text, prefix=["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect",
                                                       "--errors-for-leak-kinds=definite,indirect", f"--error-exitcode={ERROR}"], env=scratch.credential("db", "secret"))
-    endpoints = daemon.settle(60)
+    endpoints = daemon.settle()
     assert len(endpoints) == len(entries)
     for words in (["findings"], ["authorities"], ["plan", "rds-ca-ecc384-g1"], ["trust"], ["trust", pki.bundle("ecc384")]):
         daemon.ctl(*words)

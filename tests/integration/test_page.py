@@ -151,7 +151,7 @@ def test_it_is_filtered_by_name_severity_engine_and_region(page):
     def choose(what, word):
         Select(page.find_element("id", what)).select_by_value(word)
     def shows(names):
-        wait_until(lambda: f"{names}, not {shown(page)}", lambda: shown(page) == names, 5)
+        wait_until(lambda: f"{names}, not {shown(page)}", lambda: shown(page) == names)
         assert page.find_element("id", "shown").text == (f"{len(names)} of 6 shown" if len(names) < 6 else "6 shown")
     shows(["orders", "stalled", "ending", "ended", "refusing", "far"])
     page.find_element("id", "name").send_keys("end")

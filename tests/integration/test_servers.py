@@ -201,7 +201,7 @@ def test_a_failure_is_tried_again_sooner_than_the_interval(scratch, binaries):
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("late", "postgres", port)], 'interval = "1h";'))
     assert findings(daemon.settle()["late"]) == [("unreachable", "unknown")]
     Postgres(scratch, "late", chain[0], settings={"port": port})
-    wait_until("the retry", lambda: daemon.endpoint("late")["severity"] == "ok", 17)
+    wait_until("the retry", lambda: daemon.endpoint("late")["severity"] == "ok")
     assert "late (127.0.0.1): unreachable resolved after" in daemon.output()
 
 

@@ -448,8 +448,8 @@ def test_an_expired_ca_over_500_endpoints_is_one_alert_with_a_count_and_names(sc
                                           for name in names]).replace('group_wait = "0s"', 'group_wait = "8s"')
     journal = Journald(scratch).inside
     daemon = Dbcertd(scratch, binaries, text, prefix=journal)
-    daemon.settle(60)
-    wait_until("the entries", lambda: journal_entries(journal, "DBCERTD_FINDING=ca-expired", "PRIORITY=6"), 30)
+    daemon.settle()
+    wait_until("the entries", lambda: journal_entries(journal, "DBCERTD_FINDING=ca-expired", "PRIORITY=6"))
     alert, = journal_entries(journal, "DBCERTD_FINDING=ca-expired", "PRIORITY=2")
     assert alert["DBCERTD_COUNT"] == "500" and len(set(alert["DBCERTD_TRANSITION_ID"].split())) == 500
     # An entry has room for 470 names as fields; a second one, which wakes nobody, has the others.
@@ -469,7 +469,7 @@ def test_an_expired_ca_over_500_endpoints_is_one_alert_with_a_count_and_names(sc
     daemon.process.kill()
     daemon.process.wait()
     again = Dbcertd(scratch, binaries, text, prefix=journal)
-    again.settle(60)
+    again.settle()
     time.sleep(10)
     assert len(journal_entries(journal, "DBCERTD_FINDING=ca-expired")) == 2
 
@@ -527,7 +527,7 @@ def test_what_the_journal_does_not_take_is_kept_through_a_restart_until_it_does(
     third.settle()
     journald = subprocess.Popen([*inside, "/lib/systemd/systemd-journald"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     scratch.callback(journald.kill)
-    told = wait_until("it is told", lambda: journal_entries(inside, "DBCERTD_ENDPOINT=billing", "DBCERTD_FINDING=rotation-overdue"), 30)
+    told = wait_until("it is told", lambda: journal_entries(inside, "DBCERTD_ENDPOINT=billing", "DBCERTD_FINDING=rotation-overdue"))
     assert [t["DBCERTD_TRANSITION"] for t in told] == ["raised"]
 
 

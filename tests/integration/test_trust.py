@@ -223,9 +223,9 @@ def test_only_those_endpoints_that_its_clients_connect_to(scratch, binaries, sto
 def test_nothing_is_told_of_a_store_before_each_of_its_servers_was_looked_at(scratch, binaries, stores, fleet):
     """Also after a reload: what stands goes on standing meanwhile."""
     answer = threading.Event()
-    slow = Server(lambda connection: answer.wait(20))
+    slow = Server(lambda connection: answer.wait(60))
     entries = [*fleet, entry("slow", "tls", slow.port)]
-    listed = f"trust_stores = ( {store('billing', stores.pem('a.pem', 'rsa2048'))} );"
+    listed = f"timeout = \"60s\"; trust_stores = ( {store('billing', stores.pem('a.pem', 'rsa2048'))} );"
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048", "ecc384"), entries, more=listed))
 
     def billing():
@@ -238,7 +238,7 @@ def test_nothing_is_told_of_a_store_before_each_of_its_servers_was_looked_at(scr
     wait_until("it is told", lambda: billing() == LACKS)
     assert daemon.output().count("trust-store-lacks-ca") == 1
     answer.clear()
-    again = Server(lambda connection: answer.wait(20))
+    again = Server(lambda connection: answer.wait(60))
     daemon.write(config(scratch.pki.bundle("rsa2048", "ecc384"), [*entries, entry("slower", "tls", again.port)], more=listed))
     daemon.reload()
     assert daemon.get("/v1/trust")["trust_stores"][0]["findings"][0]["id"] == "trust-store-lacks-ca"

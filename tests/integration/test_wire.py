@@ -1,11 +1,11 @@
 """The wire against the RDS API: what it says, with real PostgreSQL and MariaDB behind its names, told in a real journal."""
 
-import json
+import functools
 import time
 
 import pytest
 
-from lab import Journald, Mariadb, Postgres, ago, findings, openssl_facts, run, wait_until, with_names
+from lab import Journald, Mariadb, Postgres, ago, findings, journal_entries, openssl_facts, run, wait_until, with_names
 from test_rds import G1, api, ask_again, imds, needs_root, round_over, settings, source, start  # noqa: F401
 
 YEAR, THREE_YEARS = 365, 1096
@@ -35,12 +35,7 @@ def story(scratch, binaries, api, imds):
     s.settings = settings(source(api), bundle=bundle, more=stores)
     s.daemon = start(scratch, binaries, s.settings, imds, prefix=with_names(scratch, [orders, billing], inside))
     round_over(s.daemon)
-
-    def entries(*matches):
-        run(*inside, "journalctl", "--sync", check=False)
-        out = run(*inside, "journalctl", "-q", "-o", "json", "-t", "dbcertd", *matches)
-        return [json.loads(line) for line in out.splitlines()]
-    s.entries = entries
+    s.entries = functools.partial(journal_entries, inside)
     s.found = lambda name="orders": findings(s.daemon.endpoint(name + ".us-east-1"))
     return s
 
@@ -48,7 +43,7 @@ def story(scratch, binaries, api, imds):
 @needs_root
 def test_a_change_of_ca_that_waits_for_its_restart_from_the_api_through_the_wire_to_the_journal(story):
     s = story
-    e = wait_until("both are seen", lambda: s.daemon.endpoint("billing.us-east-1")["served_ca"] and s.daemon.endpoint("orders.us-east-1"), 30)
+    e = wait_until("both are seen", lambda: s.daemon.endpoint("billing.us-east-1")["served_ca"] and s.daemon.endpoint("orders.us-east-1"))
     assert s.found() == [] and s.found("billing") == []
     # Class and maintenance window come from the API.
     assert (e["rotation"]["class"], e["rotation"]["source"], e["served_ca"]) == ("restart", "api", "rds-ca-rsa2048-g1")
@@ -57,10 +52,10 @@ def test_a_change_of_ca_that_waits_for_its_restart_from_the_api_through_the_wire
     # 1. Somebody changes the CA, for the next maintenance window: the client's store lacks it.
     s.orders["PendingModifiedValues"] = {"CACertificateIdentifier": "rds-ca-ecc384-g1"}
     ask_again(s.daemon)
-    wait_until("scheduled", lambda: s.found() == [("maintenance-scheduled", "notice")], 30)
+    wait_until("scheduled", lambda: s.found() == [("maintenance-scheduled", "notice")])
     scheduled = s.entries("DBCERTD_FINDING=maintenance-scheduled")[0]
     assert "its CA is to become rds-ca-ecc384-g1 in the next maintenance window sun:05:00-sun:06:00, which ends at 20" in scheduled["MESSAGE"]
-    lacks = wait_until("the store", lambda: s.entries("DBCERTD_FINDING=trust-store-lacks-ca"), 30)[0]
+    lacks = wait_until("the store", lambda: s.entries("DBCERTD_FINDING=trust-store-lacks-ca"))[0]
     assert "refuse rds-ca-ecc384-g1 in us-east-1, which is configured for orders.us-east-1" in lacks["MESSAGE"] and lacks["PRIORITY"] == "4"
     plan = s.daemon.ctl("plan", "rds-ca-ecc384-g1").stdout
     assert "orders.us-east-1: RDS changes it in its next maintenance window" in plan
@@ -71,9 +66,9 @@ def test_a_change_of_ca_that_waits_for_its_restart_from_the_api_through_the_wire
     s.orders["CACertificateIdentifier"] = s.orders["CertificateDetails"]["CAIdentifier"] = "rds-ca-ecc384-g1"
     s.orders["CertificateDetails"]["ValidTill"] = openssl_facts(s.new[1])["not_after"]
     ask_again(s.daemon)
-    wait_until("it waits for a while", lambda: [f["id"] for f in s.daemon.endpoint("orders.us-east-1")["findings"]] == ["restart-pending"], 30)
+    wait_until("it waits for a while", lambda: [f["id"] for f in s.daemon.endpoint("orders.us-east-1")["findings"]] == ["restart-pending"])
     assert s.found() == [] and s.entries("DBCERTD_FINDING=restart-pending") == []  # it may be a change on its way
-    wait_until("and is told", lambda: s.found() == [("restart-pending", "warning")], 40)
+    wait_until("and is told", lambda: s.found() == [("restart-pending", "warning")])
     told = wait_until("in the journal", lambda: s.entries("DBCERTD_FINDING=restart-pending"))[0]
     assert told["PRIORITY"] == "4" and told["DBCERTD_ENDPOINT"] == "orders.us-east-1" and told["DBCERTD_CONFIGURED_CA"] == "rds-ca-ecc384-g1"
     old, new = openssl_facts(s.old[1]), openssl_facts(s.new[1])
@@ -102,11 +97,11 @@ def test_a_change_of_ca_that_waits_for_its_restart_from_the_api_through_the_wire
 def test_maintenance_a_ca_that_is_not_offered_one_that_differs_and_a_stopped_instance(story):
     s = story
     s.orders["CertificateDetails"] = None
-    wait_until("both are seen", lambda: s.daemon.endpoint("billing.us-east-1")["served_ca"] and s.daemon.endpoint("orders.us-east-1")["served_ca"], 30)
+    wait_until("both are seen", lambda: s.daemon.endpoint("billing.us-east-1")["served_ca"] and s.daemon.endpoint("orders.us-east-1")["served_ca"])
     action = s.region.maintenance(s.orders["DBInstanceArn"], auto="2027-01-03T05:00:00Z", forced="2027-03-01T00:00:00Z", current="2027-01-03T05:00:00Z")
     s.billing["PendingModifiedValues"] = {"CACertificateIdentifier": "rds-ca-rsa8192-g3"}
     ask_again(s.daemon)
-    wait_until(lambda: s.found("billing"), lambda: ("ca-not-offered", "warning") in s.found("billing"), 30)
+    wait_until(lambda: s.found("billing"), lambda: ("ca-not-offered", "warning") in s.found("billing"))
     assert s.found() == [("maintenance-scheduled", "notice")]
     scheduled = s.daemon.endpoint("orders.us-east-1")["findings"][0]
     assert scheduled["due"] == "2027-01-03T05:00:00Z" and "forced at 2027-03-01T00:00:00Z" in scheduled["message"]
@@ -118,8 +113,8 @@ def test_maintenance_a_ca_that_is_not_offered_one_that_differs_and_a_stopped_ins
     s.billing["PendingModifiedValues"] = {}
     s.billing["CACertificateIdentifier"] = "rds-ca-rsa4096-g1"
     ask_again(s.daemon)
-    wait_until("pending", lambda: [f["state"] for f in s.daemon.endpoint("billing.us-east-1")["findings"]] == ["pending"], 30)
-    wait_until("told", lambda: s.found("billing") == [("ca-mismatch", "warning")], 40)
+    wait_until("pending", lambda: [f["state"] for f in s.daemon.endpoint("billing.us-east-1")["findings"]] == ["pending"])
+    wait_until("told", lambda: s.found("billing") == [("ca-mismatch", "warning")])
     mismatch = s.daemon.endpoint("billing.us-east-1")["findings"][0]
     assert mismatch["message"].startswith("the RDS API says that its CA is rds-ca-rsa4096-g1, but certificate ")
     # Where the wire shows a change first, and the API follows, nothing is told but the change.
@@ -138,7 +133,7 @@ def test_maintenance_a_ca_that_is_not_offered_one_that_differs_and_a_stopped_ins
     assert [(f["id"], f["state"]) for f in stopped] == [("unreachable", "pending")] and "RDS says that it is stopped" in stopped[0]["message"]
     s.billing["DBInstanceStatus"] = "available"
     ask_again(s.daemon)
-    wait_until("that is another matter", lambda: s.found("billing") == [("unreachable", "unknown")], 30)
+    wait_until("that is another matter", lambda: s.found("billing") == [("unreachable", "unknown")])
     assert s.entries("DBCERTD_FINDING=unreachable")[0]["DBCERTD_ENDPOINT"] == "billing.us-east-1"
     assert {t["DBCERTD_ENDPOINT"] for t in s.entries("DBCERTD_FINDING=ca-mismatch")} == {"billing.us-east-1"}
     assert len(s.entries("DBCERTD_FINDING=ca-changed")) == 1
