@@ -7,6 +7,7 @@ import datetime
 import fcntl
 import functools
 import glob
+import http.client
 import json
 import os
 import pty
@@ -455,7 +456,8 @@ class Postgres(Process):
     def __init__(self, lab, name, chain, address="127.0.0.1", settings=(), tls=True, prefix=()):
         self.directory = os.path.join(lab.directory, "postgres-" + name)
         self.address, self.port = address, free_port() if not prefix else 5432
-        made = template("postgres", postgres_binary("initdb"), "--auth=trust", "--no-sync", "-U", "postgres", "--pgdata=")
+        made = template("postgres", postgres_binary("initdb"), "--auth=trust", "--no-sync", "--wal-segsize=1",
+                        "-U", "postgres", "--pgdata=")
         run("cp", "-a", made, self.directory)
         lab.private_file(lab.pki.server_key, self.directory + "/server.key", "postgres")
         self.serve(chain)
@@ -523,6 +525,17 @@ class Mariadb(Process):
         return run("mariadb", "--no-defaults", f"--socket={self.socket}", "-uroot", "-N", "-B", "-e", statements)
 
 
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=90)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
 class Dbcertd(Process):
     """The daemon in the foreground, on a configuration and a socket of its own."""
 
@@ -587,8 +600,9 @@ class Dbcertd(Process):
         return text.decode().replace("\r", "").split("\n", 1)[1]  # behind the newline's echo
 
     def get(self, path, method="GET"):
-        out = run("curl", "-sS", "--max-time", "90", "-X", method, "--unix-socket", self.socket, "http://localhost" + path)
-        return json.loads(out)
+        with contextlib.closing(UnixConnection(self.socket)) as connection:
+            connection.request(method, path)
+            return json.loads(connection.getresponse().read())
 
     def endpoint(self, name):
         return self.get("/v1/endpoints/" + name)

@@ -8,10 +8,11 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.request
 
 import pytest
 
-from lab import Dbcertd, Postgres, Process, ago, closed_port, config, entry, free_port, host, run, wait_until
+from lab import Dbcertd, Postgres, Process, ago, closed_port, config, entry, free_port, host, wait_until
 
 pytestmark = pytest.mark.skipif(not shutil.which("prometheus-alertmanager"), reason="prometheus-alertmanager is not installed")
 
@@ -62,7 +63,8 @@ class Alertmanager:
 
     def alerts(self):
         """Labels to the rest, of what stands there."""
-        listed = json.loads(run("curl", "-sS", self.url + "/api/v2/alerts"))
+        with urllib.request.urlopen(self.url + "/api/v2/alerts") as answer:
+            listed = json.load(answer)
         return {(a["labels"]["alertname"], a["labels"]["severity"], a["labels"].get("endpoint")): a for a in listed}
 
 

@@ -326,7 +326,7 @@ def test_systemd_is_told_what_goes_on(scratch, binaries):
     assert before - 1000 <= stamp <= after
 
 
-def test_a_stop_takes_less_than_a_second_and_says_who_was_cut_short(scratch, binaries):
+def test_a_stop_waits_for_no_probe_and_says_who_was_cut_short(scratch, binaries):
     listener = socket.create_server(("127.0.0.1", 0))
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"),
                                                [entry(f"silent{i}", "mysql", listener.getsockname()[1]) for i in range(12)], 'timeout = "60s";'))
@@ -337,7 +337,7 @@ def test_a_stop_takes_less_than_a_second_and_says_who_was_cut_short(scratch, bin
     time.sleep(0.1)
     started = time.monotonic()
     assert daemon.stop() == 0
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 5  # half a second for their farewells, on a machine that has time
     thread.join(5)
     assert answers[0]["name"] == "silent0" and answers[0]["addresses"] == []
     assert "12 probes did not end and are cut short: silent0, silent1, " in daemon.output() and "silent9, ..." in daemon.output()
