@@ -117,6 +117,7 @@ static void judge_store_now(Trust *trust, WatchedStore *store)
     if (!all_looked_at(&manager->fleet, store->state.store)) {
         alert_recall(store_alerts(manager->store, SUBJECT_TRUST_STORE, name), &store->state.findings);
         silence_list_apply(store_silences(manager->store), name, &store->state.findings, clock_now());
+        store->state.changes_at = INSTANT_NEVER; /* the last of those turns touches it */
         return;
     }
     judge_trust_store(&store->state, manager->loaded->catalogue, clock_now());
