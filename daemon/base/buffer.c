@@ -33,13 +33,20 @@ static void make_room(Buffer *buffer, size_t size)
     buffer->capacity = capacity;
 }
 
-void buffer_append(Buffer *buffer, const void *data, size_t size)
+uint8_t *buffer_extend(Buffer *buffer, size_t size)
 {
     make_room(buffer, size);
-    if (size > 0)
-        memcpy(buffer->data + buffer->size, data, size);
+    uint8_t *begin = buffer->data + buffer->size;
     buffer->size += size;
     buffer->data[buffer->size] = 0;
+    return begin;
+}
+
+void buffer_append(Buffer *buffer, const void *data, size_t size)
+{
+    uint8_t *to = buffer_extend(buffer, size);
+    if (size > 0)
+        memcpy(to, data, size);
 }
 
 void buffer_printf(Buffer *buffer, const char *format, ...)
@@ -57,6 +64,14 @@ void buffer_printf(Buffer *buffer, const char *format, ...)
         else
             make_room(buffer, (size_t)n);
     }
+}
+
+void buffer_cut(Buffer *buffer, size_t size)
+{
+    assert(size <= buffer->size);
+    buffer->size = size;
+    if (buffer->data)
+        buffer->data[size] = 0;
 }
 
 void buffer_consume(Buffer *buffer, size_t size)

@@ -17,9 +17,14 @@ typedef struct Buffer {
 void buffer_deinit(Buffer *buffer);
 void buffer_wipe(Buffer *buffer); /* the same, of what may have held a secret */
 void buffer_append(Buffer *buffer, const void *data, size_t size);
+
+/* So many bytes more, which the caller writes next: where they begin. */
+uint8_t *buffer_extend(Buffer *buffer, size_t size);
+
 void buffer_printf(Buffer *buffer, const char *format, ...) _printf_(2, 3);
 
-/* Drops the first bytes. */
+/* Drops all behind the first `size` bytes, and the first bytes. */
+void buffer_cut(Buffer *buffer, size_t size);
 void buffer_consume(Buffer *buffer, size_t size);
 
 /* The text so far, as a string of its own ("" if empty); the buffer is empty afterwards. */

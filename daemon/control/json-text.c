@@ -15,13 +15,16 @@ static void raw(Buffer *text, const char *words)
 /* Behind an opening bracket, a line's end or nothing there is no comma. Keys are ours, and plain. */
 static void begin_value(Buffer *text, const char *key)
 {
-    if (text->size > 0 && !memchr("{[\n", text->data[text->size - 1], 3))
-        raw(text, ",");
+    bool comma = text->size > 0 && !memchr("{[\n", text->data[text->size - 1], 3);
+    size_t length = key ? strlen(key) : 0;
+    uint8_t *to = buffer_extend(text, comma + (key ? length + strlen("\"\":") : 0));
+    if (comma)
+        *to++ = ',';
     if (!key)
         return;
-    raw(text, "\"");
-    raw(text, key);
-    raw(text, "\":");
+    *to++ = '"';
+    memcpy(to, key, length);
+    memcpy(to + length, "\":", 2);
 }
 
 void json_text_begin(Buffer *text, const char *key, char bracket)
@@ -35,8 +38,8 @@ void json_text_end(Buffer *text, char bracket)
     buffer_append(text, &bracket, 1);
 }
 
-/* How many of the bytes stand for themselves: printable ASCII without '"' and '\\', eight at once. */
-static size_t count_plain(const char *value, size_t size)
+/* Printable ASCII without '"' and '\\', as nearly everything is; eight bytes are looked at at once. */
+static bool is_plain(const char *value, size_t size)
 {
     const uint64_t ones = UINT64_MAX / 255, high_bits = ones << 7;
     size_t n = 0;
@@ -44,31 +47,46 @@ static size_t count_plain(const char *value, size_t size)
         memcpy(&v, value + n, sizeof v);
         uint64_t quote = v ^ (ones * '"'), backslash = v ^ (ones * '\\');
         if ((v | (v - ones * ' ') | (v + ones) | (quote - ones) | (backslash - ones)) & high_bits)
-            break; /* a byte borrows from the next one only if it is found itself */
+            return false; /* a byte borrows from the next one only if it is found itself */
     }
     while (n < size && value[n] >= ' ' && value[n] <= '~' && value[n] != '"' && value[n] != '\\')
         n++;
-    return n;
+    return n == size;
 }
 
-/* Printable ASCII, as nearly everything is. False: it is something else, and nothing was put. */
+static void put_plain(Buffer *text, const char *value, size_t size)
+{
+    uint8_t *to = buffer_extend(text, size + 2);
+    to[0] = '"';
+    memcpy(to + 1, value, size);
+    to[1 + size] = '"';
+}
+
+/* Printable ASCII with some '"' or '\\', as messages have. False: it is something else, and nothing was put. */
 static bool put_printable(Buffer *text, const char *value, size_t size)
 {
-    size_t before = text->size;
-    raw(text, "\"");
-    for (size_t at = 0; at < size; at++) {
-        size_t n = count_plain(value + at, size - at);
-        buffer_append(text, value + at, n);
-        at += n;
-        if (at < size && (value[at] < ' ' || value[at] > '~')) {
-            text->size = before;
+    for (size_t i = 0; i < size; i++)
+        if (value[i] < ' ' || value[i] > '~')
             return false;
-        }
-        if (at < size)
-            buffer_append(text, (char[]) { '\\', value[at] }, 2);
+    size_t before = text->size;
+    uint8_t *begin = buffer_extend(text, 2 * size + 2), *to = begin;
+    *to++ = '"';
+    for (size_t i = 0; i < size; i++) {
+        if (value[i] == '"' || value[i] == '\\')
+            *to++ = '\\';
+        *to++ = (uint8_t)value[i];
     }
-    raw(text, "\"");
+    *to++ = '"';
+    buffer_cut(text, before + (size_t)(to - begin));
     return true;
+}
+
+static void put_anything(Buffer *text, const char *value)
+{
+    json_t *string = json_of_text(value);
+    _cleanup_free_ char *escaped = json_dumps(string, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+    json_decref(string);
+    raw(text, escaped ? escaped : "null");
 }
 
 void json_text_string(Buffer *text, const char *key, const char *value)
@@ -77,18 +95,23 @@ void json_text_string(Buffer *text, const char *key, const char *value)
         json_text_null(text, key);
         return;
     }
+    size_t size = strlen(value);
     begin_value(text, key);
-    if (put_printable(text, value, strlen(value)))
-        return;
-    json_t *string = json_of_text(value);
-    _cleanup_free_ char *escaped = json_dumps(string, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-    json_decref(string);
-    raw(text, escaped ? escaped : "null");
+    if (is_plain(value, size))
+        put_plain(text, value, size);
+    else if (!put_printable(text, value, size))
+        put_anything(text, value);
 }
 
 void json_text_instant(Buffer *text, const char *key, int64_t value)
 {
-    json_text_string(text, key, value == INSTANT_NONE || value == INSTANT_NEVER ? NULL : INSTANT_TEXT(value));
+    if (value == INSTANT_NONE || value == INSTANT_NEVER) {
+        json_text_null(text, key);
+        return;
+    }
+    const char *words = INSTANT_TEXT(value);
+    begin_value(text, key);
+    put_plain(text, words, strlen(words));
 }
 
 void json_text_integer(Buffer *text, const char *key, int64_t value)

@@ -6,7 +6,7 @@ import socket
 import statistics
 import time
 
-from bench import CLIENT, Web, alone, certificates, cpu, pinned, quantile, status, table
+from bench import CLIENT, Web, alone, certificates, cpu, cpu_to_the_microsecond, pinned, quantile, status, table
 from lab import Dbcertd, Lab, config, entry, wait_until
 
 PORT = 8443
@@ -44,9 +44,9 @@ def measure(lab, binaries, n, idle):
     assert ok["ok"] == n, ok
     peak = status(daemon.process.pid, "VmHWM")
     time.sleep(3)  # what comes after a round
-    before, switches = cpu(daemon.process.pid), status(daemon.process.pid, "voluntary_ctxt_switches")
+    before, switches = cpu_to_the_microsecond(daemon.process.pid), status(daemon.process.pid, "voluntary_ctxt_switches")
     time.sleep(idle)
-    used, woken = cpu(daemon.process.pid) - before, status(daemon.process.pid, "voluntary_ctxt_switches") - switches
+    used, woken = cpu_to_the_microsecond(daemon.process.pid) - before, status(daemon.process.pid, "voluntary_ctxt_switches") - switches
     rest = status(daemon.process.pid, "VmRSS")
     json, json_text = ask(daemon, "/v1/endpoints")
     metrics, text = ask(daemon, "/metrics")
@@ -55,14 +55,14 @@ def measure(lab, binaries, n, idle):
     size = sum(os.path.getsize(os.path.join(daemon.state, f)) for f in os.listdir(daemon.state))
     daemon.stop()
     return [n, f"{answers:.2f}", f"{seconds:.1f}", f"{spent / n * 1000:.2f}", f"{peak / 1024:.0f}", f"{rest / 1024:.0f}", f"{after / 1024:.0f}",
-            f"{used / idle * 100:.2f} %", f"{woken / idle:.2f}", f"{json:.0f} ({len(json_text) / 1e6:.1f} MB)",
+            f"{used / idle * 100:.3f} %", f"{woken / idle:.2f}", f"{json:.0f} ({len(json_text) / 1e6:.1f} MB)",
             f"{metrics:.0f} ({len(text) / 1e6:.1f} MB)", f"{held:.1f}", f"{size / 1e6:.1f}"]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="100,1000,10000")
-    parser.add_argument("--idle", type=int, default=10, help="seconds in which nothing is due")
+    parser.add_argument("--idle", type=int, default=70, help="seconds in which little is due: each minute the daemon looks after itself")
     parser.add_argument("--one", action="store_true", help="one certificate for all, in place of one for each")
     options = parser.parse_args()
     alone()

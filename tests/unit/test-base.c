@@ -109,6 +109,11 @@ TEST(a_buffer_grows_and_gives_its_text_away)
     for (int i = 0; i < 1000; i++)
         buffer_printf(&buffer, "%d,", i % 10);
     assert_int_equal(buffer.size, 2000);
+    memcpy(buffer_extend(&buffer, 3), "xyz", 3);
+    buffer_cut(&buffer, buffer.size - 2);
+    assert_int_equal(buffer.data[buffer.size - 1], 'x');
+    assert_int_equal(buffer.data[buffer.size], 0);
+    buffer_cut(&buffer, buffer.size - 1);
     buffer_consume(&buffer, 1996);
     char *text = buffer_take_text(&buffer);
     assert_string_equal(text, "8,9,");
