@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Postgres, Server, ago, config, entry, findings, host, mysql_greeting, tds_packet, tds_prelogin
+from lab import Dbcertd, Postgres, Server, ago, config, entry, findings, host, mysql_greeting, tds_packet, tds_prelogin, wait_until
 
 TIMEOUT = 2
 
@@ -271,6 +271,23 @@ def test_what_is_known_is_shown_also_while_a_probe_runs(scratch, binaries):
     thread.join()
     for key in ("not_before", "not_after", "rotation", "served_ca", "ca_not_after", "severity", "findings"):
         assert during[key] == before[key], key
+
+
+def test_a_stop_takes_less_than_a_second_and_says_who_was_cut_short(scratch, binaries):
+    listener = socket.create_server(("127.0.0.1", 0))
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"),
+                                               [entry(f"silent{i}", "mysql", listener.getsockname()[1]) for i in range(12)], 'timeout = "60s";'))
+    wait_until("the probes", lambda: daemon.get("/v1/status")["probing"] == 12)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(daemon.probe("silent0")))  # who waits for one is let go
+    thread.start()
+    time.sleep(0.1)
+    started = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - started < 1.0
+    thread.join(5)
+    assert answers[0]["name"] == "silent0" and answers[0]["addresses"] == []
+    assert "12 probes did not end and are cut short: silent0, silent1, " in daemon.output() and "silent9, ..." in daemon.output()
 
 
 def test_never_two_probes_of_one_endpoint_at_a_time(scratch, binaries):
