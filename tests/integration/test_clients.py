@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab import Dbcertd, closed_port, config, entry, wait_until
+from lab import Dbcertd, closed_port, config, entry
 from test_faults import many_files  # noqa: F401: a fixture
 
 SANITIZED = bool(os.environ.get("DBCERTD_SANITIZED"))
@@ -42,7 +42,7 @@ def test_500_clients_hold_up_nobody(scratch, binaries, what):
     port = closed_port()
     entries = [entry(f"db-{i}", "tls", port) for i in range(600)]
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), entries, 'interval = "1d";'))
-    wait_until("all are probed", lambda: daemon.get("/v1/status")["probing"] == 0)
+    daemon.settle()
     before = rss(daemon)
     clients = []
     for _ in range(500):
@@ -78,7 +78,7 @@ def test_an_answer_that_a_reload_overtakes_is_whole_or_seen_to_be_cut(scratch, b
         return config(scratch.pki.bundle("rsa2048"), [entry(name, "tls", port) for name in names], 'interval = "1d";')
     names = [f"db-{i}" for i in range(1500)]
     daemon = Dbcertd(scratch, binaries, serve(names))
-    wait_until("all are probed", lambda: daemon.get("/v1/status")["probing"] == 0)
+    daemon.settle()
     for others, whole in ((["new", *names], True), ([f"other-{i}" for i in range(1500)], False)):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(20)
