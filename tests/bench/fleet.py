@@ -6,7 +6,7 @@ import socket
 import statistics
 import time
 
-from bench import CLIENT, Web, alone, certificates, cpu, cpu_to_the_microsecond, pinned, quantile, status, table
+from bench import CLIENT, Web, alone, certificates, cpu, pinned, quantile, status, table
 from lab import Dbcertd, Lab, config, entry, wait_until
 
 PORT = 8443
@@ -44,9 +44,9 @@ def measure(lab, binaries, n, idle):
     assert ok["ok"] == n, ok
     peak = status(daemon.process.pid, "VmHWM")
     time.sleep(3)  # what comes after a round
-    before, switches = cpu_to_the_microsecond(daemon.process.pid), status(daemon.process.pid, "voluntary_ctxt_switches")
+    before, switches = cpu(daemon.process.pid), status(daemon.process.pid, "voluntary_ctxt_switches")
     time.sleep(idle)
-    used, woken = cpu_to_the_microsecond(daemon.process.pid) - before, status(daemon.process.pid, "voluntary_ctxt_switches") - switches
+    used, woken = cpu(daemon.process.pid) - before, status(daemon.process.pid, "voluntary_ctxt_switches") - switches
     rest = status(daemon.process.pid, "VmRSS")
     json, json_text = ask(daemon, "/v1/endpoints")
     metrics, text = ask(daemon, "/metrics")
