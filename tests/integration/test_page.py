@@ -225,6 +225,8 @@ def test_it_is_readable_for_everybody(page, scheme, width):
             page.execute_cdp_cmd("Runtime.evaluate", {"expression": open(AXE).read()})  # past the page's own policy
             result = page.execute_async_script("const done = arguments[0]; axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa'] }).then(r => done(r.violations))")
             assert [(v["id"], [n["html"][:120] for n in v["nodes"]][:3]) for v in result] == []
+        roles = [node["role"]["value"] for node in page.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"] if not node["ignored"]]
+        assert (roles.count("table"), roles.count("row"), roles.count("rowheader")) == (1, 6 + (width == 1280), 6)  # whatever it is laid out as
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         page.get_log("browser")  # axe's own attempts to style what it measures
