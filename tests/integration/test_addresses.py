@@ -4,7 +4,6 @@ and what they disagree about."""
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -95,10 +94,8 @@ def test_a_slow_address_does_not_delay_another_s_result(scratch, binaries):
     server = Postgres(scratch, "orders", chain[0])
     slow = Server(answers(None), "127.93.0.9", server.port)
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [
-        entry("orders", "postgres", server.port, addresses=["127.93.0.9", "127.0.0.1"])], 'timeout = "5s"; interval = "30d";'))
-    started = time.monotonic()
-    shown = wait_until("the quick one", lambda: outcomes(daemon.endpoint("orders")).get("127.0.0.1"), 3)
-    assert shown == "fetched" and time.monotonic() - started < 2
+        entry("orders", "postgres", server.port, addresses=["127.93.0.9", "127.0.0.1"])], 'timeout = "10s"; interval = "30d";'))
+    assert wait_until("the quick one", lambda: outcomes(daemon.endpoint("orders")).get("127.0.0.1")) == "fetched"
     assert daemon.get("/v1/status")["probing"] == 1 and "127.93.0.9" not in outcomes(daemon.endpoint("orders"))
     endpoint = daemon.settle()["orders"]
     assert outcomes(endpoint) == {"127.0.0.1": "fetched", "127.93.0.9": "unreachable"}

@@ -208,7 +208,7 @@ def test_a_failure_is_tried_again_sooner_than_the_interval(scratch, binaries):
 def test_time_alone_changes_the_verdict_to_the_second(scratch, binaries):
     """The certificate ends while the daemon only waits: no probe is due for an hour."""
     pki = scratch.pki
-    end = int(time.time()) + 10
+    end = int(time.time()) + 15
     short = pki.server("short", host("orders"), end - 365 * DAY, end)
     server = Postgres(scratch, "orders", short[0])
     daemon = Dbcertd(scratch, binaries, config(pki.bundle("rsa2048"), [entry("orders", "postgres", server.port)],
