@@ -77,7 +77,8 @@ int client_send(const char *socket, const char *method, const char *path, const 
 
     CURLcode r = curl_easy_perform(curl);
     if (r != CURLE_OK) {
-        const char *why = r == CURLE_COULDNT_CONNECT ? reason(socket) : NULL;
+        bool unreached = r == CURLE_COULDNT_CONNECT || r == CURLE_COULDNT_RESOLVE_HOST; /* a path that is long */
+        const char *why = unreached ? reason(socket) : NULL;
         return fail(socket, why ? why : curl_easy_strerror(r));
     }
     long status = 0;
