@@ -566,7 +566,9 @@ class Dbcertd(Process):
             f.write(f'socket = "{self.socket}"; state = "{self.state}";\n' + config)
 
     def stop(self, *arguments):
+        ran = self.process.poll() is None
         status = super().stop(*arguments)
+        assert status == 0 or arguments or not ran, f"dbcertd ended with {status}:\n{self.output()}"
         for word in ("AddressSanitizer", "LeakSanitizer", "runtime error:"):
             assert word not in self.output(), self.output()
         return status

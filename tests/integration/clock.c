@@ -1,19 +1,22 @@
 /*
  * A clock that can be set, and a host that can be put to sleep, for one process: preloaded, it adds to the wall
  * clock and to the time since boot what the file $DBCERTD_TEST_CLOCK says (two numbers of microseconds, 8 bytes
- * each), and has the timers follow as the kernel's would, within LOOK_USEC.
+ * each), and has the timers follow as the kernel's would, within LOOK_USEC. Where $DBCERTD_TEST_SYNCHRONISED is
+ * set, it decides what the kernel says of that: 0 or 1.
  */
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -93,6 +96,15 @@ time_t time(time_t *ret)
     if (ret)
         *ret = now.tv_sec;
     return now.tv_sec;
+}
+
+int adjtimex(struct timex *state)
+{
+    const char *word = getenv("DBCERTD_TEST_SYNCHRONISED");
+    int r = ntp_adjtime(state);
+    if (word)
+        state->status = *word == '1' ? state->status & ~STA_UNSYNC : state->status | STA_UNSYNC;
+    return r;
 }
 
 int timerfd_create(int clock, int flags)
@@ -175,6 +187,10 @@ __attribute__((constructor)) static void begin(void)
     if (map == MAP_FAILED)
         return;
     offsets = map;
-    if (pthread_create(&thread, NULL, look, NULL) != 0)
+    /* Signals are the process's: a thread that blocks none would have it killed by one that it waits for. */
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0 || pthread_create(&thread, NULL, look, NULL) != 0 ||
+        pthread_sigmask(SIG_SETMASK, &before, NULL) != 0)
         abort();
 }

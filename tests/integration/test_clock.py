@@ -1,8 +1,12 @@
 """Clocks that are wrong, that are set, and a host that sleeps."""
 
+import contextlib
 import os
 import re
+import shutil
+import sqlite3
 import struct
+import tempfile
 import time
 
 import pytest
@@ -111,6 +115,35 @@ def test_a_clock_that_is_set_a_year_back_stops_all_verdicts_until_it_is_right(sc
     daemon.settle()
     assert verdicts(daemon) == AS_IT_IS and transitions(daemon) == before
     assert {e["addresses"][0]["outcome"] for e in daemon.get("/v1/endpoints")["endpoints"]} == {"fetched"}
+
+
+@pytest.mark.parametrize("synchronised", [True, False])
+def test_what_nobody_watches_any_more_is_forgotten_by_a_clock_that_is_believed(scratch, binaries, synchronised):
+    """After 3650 days, and an hour for the clock to be set right; by one that may be years ahead, nothing is."""
+    if not synchronised and os.path.exists("/run/systemd/timesync/synchronized"):
+        pytest.skip("systemd-timesyncd vouches for this host's clock")
+    clock = Clock(scratch.directory)
+    servers, text = fleet(scratch)
+
+    def kept():
+        with tempfile.TemporaryDirectory() as copy:  # the daemon has its file for itself
+            shutil.copytree(daemon.state, copy, dirs_exist_ok=True)
+            with contextlib.closing(sqlite3.connect(os.path.join(copy, "dbcertd.db"))) as database:
+                return {name for name, in database.execute("SELECT name FROM endpoint UNION SELECT endpoint FROM served")}
+    daemon = Dbcertd(scratch, binaries, text, env={**clock.environment(), "DBCERTD_TEST_SYNCHRONISED": str(int(synchronised))})
+    daemon.settle()
+    wait_until("both are kept", lambda: kept() == {"orders", "billing"})
+    daemon.write(config(scratch.pki.bundle("rsa2048"), [entry("orders", "postgres", servers["orders"].port)], 'interval = "1d";'))
+    daemon.reload()
+    clock.set(3651 * DAY, 300)
+    wait_until("it was probed in that year", lambda: daemon.probe("orders")["addresses"][0]["observed_at"] > "2036")
+    time.sleep(1)
+    assert kept() == {"orders", "billing"}
+    clock.set(3651 * DAY, 2 * 3600)
+    if synchronised:
+        wait_until("it is forgotten", lambda: kept() == {"orders"})
+    time.sleep(1)
+    assert kept() == ({"orders"} if synchronised else {"orders", "billing"})
 
 
 class Silent(Server):
