@@ -357,6 +357,9 @@ def test_a_state_directory_that_cannot_be_written_loses_nothing_now(site, binari
     seen = answered(daemon)
     assert seen["certificates"] == 1 and "cannot keep it" in seen["error"]
     assert "what is fetched will not outlast a restart" in daemon.output()
+    # A reload does not forget what is in no file.
+    os.remove(os.path.join(site.directory, "bundle.pem"))
+    assert ask_again(daemon, lambda b: "404" in (b["error"] or ""))["certificates"] == 1
 
 
 def test_what_is_not_configured_any_more_is_resolved(site, binaries):

@@ -347,7 +347,8 @@ def test_one_that_disappears_is_retired_after_a_grace_with_an_event(scratch, bin
     wait_until("it is told", lambda: "b.us-east-1 (127.0.0.1): unreachable, unknown:" in daemon.output())
     b = region.instances.pop()
     ask_again(daemon)
-    assert daemon.endpoint("b.us-east-1")["rds"]["missing_since"]
+    missing = daemon.endpoint("b.us-east-1")["rds"]["missing_since"]
+    assert f"not named any more since {missing}\n" in daemon.ctl("show", "b.us-east-1").stdout
     assert names(daemon) == ["a.us-east-1", "b.us-east-1"]
     # While it is missing nobody is woken for its silence; and it may come back.
     assert [f["state"] for f in daemon.probe("b.us-east-1")["findings"]] == ["pending"]

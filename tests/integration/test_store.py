@@ -364,6 +364,7 @@ def test_a_silence_is_made_shown_logged_and_ends_by_itself(stalled, scratch, bin
     assert "  rotation-overdue (silenced)" in daemon.ctl("status").stdout
     assert f"silenced until {listed[0]['ends_at']}" in daemon.ctl("findings").stdout and "silences: 1" in daemon.ctl("status").stdout
     assert "billing" in daemon.ctl("silence").stdout
+    assert json.loads(daemon.ctl("--json", "silence").stdout)["silences"] == listed
     # What gets worse meanwhile is not said, and neither is it after a restart.
     worse = scratch.pki.server("worse", host("billing"), ago(340), ago(340 - 365))
     server.serve(worse[0])
@@ -390,6 +391,8 @@ def test_a_finding_is_silenced_everywhere_and_told_again_when_that_is_ended_by_h
     daemon = Dbcertd(scratch, binaries, text, wait=True)
     daemon.settle()
     assert daemon.ctl("silence", "unreachable", "--for", "14d", "--reason", "the network is being rebuilt").stdout.startswith("all unreachable: ")
+    other = json.loads(daemon.ctl("--json", "silence", "name-mismatch", "--for", "1h", "--reason", "none").stdout)
+    assert json.loads(daemon.ctl("--json", "silence", "--end", str(other["id"])).stdout) == {"ended": other["id"]}
     before = daemon.output()
     daemon.write(text.replace('"one"', '"three"'))
     daemon.reload()

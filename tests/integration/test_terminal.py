@@ -1,11 +1,15 @@
 """What a person sees of dbcertctl on terminals of several widths, and how to see less of it."""
 
 import json
+import os
 import re
+import shutil
+import socket
+import subprocess
 
 import pytest
 
-from lab import Dbcertd, Openssl, ago, closed_port, config, entry, host
+from lab import Dbcertd, Openssl, ago, as_user, closed_port, config, entry, host
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +89,9 @@ def test_less_is_seen_by_severity_engine_and_patterns_in_the_order_that_is_asked
     (["check", "--severity", "warning"], "--severity is for status, watch and findings, not for check"),
     (["watch", "--json"], "--json is not for watch"),
     (["status", "--file", "x"], "--file is for scan, not for status"),
+    (["forecast", "--ics", "--json"], "--ics prints nothing else: leave --json out"),
+    (["silence", "--end", "a/b"], "--end takes the id of a silence, as dbcertctl silence lists them"),
+    (["qqqqqq"], 'unknown command "qqqqqq"'),
 ])
 def test_a_wrong_option_is_told_with_what_would_be_right(daemon, words, error):
     done = daemon.ctl(*words)
@@ -106,7 +113,69 @@ def test_an_empty_fleet_and_a_daemon_that_is_not_there_are_a_sentence_each(scrat
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), []))
     assert daemon.ctl("status").stdout.startswith(
         "Nothing is watched yet: add endpoints to /etc/dbcertd/dbcertd.conf, then systemctl reload dbcertd.\n")
+    for words, sentence in ((["silence"], "Nothing is silenced.\n"), (["plan", "rds-ca-ecc384-g1"], "\nNo endpoint is watched.\n"),
+                            (["rds"], "The RDS API is not asked (rds in dbcertd.conf(5)).\n")):
+        done = daemon.ctl(*words)
+        assert done.returncode == 0 and done.stdout.endswith(sentence), done.stdout
     daemon.stop()
     gone = daemon.ctl("status")
     assert (gone.returncode, gone.stdout) == (1, "")
     assert gone.stderr == f"dbcertctl: {daemon.socket}: there is no such socket; is dbcertd running? (systemctl status dbcertd.socket)\n"
+
+
+def test_a_socket_that_does_not_answer_says_why(scratch, binaries):
+    dbcertctl, closed, dead = (os.path.join(scratch.directory, name) for name in ("dbcertctl", "closed", "dead.sock"))
+    shutil.copy(os.path.join(binaries, "dbcertctl"), dbcertctl)  # another user may not go where it was built
+    os.mkdir(closed, 0o700)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(dead)
+    long, nowhere = "/" + "x" * 200, dead + "/x"
+
+    def said(path, *before):
+        done = subprocess.run([*before, dbcertctl, "--socket", path, "status"], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, "")
+        return done.stderr
+    assert said(dead) == f"dbcertctl: {dead}: nobody listens there; is dbcertd running? (systemctl status dbcertd)\n"
+    assert said(long) == f"dbcertctl: {long}: the path is too long for a socket\n"
+    assert said(nowhere) == f"dbcertctl: {nowhere}: Not a directory\n"
+    if os.geteuid() == 0:
+        within = closed + "/status.sock"
+        assert said(within, *as_user("daemon")) == f"dbcertctl: {within}: permission denied; join the group dbcertd, or use sudo\n"
+
+
+@pytest.mark.parametrize("words, missing", [
+    (["scan", "--file", "{}/targets"], "{}/targets"),
+    (["scan", "--ca-file", "{}/bundle.pem", "postgres://127.0.0.1"], "{}/bundle.pem"),
+    (["scan", "postgres://127.0.0.1"], "{}/catalogue.tsv"),
+    (["trust", "{}/store.pem"], "{}/store.pem"),
+    (["trust", "/dev/null", "--password-file", "{}/password"], "{}/password"),
+])
+def test_a_file_that_is_not_there_is_named(binaries, tmp_path, words, missing):
+    command = [os.path.join(binaries, "dbcertctl"), *(word.format(tmp_path) for word in words)]
+    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, DBCERTD_CATALOGUE=str(tmp_path / "catalogue.tsv") if "catalogue" in missing else ""))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"dbcertctl: {missing.format(tmp_path)}: No such file or directory\n"
+
+
+def test_a_file_that_is_wrong_says_where(binaries, tmp_path):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("no such thing\n")
+
+    def said(*words):
+        done = subprocess.run([os.path.join(binaries, "dbcertctl"), "scan", *words], capture_output=True, text=True,
+                              env=dict(os.environ, DBCERTD_CATALOGUE=str(wrong) if "postgres://127.0.0.1" in words else ""))
+        assert (done.returncode, done.stdout) == (2, "")
+        return done.stderr
+    assert said() == "dbcertctl: scan: no targets; expected ENGINE://HOST[:PORT]... or --file FILE\n"
+    assert f"{wrong}: " in said("--ca-file", str(wrong), "postgres://127.0.0.2")
+    assert f"{wrong}:1: " in said("postgres://127.0.0.1")
+
+
+def test_each_command_has_a_help_of_its_own(binaries):
+    def helped(*words):
+        return subprocess.run([os.path.join(binaries, "dbcertctl"), *words, "--help"], capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r"^  ([a-z]+) ", helped(), re.M)
+    assert len(commands) == 14
+    for command in commands:
+        first = helped(command).split("\n", 1)[0]
+        assert first.startswith("dbcertctl ") and f" {command}" in first and len(max(helped(command).split("\n"), key=len)) <= 80

@@ -248,6 +248,15 @@ def test_nothing_is_told_of_a_store_before_each_of_its_servers_was_looked_at(scr
     assert daemon.output().count("trust-store-lacks-ca") == 1
 
 
+def test_it_is_told_where_nobody_asks(scratch, binaries, stores, fleet):
+    """Every request has the stores judged at once; a daemon that only writes to the journal does that by itself."""
+    path = stores.pem("a.pem", "rsa2048")
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048", "ecc384"), fleet, more=f"trust_stores = ( {store('billing', path)} );"))
+    wait_until("its gap", lambda: "billing: trust-store-lacks-ca, critical" in daemon.output())
+    stores.pem("a.pem", "rsa2048", "ecc384")
+    wait_until("and its end", lambda: "billing: trust-store-lacks-ca resolved" in daemon.output())
+
+
 def test_a_store_whose_certificates_have_ended(scratch, binaries, stores, fleet):
     pki = scratch.pki
     pki.authority("old", root_days=(2000, -100), subordinate_days=(1900, -100))

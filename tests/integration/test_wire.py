@@ -58,6 +58,8 @@ def test_a_change_of_ca_that_waits_for_its_restart_from_the_api_through_the_wire
     assert "its CA is to become rds-ca-ecc384-g1 in the next maintenance window sun:05:00-sun:06:00, which ends at 20" in scheduled["MESSAGE"]
     lacks = wait_until("the store", lambda: s.entries("DBCERTD_FINDING=trust-store-lacks-ca"))[0]
     assert "refuse rds-ca-ecc384-g1 in us-east-1, which is configured for orders.us-east-1" in lacks["MESSAGE"] and lacks["PRIORITY"] == "4"
+    shown = s.daemon.ctl("show", "orders.us-east-1").stdout
+    assert "  RDS says        instance orders, " in shown and "\n                  to become rds-ca-ecc384-g1\n" in shown
     plan = s.daemon.ctl("plan", "rds-ca-ecc384-g1").stdout
     assert "orders.us-east-1: RDS changes it in its next maintenance window" in plan
     assert "aws rds modify-db-instance --db-instance-identifier billing --ca-certificate-identifier rds-ca-ecc384-g1 --region us-east-1" in plan
