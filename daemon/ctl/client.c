@@ -77,7 +77,8 @@ int client_send(const char *socket, const char *method, const char *path, const 
 
     CURLcode r = curl_easy_perform(curl);
     if (r != CURLE_OK) {
-        bool unreached = r == CURLE_COULDNT_CONNECT || r == CURLE_COULDNT_RESOLVE_HOST; /* a path that is long */
+        /* A path that is too long is a host to curl. */
+        bool unreached = r == CURLE_COULDNT_CONNECT || r == CURLE_COULDNT_RESOLVE_HOST;
         const char *why = unreached ? reason(socket) : NULL;
         return fail(socket, why ? why : curl_easy_strerror(r));
     }

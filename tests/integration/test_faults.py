@@ -134,7 +134,8 @@ def test_a_server_that_goes_at_any_byte_leaves_an_outcome(lab, binaries, engine)
         found, _ = cut(binaries, engine, query, server.port, offsets, reset)
         assert sorted(found) == list(offsets)
         ranks = [RANKS.index(found[n]["outcome"]) for n in offsets]
-        assert found[0]["outcome"] == first, found[0]
+        # Reset before anything was said may also be before the connection was looked at.
+        assert found[0]["outcome"] in ((first, "unreachable") if reset else (first,)), found[0]
         assert found[length]["outcome"] == "fetched" and found[length]["chain"], found[length]
         # A reset may overtake the last bytes before it, on their way through two sockets.
         worse = [n for n, before, now in zip(list(offsets)[1:], ranks, ranks[1:]) if now < before]
