@@ -5,13 +5,12 @@
  *
  *   floor [--postgres|--mysql] CA-FILE PORT CONCURRENCY ADDRESS=NAME...      (a file of such lines with @FILE)
  *
- * What these two want to hear before TLS is said while others wait: it costs CPU, and no certificates per
- * second can be told then. Nothing is said inside TLS; a server that counts that will do so.
+ * Before TLS is said what these two want to hear. Nothing is said inside TLS; a server that counts that will do
+ * so.
  */
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 
 typedef struct Connection {
     int fd;
+    enum { SILENT, ASKED, TLS } state;
     gnutls_session_t tls;
 } Connection;
 
@@ -38,25 +38,34 @@ static void check(int r, const char *what)
     exit(1);
 }
 
-/* Until the server has consented to TLS. */
-static void ask_for_tls(int fd)
+static void wait_for(Connection *c, uint32_t what)
+{
+    struct epoll_event event = { .events = what, .data.ptr = c };
+    check(epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event), "epoll");
+}
+
+/* PostgreSQL is asked and answers with a byte; MySQL speaks first, and is told. */
+static void ask_for_tls(Connection *c)
 {
     static const unsigned char postgres[8] = { 0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f };
     static const unsigned char mysql[36] = { 32, 0, 0, 1, 5, 0xaa, 8, 0, 0, 0, 0, 1, 45 };
     unsigned char greeting[1024];
-    if (engine == POSTGRES) {
-        check(send(fd, postgres, sizeof postgres, 0) == sizeof postgres ? 0 : -1, "send");
-        check(recv(fd, greeting, 1, 0) == 1 && *greeting == 'S' ? 0 : -1, "no TLS");
+    if (engine == POSTGRES && c->state == SILENT) {
+        check(send(c->fd, postgres, sizeof postgres, 0) == sizeof postgres ? 0 : -1, "send");
+        c->state = ASKED;
+        wait_for(c, EPOLLIN);
+    } else if (engine == POSTGRES) {
+        check(recv(c->fd, greeting, 1, 0) == 1 && *greeting == 'S' ? 0 : -1, "no TLS");
+        c->state = TLS;
     } else {
-        check(recv(fd, greeting, sizeof greeting, 0) > 5 && greeting[4] == 10 ? 0 : -1, "no greeting");
-        check(send(fd, mysql, sizeof mysql, 0) == sizeof mysql ? 0 : -1, "send");
+        check(recv(c->fd, greeting, sizeof greeting, 0) > 5 && greeting[4] == 10 ? 0 : -1, "no greeting");
+        check(send(c->fd, mysql, sizeof mysql, 0) == sizeof mysql ? 0 : -1, "send");
+        c->state = TLS;
     }
-    check(fcntl(fd, F_SETFL, O_NONBLOCK), "fcntl");
 }
 
 static void dial(const char *line, uint16_t port)
 {
-    const int flags = engine == NONE ? SOCK_NONBLOCK : 0;
     char address[64] = "";
     const char *name = strchr(line, '=');
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
@@ -65,29 +74,30 @@ static void dial(const char *line, uint16_t port)
         exit(1);
     memcpy(address, line, (size_t)(name++ - line));
     check(inet_pton(AF_INET, address, &to.sin_addr) - 1, line);
-    check(c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0), "socket");
+    check(c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
     if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS)
         check(-1, "connect");
-    if (engine != NONE)
-        ask_for_tls(c->fd);
     check(gnutls_init(&c->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL), "session");
     check(gnutls_set_default_priority(c->tls), "priority");
     check(gnutls_credentials_set(c->tls, GNUTLS_CRD_CERTIFICATE, credentials), "credentials");
     check(gnutls_server_name_set(c->tls, GNUTLS_NAME_DNS, name, strlen(name)), "name");
     gnutls_session_set_verify_cert(c->tls, name, 0);
     gnutls_transport_set_int(c->tls, c->fd);
-    struct epoll_event event = { .events = EPOLLOUT, .data.ptr = c };
+    c->state = engine == NONE ? TLS : SILENT;
+    struct epoll_event event = { .events = engine == MYSQL ? EPOLLIN : EPOLLOUT, .data.ptr = c };
     check(epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event), "epoll");
 }
 
 /* True once it is over. */
 static int drive(Connection *c)
 {
+    if (c->state != TLS)
+        ask_for_tls(c);
+    if (c->state != TLS)
+        return 0;
     int r = gnutls_handshake(c->tls);
     if (r < 0 && !gnutls_error_is_fatal(r)) {
-        struct epoll_event event = { .events = gnutls_record_get_direction(c->tls) ? EPOLLOUT : EPOLLIN,
-                                     .data.ptr = c };
-        check(epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event), "epoll");
+        wait_for(c, gnutls_record_get_direction(c->tls) ? EPOLLOUT : EPOLLIN);
         return 0;
     }
     n_done++;

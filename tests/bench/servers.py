@@ -33,7 +33,7 @@ def main():
                 rows.insert(0, ("dbcertctl scan", of_command(scan(lab, binaries, port, n, "rsa2048", engine, query), n, RUNS)))
             if starttls:
                 least = of_command(floor(lab, port, n, "rsa2048", starttls), n, RUNS, must=True)
-                rows = [("bare GnuTLS loop", [least[0], None, least[2]]), *rows, *others(lab, port, n, "rsa2048", starttls)]
+                rows = [("bare GnuTLS loop", least), *rows, *others(lab, port, n, "rsa2048", starttls)]
             show(f"{title}: {n} addresses of one server, RSA-2048, {AT_ONCE} at once", rows)
 
         # On their own ports, by which nmap knows them; the network is this benchmark's alone.
