@@ -163,7 +163,7 @@ def test_a_host_that_slept_in_the_middle_of_a_probe_probes_all_and_alarms_nobody
     clock.set(night, night)
     morning = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + night - 5))
     wait_until("all were probed after it", lambda: all(e["addresses"] and e["addresses"][0]["observed_at"] >= morning
-                                                       for e in daemon.get("/v1/endpoints")["endpoints"]))
+                                                       for e in daemon.get("/v1/endpoints")["endpoints"]), 15)
     assert verdicts(daemon) == {**AS_IT_IS, "quiet": []}
     assert [(f["id"], f["state"]) for f in daemon.endpoint("quiet")["findings"]] == [("handshake-failed", "pending")]
     # The alert that stands is due for its reminder, after a day.
