@@ -123,59 +123,62 @@ def test_an_empty_fleet_and_a_daemon_that_is_not_there_are_a_sentence_each(scrat
     assert gone.stderr == f"dbcertctl: {daemon.socket}: there is no such socket; is dbcertd running? (systemctl status dbcertd.socket)\n"
 
 
+def dbcertctl(binaries, *words, prefix=(), catalogue=""):
+    """Status, what was printed and what was complained of, where there is no daemon."""
+    done = subprocess.run([*prefix, os.path.join(binaries, "dbcertctl"), *map(str, words)], capture_output=True, text=True,
+                          env=dict(os.environ, DBCERTD_CATALOGUE=str(catalogue)))
+    return done.returncode, done.stdout, done.stderr
+
+
 def test_a_socket_that_does_not_answer_says_why(scratch, binaries):
     closed, dead = (os.path.join(scratch.directory, name) for name in ("closed", "dead.sock"))
     os.mkdir(closed, 0o700)
     with socket.socket(socket.AF_UNIX) as s:
         s.bind(dead)
-    long, nowhere = "/" + "x" * 200, dead + "/x"
+    long, nowhere, within = "/" + "x" * 200, dead + "/x", closed + "/status.sock"
 
-    def said(path, *before):
-        done = subprocess.run([*before, os.path.join(binaries, "dbcertctl"), "--socket", path, "status"], capture_output=True, text=True)
-        assert (done.returncode, done.stdout) == (1, "")
-        return done.stderr
-    assert said(dead) == f"dbcertctl: {dead}: nobody listens there; is dbcertd running? (systemctl status dbcertd)\n"
-    assert said(long) == f"dbcertctl: {long}: the path is too long for a socket\n"
-    assert said(nowhere) == f"dbcertctl: {nowhere}: Not a directory\n"
+    def says(path, reason, prefix=()):
+        assert dbcertctl(binaries, "--socket", path, "status", prefix=prefix) == (1, "", f"dbcertctl: {path}: {reason}\n")
+    says(dead, "nobody listens there; is dbcertd running? (systemctl status dbcertd)")
+    says(long, "the path is too long for a socket")
+    says(nowhere, "Not a directory")
     if os.geteuid() == 0:
-        within, confined = closed + "/status.sock", ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
         shutil.chown(closed, "daemon")
-        assert said(within, *confined) == f"dbcertctl: {within}: permission denied; join the group dbcertd, or use sudo\n"
+        says(within, "permission denied; join the group dbcertd, or use sudo", ["setpriv", "--bounding-set=-dac_override,-dac_read_search"])
 
 
-@pytest.mark.parametrize("words, missing", [
-    (["scan", "--file", "{}/targets"], "{}/targets"),
-    (["scan", "--ca-file", "{}/bundle.pem", "postgres://127.0.0.1"], "{}/bundle.pem"),
-    (["scan", "postgres://127.0.0.1"], "{}/catalogue.tsv"),
-    (["trust", "{}/store.pem"], "{}/store.pem"),
-    (["trust", "/dev/null", "--password-file", "{}/password"], "{}/password"),
+@pytest.mark.parametrize("words", [
+    ["scan", "--file"],
+    ["scan", "postgres://127.0.0.1", "--ca-file"],
+    ["trust"],
+    ["trust", "/dev/null", "--password-file"],
 ])
-def test_a_file_that_is_not_there_is_named(binaries, tmp_path, words, missing):
-    command = [os.path.join(binaries, "dbcertctl"), *(word.format(tmp_path) for word in words)]
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, DBCERTD_CATALOGUE=str(tmp_path / "catalogue.tsv") if "catalogue" in missing else ""))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"dbcertctl: {missing.format(tmp_path)}: No such file or directory\n"
+def test_a_file_that_is_not_there_is_named(binaries, tmp_path, words):
+    missing = tmp_path / "missing"
+    assert dbcertctl(binaries, *words, missing) == (2, "", f"dbcertctl: {missing}: No such file or directory\n")
+
+
+def test_a_catalogue_that_was_asked_for_has_to_be_there(binaries, tmp_path):
+    missing = tmp_path / "missing"
+    assert dbcertctl(binaries, "scan", "postgres://127.0.0.1", catalogue=missing) == (2, "", f"dbcertctl: {missing}: No such file or directory\n")
 
 
 def test_a_file_that_is_wrong_says_where(binaries, tmp_path):
     wrong = tmp_path / "wrong"
     wrong.write_text("no such thing\n")
-
-    def said(*words):
-        done = subprocess.run([os.path.join(binaries, "dbcertctl"), "scan", *words], capture_output=True, text=True,
-                              env=dict(os.environ, DBCERTD_CATALOGUE=str(wrong) if "postgres://127.0.0.1" in words else ""))
-        assert (done.returncode, done.stdout) == (2, "")
-        return done.stderr
-    assert said() == "dbcertctl: scan: no targets; expected ENGINE://HOST[:PORT]... or --file FILE\n"
-    assert f"{wrong}: " in said("--ca-file", str(wrong), "postgres://127.0.0.2")
-    assert f"{wrong}:1: " in said("postgres://127.0.0.1")
+    assert dbcertctl(binaries, "scan") == (2, "", "dbcertctl: scan: no targets; expected ENGINE://HOST[:PORT]... or --file FILE\n")
+    for place, options, catalogue in ((f"{wrong}: ", ["--ca-file", wrong], ""), (f"{wrong}:1: ", [], wrong)):
+        status, printed, said = dbcertctl(binaries, "scan", *options, "postgres://127.0.0.1", catalogue=catalogue)
+        assert (status, printed) == (2, "") and place in said
 
 
 def test_each_command_has_a_help_of_its_own(binaries):
     def helped(*words):
-        return subprocess.run([os.path.join(binaries, "dbcertctl"), *words, "--help"], capture_output=True, text=True, check=True).stdout
+        status, printed, said = dbcertctl(binaries, *words, "--help")
+        assert (status, said) == (0, "")
+        return printed
     commands = re.findall(r"^  ([a-z]+) ", helped(), re.M)
     assert len(commands) == 14
     for command in commands:
-        first = helped(command).split("\n", 1)[0]
-        assert first.startswith("dbcertctl ") and f" {command}" in first and len(max(helped(command).split("\n"), key=len)) <= 80
+        lines = helped(command).split("\n")
+        assert lines[0].startswith("dbcertctl ") and f" {command}" in lines[0] and len(max(lines, key=len)) <= 80
