@@ -88,7 +88,7 @@ static void write_row(const EndpointState *state, const AddressState *a, const c
     row[COLUMN_FAILURES] = INTEGER(a->failures.n);
     row[COLUMN_FAILING_SINCE] = INSTANT(a->failures.n > 0 ? a->failures.first_at : INSTANT_NONE);
     row[COLUMN_PLAINTEXT] = TEXT(plaintext_to_string(a->plaintext));
-    row[COLUMN_PLAINTEXT_AT] = INSTANT(a->plaintext_at);
+    row[COLUMN_PLAINTEXT_AT] = PASSING(INSTANT(a->plaintext_at)); /* TDS says it with every probe */
     row[COLUMN_COUNTED] = INTEGER(a->counted);
     row[COLUMN_REPLACEMENTS] = TEXT(replacements);
     if (latest) {
@@ -234,12 +234,12 @@ int seen_write(Database *db, EndpointState *state, const Observation *replaced, 
 static int touch_address(Database *db, const char *name, const AddressState *a)
 {
     const Observation *latest = a->latest, *o = a->seen;
-    int r = database_run(
-        db,
-        "UPDATE address SET observed_at = ?, duration_usec = ?, seen_at = ? WHERE endpoint = ? AND "
-        "address = ?",
-        VALUES(INSTANT(latest->observed_at), INTEGER(latest->duration_usec),
-               INSTANT(o ? o->observed_at : INSTANT_NONE), TEXT(name), TEXT(a->address.text)));
+    int r = database_run(db,
+                         "UPDATE address SET observed_at = ?, duration_usec = ?, seen_at = ?, plaintext_at = ? "
+                         "WHERE endpoint = ? AND address = ?",
+                         VALUES(INSTANT(latest->observed_at), INTEGER(latest->duration_usec),
+                                INSTANT(o ? o->observed_at : INSTANT_NONE), INSTANT(a->plaintext_at),
+                                TEXT(name), TEXT(a->address.text)));
     if (r == SQLITE_OK && o)
         r = database_run(
             db,

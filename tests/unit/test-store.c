@@ -333,6 +333,7 @@ TEST(the_heartbeat_keeps_the_times_of_many_in_one_transaction)
         scene_fetch(states[i], "10.0.0.1", BEGIN_TEXT, END_TEXT);
         keep(&p, states[i], at(BEGIN_TEXT));
         states[i]->addresses[0].seen->observed_at = later - 5;
+        states[i]->addresses[0].plaintext_at = later - 4;
     }
     uint64_t n = store_figures(p.store).n_commits;
     for (uint64_t i = 1; i <= 3; i++) {
@@ -346,6 +347,7 @@ TEST(the_heartbeat_keeps_the_times_of_many_in_one_transaction)
         _cleanup_(history_deinit) History history = { 0 };
         assert_int_equal(again->addresses[0].seen->observed_at, later - 5);
         assert_int_equal(again->addresses[0].latest->observed_at, later - 5);
+        assert_int_equal(again->addresses[0].plaintext_at, later - 4);
         store_history(p.store, states[i]->endpoint->name, &history);
         assert_int_equal(history.n, 1);
         assert_int_equal(history.items[0].first_seen, at(BEGIN_TEXT));
@@ -364,6 +366,7 @@ TEST(nothing_is_written_while_nothing_changes_but_for_the_heartbeat)
     assert_int_equal(n, 1);
     for (int64_t t = 1; t < STORE_HEARTBEAT; t += HOUR) {
         state->addresses[0].latest->observed_at = at(BEGIN_TEXT) + t;
+        state->addresses[0].plaintext_at = at(BEGIN_TEXT) + t; /* as SQL Server's, with every probe */
         keep(&p, state, at(BEGIN_TEXT) + t);
         assert_int_equal(store_figures(p.store).n_commits, n);
     }
