@@ -73,6 +73,7 @@ typedef struct Protocol {
     void (*wrap)(const void *data, size_t size, Buffer *out);
     bool (*unwrap)(Dialogue *dialogue, Buffer *out);
     const char *alpn; /* RFC 7301; NULL: none */
+    bool p256;        /* its servers take P-256 as they come, and X25519 not before they have asked again */
     bool counts;      /* the server counts connections that end before login against the client's address */
 } Protocol;
 

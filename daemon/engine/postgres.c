@@ -76,7 +76,14 @@ static DialogueStep feed(Dialogue *dialogue, Buffer *out _unused_)
     }
 }
 
-const Protocol protocol_postgres = { .start = start, .wants = wants, .feed = feed, .secured = dialogue_leave };
+/* ssl_ecdh_curve: P-256 alone, until PostgreSQL 18 put X25519 beside it. */
+const Protocol protocol_postgres = {
+    .start = start,
+    .wants = wants,
+    .feed = feed,
+    .secured = dialogue_leave,
+    .p256 = true,
+};
 
 /* TLS from the first byte, which needs ALPN ("Direct SSL Connection", PostgreSQL 17 and later). */
 
@@ -86,6 +93,7 @@ const Protocol protocol_postgres_direct = {
     .not_direct =
         "the server does not speak TLS first, which PostgreSQL before 17 never does: leave direct_tls out",
     .alpn = "postgresql",
+    .p256 = true,
 };
 
 /* A StartupMessage without TLS: an authentication request in answer to it says that the server goes on like

@@ -250,6 +250,7 @@ static Next begin_session(Probe *probe)
         .alpn = probe->dialogue.protocol->alpn,
         .old_tls = probe->endpoint->engine->old_tls,
         .at_most_tls12 = wraps,
+        .p256 = probe->dialogue.protocol->p256,
         .tunnel = &probe->tunnel,
         .push = wraps ? tunnel_push : NULL,
         .pull = tunnel_pull,

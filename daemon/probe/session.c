@@ -4,30 +4,27 @@
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "model/endpoint.h"
 #include "pki/facts.h"
 
-/* X25519 first: with one key share instead of two a handshake costs a tenth less. Servers without it ask again.
- */
-#define GROUPS "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:+GROUP-FFDHE2048:"
-#define OLD    "+VERS-TLS1.1:+VERS-TLS1.0:+RSA:+3DES-CBC:+SHA1:+SIGN-RSA-SHA1:+SIGN-ECDSA-SHA1:"
+/* The first one is sent a key share of: with one instead of two a handshake costs a tenth less. A server that
+ * does not take it asks again (RFC 8446, 4.1.4), which costs more than that. */
+static const char *const groups[2] = { "+GROUP-X25519:+GROUP-SECP256R1:", "+GROUP-SECP256R1:+GROUP-X25519:" };
 
-/* What is offered, by whether old servers are to be understood and whether TLS 1.3 is left out. */
-static const char *const priorities[2][2] = {
-    { "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:" GROUPS "%VERIFY_ALLOW_BROKEN",
-      "NORMAL:-VERS-ALL:+VERS-TLS1.2:" GROUPS "%VERIFY_ALLOW_BROKEN" },
-    { "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:" OLD GROUPS "%VERIFY_ALLOW_BROKEN",
-      "NORMAL:-VERS-ALL:+VERS-TLS1.2:" OLD GROUPS "%VERIFY_ALLOW_BROKEN" },
-};
+#define OLD "+VERS-TLS1.1:+VERS-TLS1.0:+RSA:+3DES-CBC:+SHA1:+SIGN-RSA-SHA1:+SIGN-ECDSA-SHA1:"
 
-/* Made once, for as long as the process runs: to read one costs as much as a step of the handshake. */
-static gnutls_priority_t offers[2][2];
+/* What is offered, by the parameters of those names. Made once, for as long as the process runs: to read one
+ * costs as much as a step of the handshake. */
+static gnutls_priority_t offers[2][2][2];            /* old_tls, at_most_tls12, p256 */
 static gnutls_certificate_credentials_t credentials; /* none of ours, and none is trusted: see keep_chain() */
 
 struct Session {
     gnutls_session_t tls;
+    int fd;
+    enum { SHAKING, OPEN, LEAVING } state;
     Pool *pool;
     Chain chain;
     char error[160];
@@ -59,24 +56,46 @@ static int always_ready(gnutls_transport_ptr_t tunnel _unused_, unsigned ms _unu
     return 1;
 }
 
+/* What is followed at once by more of ours goes with that, in one segment: our last flight of TLS 1.3, whose
+ * records are change_cipher_spec and application_data (RFC 8446, 5.1; the client speaks next in every
+ * protocol), and close_notify, behind which is the end. */
+static ssize_t push(gnutls_transport_ptr_t userdata, const giovec_t *pieces, int n)
+{
+    enum { CHANGE_CIPHER_SPEC = 20, APPLICATION_DATA = 23 };
+    const Session *session = userdata;
+    const struct msghdr message = { .msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)n };
+    uint8_t type = *(const uint8_t *)pieces->iov_base;
+    bool last_flight = session->state == SHAKING && (type == CHANGE_CIPHER_SPEC || type == APPLICATION_DATA);
+    return sendmsg(session->fd, &message,
+                   MSG_NOSIGNAL | (last_flight || session->state == LEAVING ? MSG_MORE : 0));
+}
+
 static void set_transport(Session *session, const SessionParams *params)
 {
-    gnutls_transport_set_int(session->tls, params->fd);
-    gnutls_transport_ptr_t socket = gnutls_transport_get_ptr(session->tls);
-    gnutls_transport_set_ptr2(session->tls, params->tunnel, params->push ? params->tunnel : socket);
+    session->fd = params->fd;
+    gnutls_transport_set_ptr2(session->tls, params->tunnel, params->push ? params->tunnel : session);
     if (params->push)
         gnutls_transport_set_push_function(session->tls, params->push);
+    else
+        gnutls_transport_set_vec_push_function(session->tls, push);
     gnutls_transport_set_pull_function(session->tls, params->pull);
     gnutls_transport_set_pull_timeout_function(session->tls, always_ready);
 }
 
-static int prepare(gnutls_priority_t *offer, const char *words)
+static int prepare(gnutls_priority_t **ret, const SessionParams *params)
 {
+    gnutls_priority_t *offer = &offers[params->old_tls][params->at_most_tls12][params->p256];
     int r = 0;
     if (!credentials)
         r = gnutls_certificate_allocate_credentials(&credentials);
-    if (r >= 0 && !*offer)
+    if (r >= 0 && !*offer) {
+        _cleanup_free_ char *words = xasprintf(
+            "NORMAL:-VERS-ALL:%s+VERS-TLS1.2:%s-GROUP-ALL:%s+GROUP-SECP384R1:+GROUP-SECP521R1:"
+            "+GROUP-FFDHE2048:%%VERIFY_ALLOW_BROKEN",
+            params->at_most_tls12 ? "" : "+VERS-TLS1.3:", params->old_tls ? OLD : "", groups[params->p256]);
         r = gnutls_priority_init(offer, words, NULL);
+    }
+    *ret = offer;
     return r;
 }
 
@@ -85,9 +104,9 @@ int session_new(Session **ret, const SessionParams *params)
     _cleanup_(session_freep) Session *session = xcalloc(1, sizeof *session);
     const char *name = params->server_name;
     Address literal;
-    gnutls_priority_t *offer = &offers[params->old_tls][params->at_most_tls12];
+    gnutls_priority_t *offer;
     session->pool = params->pool;
-    if (prepare(offer, priorities[params->old_tls][params->at_most_tls12]) < 0 ||
+    if (prepare(&offer, params) < 0 ||
         gnutls_init(&session->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS |
                                        GNUTLS_KEY_SHARE_TOP) < 0 ||
         gnutls_priority_set(session->tls, *offer) < 0 ||
@@ -155,6 +174,8 @@ SessionStep session_handshake(Session *session)
     int r = GNUTLS_E_AGAIN;
     for (unsigned i = 0; i < PASSING_MAX; i++) {
         r = gnutls_handshake(session->tls);
+        if (r == GNUTLS_E_SUCCESS)
+            session->state = OPEN;
         if (!is_passing(r))
             return step(session, r);
     }
@@ -189,6 +210,7 @@ SessionStep session_receive(Session *session, void *data, size_t size, size_t *r
 
 SessionStep session_bye(Session *session)
 {
+    session->state = LEAVING;
     return step(session, gnutls_bye(session->tls, GNUTLS_SHUT_WR));
 }
 

@@ -25,6 +25,7 @@ typedef struct SessionParams {
     const char *alpn;        /* NULL: none is offered */
     bool old_tls; /* offer what old servers need, behind what is current: TLS 1.0, static RSA, 3DES */
     bool at_most_tls12;
+    bool p256;    /* the one key share is of P-256, not of X25519 */
     void *tunnel; /* handed to pull, in place of the socket, and to push, unless that is NULL: then it is the
                      socket */
     ssize_t (*push)(void *tunnel, const void *data, size_t size);
@@ -41,7 +42,8 @@ SessionStep session_handshake(Session *session);
 SessionStep session_send(Session *session, const void *data, size_t size, size_t *ret_size);
 SessionStep session_receive(Session *session, void *data, size_t size, size_t *ret_size);
 
-/* Says close_notify (RFC 8446, 6.1), and does not wait for the server's. */
+/* Says close_notify (RFC 8446, 6.1), and does not wait for the server's. It may leave with what the caller does
+ * next, which is to shut the socket down. */
 SessionStep session_bye(Session *session);
 
 const char *session_error(const Session *session);

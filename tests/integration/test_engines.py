@@ -5,6 +5,7 @@ import functools
 import os
 import socket
 import ssl
+import threading
 import time
 
 import pytest
@@ -328,6 +329,50 @@ def test_a_certificate_that_mariadb_makes_itself_is_no_rotation(scratch, binarie
     assert after["rotation"]["class"] == "external"
     said = [line for line in daemon.output().splitlines() if "db (127.0.0.1)" in line]
     assert len(said) == 1 and "rotated" not in said[0]
+
+
+class Relay(Server):
+    """Hands everything on, and keeps the client's words as they came."""
+
+    def __init__(self, upstream):
+        self.upstream = upstream
+        super().__init__()
+
+    def serve(self, connection):
+        said = []
+        with socket.create_connection(("127.0.0.1", self.upstream)) as up:
+            back = threading.Thread(target=self.copy, args=(up, connection))
+            back.start()
+            while data := connection.recv(65536):
+                said.append(data)
+                up.sendall(data)
+            up.shutdown(socket.SHUT_WR)
+            back.join()
+        return said
+
+    @staticmethod
+    def copy(up, connection):
+        while data := up.recv(65536):
+            connection.sendall(data)
+
+
+def test_postgres_takes_the_key_share_as_it_comes_and_is_left_in_one_segment(lab, binaries, served):
+    """ssl_ecdh_curve = prime256v1, its default: with a key share of another group it would ask for a second ClientHello."""
+    relay = Relay(Postgres(lab, "share", served[0]).port)
+    daemon = watch(lab, binaries, [db("db", "postgres", relay.port)], "share")
+    daemon.settle()
+    assert address_of(daemon.probe("db"))["tls"]["group"] == "SECP256R1"
+    assert address_of(daemon.probe("db"))["tls"]["version"] == "TLS1.3"
+    talks = [relay.result(n) for n in range(3)]
+    for request, hello, *rest in talks:
+        assert request == b"\0\0\0\x08\x04\xd2\x16\x2f"
+        assert (hello[0], hello[5]) == (22, 1) and 5 + int.from_bytes(hello[3:5], "big") == len(hello)
+        last, types = b"".join(rest), []
+        while last:
+            types.append(last[0])
+            last = last[5 + int.from_bytes(last[3:5], "big"):]
+        assert types == [20, 23, 23]  # change_cipher_spec, Finished, close_notify
+    assert min(len(said) for said in talks) == 3  # a machine that stands still for 200 ms makes it more
 
 
 class DirectPostgres(Server):
