@@ -11,7 +11,7 @@
 
 /* What changes within it is kept in one transaction, which writes each page once; what there is to say ends it
  * sooner. */
-#define KEEP_USEC (50 * USEC_PER_MSEC)
+#define KEEP_USEC (250 * USEC_PER_MSEC)
 
 #define RETRY_USEC          (10 * USEC_PER_SEC)
 #define TIMER_ACCURACY_USEC (100 * USEC_PER_MSEC)
