@@ -10,7 +10,7 @@
 #include "sink/journal.h"
 
 /* What changes within it is kept in one transaction, which writes each page once; what there is to say ends it
- * sooner. */
+ * sooner. Who is killed before has to see it again. */
 #define KEEP_USEC (250 * USEC_PER_MSEC)
 
 #define RETRY_USEC          (10 * USEC_PER_SEC)
