@@ -120,6 +120,9 @@ static bool set_concurrency(Options *options, const char *text)
 static int set_checked(Options *options, Option option, const char *text)
 {
     switch (option) {
+    case SOCKET:
+        options->socket = text;
+        return *text ? -1 : usage_error("--socket: expected a path, such as " DEFAULT_SOCKET);
     case UNTIL:
         options->until = text;
         return instant_parse_day(text, &(int64_t) { 0 }) < 0
@@ -148,9 +151,6 @@ static int set_checked(Options *options, Option option, const char *text)
 static int set(Options *options, Option option, const char *text)
 {
     switch (option) {
-    case SOCKET:
-        options->socket = text;
-        break;
     case JSON:
         options->json = true;
         break;

@@ -83,6 +83,7 @@ def test_less_is_seen_by_severity_engine_and_patterns_in_the_order_that_is_asked
 
 
 @pytest.mark.parametrize("words, error", [
+    (["--socket", "", "status"], "--socket: expected a path, such as /run/dbcertd/status.sock"),
     (["status", "--sort", "age"], "--sort age: expected name, severity, end, next or engine"),
     (["status", "--severity", "bad"], "--severity bad: expected ok, notice, unknown, warning or critical"),
     (["show", "young", "--sort", "name"], "--sort is for status and watch, not for show"),
