@@ -18,7 +18,8 @@
 #include "sink/journal.h"
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
-#define WAKE_SLICE_USEC     (10 * USEC_PER_MSEC) /* then others have their turn */
+#define TURNS_ACCURACY_USEC (250 * USEC_PER_MSEC) /* due within it start together: alone each costs twice */
+#define WAKE_SLICE_USEC     (10 * USEC_PER_MSEC)  /* then others have their turn */
 
 #define DEFAULT_RUNTIME_DIRECTORY "/run/dbcertd"
 
@@ -295,7 +296,7 @@ static int add_sources(Manager *manager)
     if (r >= 0)
         r = sd_event_set_watchdog(manager->event, true);
     if (r >= 0)
-        r = sd_event_add_time(manager->event, &manager->turns, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_turns,
+        r = sd_event_add_time(manager->event, &manager->turns, CLOCK_BOOTTIME, 0, TURNS_ACCURACY_USEC, on_turns,
                               manager);
     if (r >= 0)
         r = sd_event_add_time(manager->event, &manager->wake, CLOCK_REALTIME, 0, TIMER_ACCURACY_USEC, on_wake,
