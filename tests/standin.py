@@ -48,12 +48,12 @@ class SqlServer(Server):
     encryption"); `says` overrides what follows from it; `strict` speaks TDS 8.0. `chop(data)` cuts TLS's bytes into the pieces that packets carry, and
     `trickle` sends every byte by itself."""
 
-    def __init__(self, pki, chain, encryption=OFF, strict=False, chop=None, trickle=False, says=None, **tls):
+    def __init__(self, pki, chain, encryption=OFF, strict=False, chop=None, trickle=False, says=None, address="127.0.0.1", port=0, **tls):
         self.encryption, self.strict, self.chop, self.trickle, self.says = encryption, strict, chop, trickle, says
         if not strict:
             tls.setdefault("versions", (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2))
         self.context = context_of(pki, chain, alpn="tds/8.0" if strict else None, **tls) if encryption != NOT_SUP else None
-        super().__init__()
+        super().__init__(address=address, port=port)
 
     def read_packet(self, read):
         """A whole message: type and data."""

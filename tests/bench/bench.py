@@ -12,19 +12,24 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from lab import Dbcertd, Process, ZONE, config, run, wait_until  # noqa: E402
 
 CLIENT, SERVER = "0", "1"  # cores
+RUNS = 5
+INTERVAL = 10  # seconds, of a daemon's rounds
 
 
 def alone():
-    """Goes on in a network namespace of its own, where every address of 127.0.0.0/8 and every port is ours."""
+    """Goes on in a network namespace of its own, where every address of 127.0.0.0/8 and every port is ours; whoever is not pinned to
+    the client's core is on the servers'."""
     if os.environ.get("DBCERTD_BENCH_ALONE"):
         run("ip", "link", "set", "lo", "up")
+        if os.cpu_count() > 1:
+            os.sched_setaffinity(0, {int(SERVER)})
         return
     words = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
     os.execvpe(words[0], [*words, sys.executable, *sys.argv], dict(os.environ, DBCERTD_BENCH_ALONE="1"))
 
 
-def pinned(core):
-    return ["taskset", "-c", core] if os.cpu_count() > 1 else []
+def pinned():
+    return ["taskset", "-c", CLIENT] if os.cpu_count() > 1 else []
 
 
 def tool(name):
@@ -62,7 +67,7 @@ class Web(Process):
                 events {{ worker_connections 4096; }}
                 http {{ access_log off; client_body_temp_path {where}.b; proxy_temp_path {where}.p; fastcgi_temp_path {where}.f;
                 uwsgi_temp_path {where}.u; scgi_temp_path {where}.s; ssl_protocols {tls}; ssl_session_cache off; {servers} }}""")
-        super().__init__([*pinned(SERVER), "nginx", "-e", "stderr", "-c", where + ".conf"], where + ".log")
+        super().__init__(["nginx", "-e", "stderr", "-c", where + ".conf"], where + ".log")
         lab.push(self)
         wait_until(lambda: "nginx: " + self.output(), lambda: os.path.exists(where + ".pid"))
         time.sleep(0.3)
@@ -98,23 +103,48 @@ def figures(daemon):
     return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("dbcertd_probe_duration_seconds_count")), cpu(daemon.process.pid)
 
 
-def rounds(lab, binaries, name, bundle, entries, at_once, runs, env=None):
-    """A daemon's CPU milliseconds for each probe in its first round, and in later ones; its peak MB. Medians."""
-    fresh, seen, memory = [], [], []
-    for _ in range(runs):
-        text = config(bundle, entries, f'interval = "10s"; concurrency = {at_once};')
-        daemon = Dbcertd(lab, binaries, text, name=name, prefix=pinned(CLIENT), env=env, wait=False)
-        wait_until("it answers", daemon.answers, 30)
-        wait_until("all are probed", lambda: daemon.get("/v1/status")["severities"]["unknown"] == 0, 300)
-        before = figures(daemon)
-        fresh.append(before[1] / before[0] * 1000)
-        time.sleep(12)
-        after = figures(daemon)
-        seen.append((after[1] - before[1]) / (after[0] - before[0]) * 1000)
-        memory.append(status(daemon.process.pid, "VmHWM") / 1024)
-        daemon.stop()
-        shutil.rmtree(daemon.state)
-    return [statistics.median(figure) for figure in (fresh, seen, memory)]
+def daemon(lab, binaries, name, bundle, entries, at_once, words, env=None):
+    """A measure: a daemon's first round and its later ones, by these words."""
+    def measure():
+        text = config(bundle, entries, f'interval = "{INTERVAL}s"; concurrency = {at_once};')
+        one = Dbcertd(lab, binaries, text, name=name, prefix=pinned(), env=env, wait=False)
+        wait_until("it answers", one.answers, 30)
+        wait_until("all are probed", lambda: one.get("/v1/status")["severities"]["unknown"] == 0 or time.sleep(0.2), 300)
+        before = figures(one)
+        time.sleep(INTERVAL + 2)
+        after = figures(one)
+        peak = status(one.process.pid, "VmHWM") / 1024
+        one.stop()
+        shutil.rmtree(one.state)
+        return [(words[0], (before[1] / before[0] * 1000, None, peak)),
+                (words[1], ((after[1] - before[1]) / (after[0] - before[0]) * 1000, None, peak))]
+    return measure
+
+
+def command(who, words, n, must=False):
+    """A measure: a command that sees to n servers, and its children; the peak is that of the largest process."""
+    def measure():
+        seconds, spent, peak, _ = timed([*pinned(), *words], must)
+        return [(who, (spent / n * 1000, n / seconds, peak / 1024))]
+    return measure
+
+
+def compare(title, measures):
+    """Each measure once, and then each again, so that a slow minute is everybody's; the first is what the others are compared with,
+    in its own round. Prints a table of medians. A measure returns (who, (CPU milliseconds each, each second or None, peak MB))s."""
+    seen = {}
+    for _ in range(RUNS):
+        for measure in measures:
+            for who, sample in measure():
+                seen.setdefault(who, []).append(sample)
+    least = [sample[0] for sample in next(iter(seen.values()))]
+    rows = []
+    for who, runs in seen.items():
+        spent, speeds, peaks = zip(*runs)
+        ratio = statistics.median(one / other for one, other in zip(spent, least))
+        rows.append([who, f"{statistics.median(spent):.2f}", f"{ratio:.2f}", f"{statistics.median(speeds):.0f}" if speeds[0] else "",
+                     f"{statistics.median(peaks):.0f}"])
+    table(title, ["who", "CPU each, ms", "of the floor", "each second", "peak MB"], rows)
 
 
 def table(title, head, rows):

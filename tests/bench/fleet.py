@@ -6,7 +6,7 @@ import socket
 import statistics
 import time
 
-from bench import CLIENT, Web, alone, certificates, cpu, pinned, quantile, status, table
+from bench import Web, alone, certificates, cpu, pinned, quantile, status, table
 from lab import Dbcertd, Lab, config, entry, wait_until
 
 PORT = 8443
@@ -35,7 +35,7 @@ def measure(lab, binaries, n, idle):
     entries = [entry(f"db-{i}", "tls", PORT, addresses=[address(i)], maintenance_window="sun:05:00-sun:06:00") for i in range(n)]
     text = config(lab.pki.bundle("rsa2048"), entries, 'interval = "1d"; concurrency = 256;')
     begin = time.monotonic()
-    daemon = Dbcertd(lab, binaries, text, name=f"fleet-{n}", prefix=pinned(CLIENT), wait=False)
+    daemon = Dbcertd(lab, binaries, text, name=f"fleet-{n}", prefix=pinned(), wait=False)
     wait_until("it answers", daemon.answers, 60)
     answers = time.monotonic() - begin
     wait_until("all are probed", lambda: daemon.get("/v1/status")["severities"]["unknown"] == 0 or time.sleep(0.5), 600)

@@ -3,29 +3,35 @@
  * library's own defaults, verifies the chain and the name, and does nothing else with it. Many at once, on
  * epoll.
  *
- *   floor [--postgres|--mysql] CA-FILE PORT CONCURRENCY ADDRESS=NAME...      (a file of such lines with @FILE)
+ *   floor [--postgres|--mysql|--tds] CA-FILE PORT CONCURRENCY ADDRESS=NAME...      (a file of such lines with
+ * @FILE)
  *
- * Before TLS is said what these two want to hear. Nothing is said inside TLS; a server that counts that will do
- * so.
+ * Before TLS is said what these three want to hear, and TDS has the handshake in packets of its own. Nothing is
+ * said inside TLS; a server that counts that will do so.
  */
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct Connection {
     int fd;
     enum { SILENT, ASKED, TLS } state;
     gnutls_session_t tls;
+    size_t left; /* of the TDS packet that is being read */
 } Connection;
 
-static enum { NONE, POSTGRES, MYSQL } engine;
+static enum { NONE, POSTGRES, MYSQL, TDS } engine;
 static gnutls_certificate_credentials_t credentials;
 static int epoll;
 static unsigned n_done, n_failed;
@@ -44,24 +50,68 @@ static void wait_for(Connection *c, uint32_t what)
     check(epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event), "epoll");
 }
 
-/* PostgreSQL is asked and answers with a byte; MySQL speaks first, and is told. */
+static void say(Connection *c, const void *what, size_t n)
+{
+    check(send(c->fd, what, n, 0) == (ssize_t)n ? 0 : -1, "send");
+}
+
+/* PostgreSQL is asked and answers with a byte; MySQL speaks first, and is told; TDS agrees on encryption. */
 static void ask_for_tls(Connection *c)
 {
-    static const unsigned char postgres[8] = { 0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f };
+    static const unsigned char postgres[] = { 0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f };
     static const unsigned char mysql[36] = { 32, 0, 0, 1, 5, 0xaa, 8, 0, 0, 0, 0, 1, 45 };
-    unsigned char greeting[1024];
-    if (engine == POSTGRES && c->state == SILENT) {
-        check(send(c->fd, postgres, sizeof postgres, 0) == sizeof postgres ? 0 : -1, "send");
+    static const unsigned char tds[] = { 0x12, 1, 0,  26, 0, 0, 1, 0, /* PRELOGIN: VERSION, ENCRYPTION on */
+                                         0,    0, 11, 0,  6, 1, 0, 17, 0, 1, 0xff, 17, 0, 0, 0, 0, 0, 1 };
+    unsigned char heard[1024];
+    if (c->state == SILENT && engine != MYSQL) {
+        if (engine == POSTGRES)
+            say(c, postgres, sizeof postgres);
+        else
+            say(c, tds, sizeof tds);
         c->state = ASKED;
         wait_for(c, EPOLLIN);
-    } else if (engine == POSTGRES) {
-        check(recv(c->fd, greeting, 1, 0) == 1 && *greeting == 'S' ? 0 : -1, "no TLS");
-        c->state = TLS;
-    } else {
-        check(recv(c->fd, greeting, sizeof greeting, 0) > 5 && greeting[4] == 10 ? 0 : -1, "no greeting");
-        check(send(c->fd, mysql, sizeof mysql, 0) == sizeof mysql ? 0 : -1, "send");
-        c->state = TLS;
+        return;
     }
+    ssize_t n = recv(c->fd, heard, engine == POSTGRES ? 1 : sizeof heard, 0);
+    if (engine == POSTGRES) {
+        check(n == 1 && *heard == 'S' ? 0 : -1, "no TLS");
+    } else if (engine == TDS) {
+        check(n > 8 && *heard == 4 ? 0 : -1, "no PRELOGIN");
+    } else {
+        check(n > 5 && heard[4] == 10 ? 0 : -1, "no greeting");
+        say(c, mysql, sizeof mysql);
+    }
+    c->state = TLS;
+}
+
+/* MS-TDS 3.2.5.2: the handshake's bytes are the data of PRELOGIN packets. */
+static ssize_t push_packet(gnutls_transport_ptr_t to, const giovec_t *parts, int n_parts)
+{
+    struct iovec pieces[8];
+    size_t n = 0;
+    check(n_parts < 8 ? 0 : -1, "pieces");
+    for (int i = 0; i < n_parts; n += parts[i++].iov_len)
+        pieces[i + 1] = (struct iovec) { parts[i].iov_base, parts[i].iov_len };
+    unsigned char head[8] = { 0x12, 1, (unsigned char)((n + 8) >> 8), (unsigned char)(n + 8) };
+    pieces[0] = (struct iovec) { head, sizeof head };
+    ssize_t sent = writev(((Connection *)to)->fd, pieces, n_parts + 1);
+    return sent < 0 ? sent : sent - (ssize_t)sizeof head;
+}
+
+static ssize_t pull_packet(gnutls_transport_ptr_t from, void *to, size_t n)
+{
+    Connection *c = from;
+    unsigned char head[8];
+    ssize_t got = c->left ? 1 : recv(c->fd, head, sizeof head, 0);
+    if (got <= 0)
+        return got;
+    if (!c->left) {
+        check(got == sizeof head ? 0 : -1, "a packet's head in pieces");
+        c->left = ((size_t)head[2] << 8 | head[3]) - sizeof head;
+    }
+    got = recv(c->fd, to, n < c->left ? n : c->left, 0);
+    c->left -= got > 0 ? (size_t)got : 0;
+    return got;
 }
 
 static void dial(const char *line, uint16_t port)
@@ -82,7 +132,13 @@ static void dial(const char *line, uint16_t port)
     check(gnutls_credentials_set(c->tls, GNUTLS_CRD_CERTIFICATE, credentials), "credentials");
     check(gnutls_server_name_set(c->tls, GNUTLS_NAME_DNS, name, strlen(name)), "name");
     gnutls_session_set_verify_cert(c->tls, name, 0);
-    gnutls_transport_set_int(c->tls, c->fd);
+    if (engine == TDS) {
+        gnutls_transport_set_ptr(c->tls, c);
+        gnutls_transport_set_vec_push_function(c->tls, push_packet);
+        gnutls_transport_set_pull_function(c->tls, pull_packet);
+    } else {
+        gnutls_transport_set_int(c->tls, c->fd);
+    }
     c->state = engine == NONE ? TLS : SILENT;
     struct epoll_event event = { .events = engine == MYSQL ? EPOLLIN : EPOLLOUT, .data.ptr = c };
     check(epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event), "epoll");
@@ -110,16 +166,14 @@ static int drive(Connection *c)
     return 1;
 }
 
-static char **read_lines(char **from, int n_from, unsigned *ret_n)
+static char **read_lines(const char *path, unsigned *ret_n)
 {
     char **lines = NULL, *line = NULL;
     size_t room = 0;
-    ssize_t length;
-    FILE *file = n_from == 1 && from[0][0] == '@' ? fopen(from[0] + 1, "r") : NULL;
-    *ret_n = (unsigned)n_from;
+    FILE *file = fopen(path, "r");
     if (!file)
-        return from;
-    for (*ret_n = 0; (length = getline(&line, &room, file)) > 0; line = NULL, room = 0) {
+        exit(1);
+    for (*ret_n = 0; getline(&line, &room, file) > 0; line = NULL, room = 0) {
         line[strcspn(line, "\n")] = 0;
         lines = reallocarray(lines, *ret_n + 1, sizeof *lines);
         if (!lines)
@@ -130,27 +184,44 @@ static char **read_lines(char **from, int n_from, unsigned *ret_n)
     return lines;
 }
 
+static double now(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Milliseconds until the next one is due; -1: whenever another one is over. */
+static int wait_ms(double begin, unsigned next, double each_second)
+{
+    double wait = each_second > 0 ? begin + next / each_second - now() : -1;
+    return wait < 0 ? -1 : (int)(wait * 1000) + 1;
+}
+
 int main(int argc, char *argv[])
 {
     struct epoll_event events[64];
     unsigned n, next = 0, running = 0;
     if (argc > 1 && strncmp(argv[1], "--", 2) == 0) {
-        engine = strcmp(argv[1], "--mysql") == 0 ? MYSQL : POSTGRES;
+        engine = strcmp(argv[1], "--mysql") == 0 ? MYSQL : strcmp(argv[1], "--tds") == 0 ? TDS : POSTGRES;
         argv++;
         argc--;
     }
-    if (argc < 5) {
-        fprintf(stderr, "usage: floor [--postgres|--mysql] CA-FILE PORT CONCURRENCY ADDRESS=NAME... | @FILE\n");
+    if (argc != 6) {
+        fprintf(stderr, "usage: floor [--postgres|--mysql|--tds] CA-FILE PORT CONCURRENCY PER-SECOND FILE\n");
         return 2;
     }
-    char **lines = read_lines(argv + 4, argc - 4, &n);
+    char **lines = read_lines(argv[5], &n);
+    unsigned at_once = (unsigned)atoi(argv[3]);
+    double each_second = atof(argv[4]), begin = now();
     check(epoll = epoll_create1(EPOLL_CLOEXEC), "epoll");
     check(gnutls_certificate_allocate_credentials(&credentials), "credentials");
     check(gnutls_certificate_set_x509_trust_file(credentials, argv[1], GNUTLS_X509_FMT_PEM), argv[1]);
     while (n_done < n) {
-        for (; next < n && running < (unsigned)atoi(argv[3]); running++)
+        for (; next < n && running < at_once && wait_ms(begin, next, each_second) < 0; running++)
             dial(lines[next++], (uint16_t)atoi(argv[2]));
-        int ready = epoll_wait(epoll, events, 64, -1);
+        bool may = next < n && running < at_once;
+        int ready = epoll_wait(epoll, events, 64, may ? wait_ms(begin, next, each_second) : -1);
         for (int i = 0; i < ready; i++)
             running -= (unsigned)drive(events[i].data.ptr);
     }

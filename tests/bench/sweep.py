@@ -6,14 +6,12 @@ import http.client
 import os
 import shutil
 import socket
-import statistics
 import time
 
-from bench import CLIENT, Web, alone, certificates, cpu, pinned, rounds, status, table, timed, tool
+from bench import INTERVAL, Web, alone, certificates, command, compare, cpu, daemon, pinned, status, tool
 from fleet import address
 from lab import Lab, Process, ZONE, entry, free_port, wait_until
 
-RUNS = 5
 AT_ONCE = 64
 
 CHECK = "/usr/lib/nagios/plugins/check_ssl_cert"
@@ -30,11 +28,6 @@ def targets(lab, name, n, line):
 def each(path, at_once, line):
     """A command for each line of a file with two words, $0 and $1, so many at once; whatever it says of them."""
     return ["sh", "-c", f"xargs -P {at_once} -n 2 sh -c '{line} >/dev/null 2>&1 </dev/null' <{path}; true"]
-
-
-def floor(lab, port, n, kind, engine=None):
-    return [tool("bench-floor"), *([f"--{engine}"] if engine else []), lab.pki.bundle(kind), str(port), str(AT_ONCE),
-            "@" + targets(lab, "floor", n, "{address}={host}")]
 
 
 def openssl(lab, port, n, kind, starttls=None):
@@ -60,12 +53,12 @@ def check_ssl_cert(lab, port, n, kind, starttls=None):
 
 
 def blackbox(lab, port, n, kind):
-    """The exporter alone; who asks it is not counted. It sends one name to all, since a module has but one."""
+    """A measure: the exporter alone; who asks it is not counted. It sends one name to all, since a module has but one."""
     where, web = os.path.join(lab.directory, "blackbox.yml"), free_port()
     with open(where, "w") as f:
         f.write(f"modules: {{ tls: {{ prober: tcp, timeout: 10s, tcp: {{ tls: true, preferred_ip_protocol: ip4, tls_config: "
                 f"{{ ca_file: {lab.pki.bundle(kind)}, server_name: db-0.{ZONE} }} }} }} }}\n")
-    exporter = Process([*pinned(CLIENT), "prometheus-blackbox-exporter", f"--config.file={where}", f"--web.listen-address=127.0.0.1:{web}", "--log.level=error"],
+    exporter = Process([*pinned(), "prometheus-blackbox-exporter", f"--config.file={where}", f"--web.listen-address=127.0.0.1:{web}", "--log.level=error"],
                        os.path.join(lab.directory, "blackbox.log"))
     lab.push(exporter)
 
@@ -79,16 +72,14 @@ def blackbox(lab, port, n, kind):
         for i in numbers:
             client.request("GET", f"/probe?module=tls&target={address(i)}:{port}")
             assert b"probe_success 1" in client.getresponse().read()
-    spent, speeds = [], []
-    for _ in range(RUNS):
+
+    def measure():
         before, begin = cpu(exporter.process.pid), time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(ask, [range(k, n, AT_ONCE) for k in range(AT_ONCE)]))
-        spent.append((cpu(exporter.process.pid) - before) / n * 1000)
-        speeds.append(n / (time.monotonic() - begin))
-    peak = status(exporter.process.pid, "VmHWM") / 1024
-    exporter.stop()
-    return [statistics.median(spent), statistics.median(speeds), peak]
+        return [("blackbox_exporter", ((cpu(exporter.process.pid) - before) / n * 1000, n / (time.monotonic() - begin),
+                                       status(exporter.process.pid, "VmHWM") / 1024))]
+    return measure
 
 
 def scan(lab, binaries, port, n, kind, engine="tls", query=""):
@@ -96,46 +87,37 @@ def scan(lab, binaries, port, n, kind, engine="tls", query=""):
     return [os.path.join(binaries, "dbcertctl"), "scan", "--json", "--ca-file", lab.pki.bundle(kind), "--concurrency", str(AT_ONCE), "--file", path]
 
 
-def of_command(command, n, runs=RUNS, must=False):
-    """Medians: CPU milliseconds each, each second, peak MB of the largest process."""
-    seen = [timed([*pinned(CLIENT), *command], must) for _ in range(runs)]
-    return [statistics.median(s[1] for s in seen) / n * 1000, n / statistics.median(s[0] for s in seen), statistics.median(s[2] for s in seen) / 1024]
-
-
-def daemon_rows(lab, binaries, port, n, kind):
-    """Its first round, and the later ones of what it has seen before."""
-    entries = [entry(f"db-{i}", "tls", port, addresses=[address(i)], ca=f"rds-ca-{kind}-g1") for i in range(n)]
-    fresh, seen, peak = rounds(lab, binaries, f"sweep-{port}", lab.pki.bundle(kind), entries, AT_ONCE, RUNS)
-    return [fresh, None, peak], [seen, None, peak]
+def bare(lab, port, n, kind, engine=None):
+    """Measures: a bare GnuTLS loop, as many at once as the others; and so many each second, as a daemon's endpoints come due."""
+    def loop(who, each_second):
+        return command(who, [tool("bench-floor"), *([f"--{engine}"] if engine else []), lab.pki.bundle(kind), str(port), str(AT_ONCE),
+                             str(each_second), targets(lab, "floor", n, "{address}={host}")], n, must=True)
+    return [loop("bare GnuTLS loop", 0), loop(f"the same, {n // INTERVAL} a second", n // INTERVAL)]
 
 
 def others(lab, port, n, kind, starttls=None):
-    """Tools that take long: fewer servers, fewer runs."""
-    some, few = min(n, 200), min(n, 20)
-    return [("nmap ssl-cert", of_command(nmap(lab, port, some), some, 3)),
-            ("openssl s_client, 8 at once", of_command(openssl(lab, port, some, kind, starttls), some, 3)),
-            ("sslscan, 8 at once", of_command(sslscan(lab, port, some, starttls), some, 3)),
-            ("check_ssl_cert, 4 at once", of_command(check_ssl_cert(lab, port, few, kind, starttls), few, 1))]
-
-
-def show(title, rows):
-    least = rows[0][1][0] if rows[0][0].startswith("bare") else None
-    table(title, ["who", "CPU each, ms", "of the floor", "each second", "peak MB"],
-          [[who, f"{c:.2f}", f"{c / least:.2f}" if least else "", f"{s:.0f}" if s else "", f"{m:.0f}" if m else ""] for who, (c, s, m) in rows])
+    """A process for each server costs the same each, however many there are; nmap is one for all."""
+    some, few = min(n, 40), min(n, 4)
+    return [command("nmap ssl-cert", nmap(lab, port, min(n, 200)), min(n, 200)),
+            command("openssl s_client, 8 at once", openssl(lab, port, some, kind, starttls), some),
+            command("sslscan, 8 at once", sslscan(lab, port, some, starttls), some),
+            command("check_ssl_cert, 4 at once", check_ssl_cert(lab, port, few, kind, starttls), few)]
 
 
 def sweep(lab, binaries, kind, tls, n, port):
-    many = certificates(lab, n, kind) if not os.path.exists(os.path.join(lab.directory, f"many-{kind}")) else os.path.join(lab.directory, f"many-{kind}")
+    many = os.path.join(lab.directory, f"many-{kind}")
+    if not os.path.exists(many):
+        certificates(lab, n, kind)
     shutil.copy(os.path.join(many, f"db-0.{ZONE}.pem"), os.path.join(many, ".pem"))  # for who sends no name
     web = Web(lab, {port: (f"{many}/$ssl_server_name.pem", lab.pki.server_key)}, tls)
-    least = of_command(floor(lab, port, n, kind), n, must=True)
-    rows = [("bare GnuTLS loop", least), ("dbcertctl scan", of_command(scan(lab, binaries, port, n, kind), n))]
-    fresh, seen = daemon_rows(lab, binaries, port, n, kind)
-    rows += [("dbcertd, never seen before", fresh), ("dbcertd, seen before", seen)]
-    rows.append(("blackbox_exporter", blackbox(lab, port, n, kind)))
-    rows += others(lab, port, n, kind)
+    entries = [entry(f"db-{i}", "tls", port, addresses=[address(i)], ca=f"rds-ca-{kind}-g1") for i in range(n)]
+    compare(f"{n} servers, each with a certificate of its own, {kind}, {tls}, {AT_ONCE} at once", [
+        *bare(lab, port, n, kind),
+        command("dbcertctl scan", scan(lab, binaries, port, n, kind), n),
+        daemon(lab, binaries, f"sweep-{port}", lab.pki.bundle(kind), entries, AT_ONCE, ["dbcertd, never seen before", "dbcertd, seen before"]),
+        blackbox(lab, port, n, kind),
+        *others(lab, port, n, kind)])
     web.stop()
-    show(f"{n} servers, each with a certificate of its own, {kind}, {tls}, {AT_ONCE} at once", rows)
 
 
 def main():
