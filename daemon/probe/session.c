@@ -58,7 +58,7 @@ static int always_ready(gnutls_transport_ptr_t tunnel _unused_, unsigned ms _unu
 
 /* What is followed at once by more of ours goes with that, in one segment: our last flight of TLS 1.3, whose
  * records are change_cipher_spec and application_data (RFC 8446, 5.1; the client speaks next in every
- * protocol), and close_notify, behind which is the end. */
+ * protocol), and close_notify, behind which is the end. The kernel waits for that 200 ms at most (tcp(7)). */
 static ssize_t push(gnutls_transport_ptr_t userdata, const giovec_t *pieces, int n)
 {
     enum { CHANGE_CIPHER_SPEC = 20, APPLICATION_DATA = 23 };
@@ -82,7 +82,7 @@ static void set_transport(Session *session, const SessionParams *params)
     gnutls_transport_set_pull_timeout_function(session->tls, always_ready);
 }
 
-static int prepare(gnutls_priority_t **ret, const SessionParams *params)
+static int prepare(gnutls_priority_t *ret, const SessionParams *params)
 {
     gnutls_priority_t *offer = &offers[params->old_tls][params->at_most_tls12][params->p256];
     int r = 0;
@@ -95,7 +95,7 @@ static int prepare(gnutls_priority_t **ret, const SessionParams *params)
             params->at_most_tls12 ? "" : "+VERS-TLS1.3:", params->old_tls ? OLD : "", groups[params->p256]);
         r = gnutls_priority_init(offer, words, NULL);
     }
-    *ret = offer;
+    *ret = *offer;
     return r;
 }
 
@@ -104,12 +104,12 @@ int session_new(Session **ret, const SessionParams *params)
     _cleanup_(session_freep) Session *session = xcalloc(1, sizeof *session);
     const char *name = params->server_name;
     Address literal;
-    gnutls_priority_t *offer;
+    gnutls_priority_t offer;
     session->pool = params->pool;
     if (prepare(&offer, params) < 0 ||
         gnutls_init(&session->tls, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS |
                                        GNUTLS_KEY_SHARE_TOP) < 0 ||
-        gnutls_priority_set(session->tls, *offer) < 0 ||
+        gnutls_priority_set(session->tls, offer) < 0 ||
         gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, credentials) < 0)
         return -ENOMEM;
     if (name && address_parse(name, 0, &literal) < 0 &&
