@@ -1,10 +1,11 @@
 /*
  * What a handshake costs at the least that a plain GnuTLS client spends: connects, shakes hands with the
  * library's own defaults, verifies the chain and the name, and does nothing else with it. Many at once, on
- * epoll.
+ * epoll; or so many each second, as they come due in a daemon.
  *
- *   floor [--postgres|--mysql|--tds] CA-FILE PORT CONCURRENCY ADDRESS=NAME...      (a file of such lines with
- * @FILE)
+ *   floor [--postgres|--mysql|--tds] CA-FILE PORT CONCURRENCY PER-SECOND FILE
+ *
+ * PER-SECOND is 0 for as fast as it goes; FILE has lines of ADDRESS=NAME.
  *
  * Before TLS is said what these three want to hear, and TDS has the handshake in packets of its own. Nothing is
  * said inside TLS; a server that counts that will do so.
@@ -14,7 +15,6 @@
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,11 +191,11 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Milliseconds until the next one is due; -1: whenever another one is over. */
-static int wait_ms(double begin, unsigned next, double each_second)
+/* Milliseconds until the next one is due, 0: it is. */
+static int due_in(double begin, unsigned next, double each_second)
 {
-    double wait = each_second > 0 ? begin + next / each_second - now() : -1;
-    return wait < 0 ? -1 : (int)(wait * 1000) + 1;
+    double wait = each_second > 0 ? begin + next / each_second - now() : 0;
+    return wait > 0 ? (int)(wait * 1000) + 1 : 0;
 }
 
 int main(int argc, char *argv[])
@@ -218,10 +218,13 @@ int main(int argc, char *argv[])
     check(gnutls_certificate_allocate_credentials(&credentials), "credentials");
     check(gnutls_certificate_set_x509_trust_file(credentials, argv[1], GNUTLS_X509_FMT_PEM), argv[1]);
     while (n_done < n) {
-        for (; next < n && running < at_once && wait_ms(begin, next, each_second) < 0; running++)
+        int wait = -1; /* for one that runs to go on */
+        while (next < n && running < at_once && (wait = due_in(begin, next, each_second)) == 0) {
             dial(lines[next++], (uint16_t)atoi(argv[2]));
-        bool may = next < n && running < at_once;
-        int ready = epoll_wait(epoll, events, 64, may ? wait_ms(begin, next, each_second) : -1);
+            running++;
+            wait = -1;
+        }
+        int ready = epoll_wait(epoll, events, 64, wait);
         for (int i = 0; i < ready; i++)
             running -= (unsigned)drive(events[i].data.ptr);
     }

@@ -53,7 +53,7 @@ def check_ssl_cert(lab, port, n, kind, starttls=None):
 
 
 def blackbox(lab, port, n, kind):
-    """A measure: the exporter alone; who asks it is not counted. It sends one name to all, since a module has but one."""
+    """The exporter, and a measure of it alone: who asks it is not counted. It sends one name to all, since a module has but one."""
     where, web = os.path.join(lab.directory, "blackbox.yml"), free_port()
     with open(where, "w") as f:
         f.write(f"modules: {{ tls: {{ prober: tcp, timeout: 10s, tcp: {{ tls: true, preferred_ip_protocol: ip4, tls_config: "
@@ -79,7 +79,7 @@ def blackbox(lab, port, n, kind):
             list(pool.map(ask, [range(k, n, AT_ONCE) for k in range(AT_ONCE)]))
         return [("blackbox_exporter", ((cpu(exporter.process.pid) - before) / n * 1000, n / (time.monotonic() - begin),
                                        status(exporter.process.pid, "VmHWM") / 1024))]
-    return measure
+    return exporter, measure
 
 
 def scan(lab, binaries, port, n, kind, engine="tls", query=""):
@@ -110,13 +110,15 @@ def sweep(lab, binaries, kind, tls, n, port):
         certificates(lab, n, kind)
     shutil.copy(os.path.join(many, f"db-0.{ZONE}.pem"), os.path.join(many, ".pem"))  # for who sends no name
     web = Web(lab, {port: (f"{many}/$ssl_server_name.pem", lab.pki.server_key)}, tls)
+    exporter, exported = blackbox(lab, port, n, kind)
     entries = [entry(f"db-{i}", "tls", port, addresses=[address(i)], ca=f"rds-ca-{kind}-g1") for i in range(n)]
     compare(f"{n} servers, each with a certificate of its own, {kind}, {tls}, {AT_ONCE} at once", [
         *bare(lab, port, n, kind),
         command("dbcertctl scan", scan(lab, binaries, port, n, kind), n),
         daemon(lab, binaries, f"sweep-{port}", lab.pki.bundle(kind), entries, AT_ONCE, ["dbcertd, never seen before", "dbcertd, seen before"]),
-        blackbox(lab, port, n, kind),
+        exported,
         *others(lab, port, n, kind)])
+    exporter.stop()
     web.stop()
 
 
