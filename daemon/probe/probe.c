@@ -27,6 +27,7 @@ typedef enum ProbeState {
     PROBE_HANDSHAKE,
     PROBE_FAREWELL, /* the dialogue, inside TLS */
     PROBE_BYE,      /* close_notify */
+    PROBE_SHUTDOWN, /* which may wait for what was written before */
     PROBE_LINGER,   /* until the server hangs up: close() on unread bytes would be a reset, which servers log */
 } ProbeState;
 
@@ -60,7 +61,8 @@ typedef enum Next {
 
 static const Stage stages[] = {
     [PROBE_DIAL] = STAGE_DIAL,         [PROBE_PREAMBLE] = STAGE_PREAMBLE, [PROBE_HANDSHAKE] = STAGE_HANDSHAKE,
-    [PROBE_FAREWELL] = STAGE_FAREWELL, [PROBE_BYE] = STAGE_FAREWELL,      [PROBE_LINGER] = STAGE_DONE,
+    [PROBE_FAREWELL] = STAGE_FAREWELL, [PROBE_BYE] = STAGE_FAREWELL,      [PROBE_SHUTDOWN] = STAGE_FAREWELL,
+    [PROBE_LINGER] = STAGE_DONE,
 };
 
 void probe_free(Probe *probe)
@@ -163,15 +165,10 @@ static Next failed_socket(Probe *probe, const char *doing, int error)
 /* Sends what is to be sent. NEXT_AGAIN when all is gone. */
 static Next flush_clear(Probe *probe)
 {
-    while (probe->out.size > 0) {
-        ssize_t n = send(probe->fd, probe->out.data, probe->out.size, MSG_NOSIGNAL);
-        if (n < 0 && errno == EAGAIN)
-            return NEXT_WRITE;
-        if (n < 0)
-            return failed_socket(probe, "send", errno);
-        buffer_consume(&probe->out, (size_t)n);
-    }
-    return NEXT_AGAIN;
+    tunnel_say(&probe->tunnel, &probe->out);
+    if (tunnel_flush(&probe->tunnel, 0) == 0)
+        return NEXT_AGAIN;
+    return errno == EAGAIN ? NEXT_WRITE : failed_socket(probe, "send", errno);
 }
 
 static Next do_dial(Probe *probe)
@@ -195,7 +192,7 @@ static Next do_preamble(Probe *probe)
         if (next != NEXT_AGAIN)
             return next;
         size_t wants = dialogue_wants(&probe->dialogue);
-        ssize_t n = recv(probe->fd, bytes, wants < sizeof bytes ? wants : sizeof bytes, 0);
+        ssize_t n = tunnel_receive(&probe->tunnel, bytes, wants < sizeof bytes ? wants : sizeof bytes, 0);
         if (n < 0 && errno == EAGAIN)
             return NEXT_READ;
         if (n < 0)
@@ -208,11 +205,12 @@ static Next do_preamble(Probe *probe)
     }
 }
 
-static Next next_of(Probe *probe, SessionStep step)
+/* The session waits for the server. */
+static Next wait_for_server(Probe *probe)
 {
-    if (step == SESSION_READ && tunnel_has_more(&probe->tunnel))
+    if (tunnel_has_more(&probe->tunnel))
         return NEXT_AGAIN;
-    return step == SESSION_READ && !tunnel_is_full(&probe->tunnel) ? NEXT_READ : NEXT_WRITE;
+    return tunnel_is_full(&probe->tunnel) ? NEXT_WRITE : NEXT_READ;
 }
 
 static void keep_tls_facts(Probe *probe)
@@ -235,7 +233,7 @@ static void keep_tls_facts(Probe *probe)
 static Next begin_session(Probe *probe)
 {
     uint8_t bytes[8];
-    ssize_t n = recv(probe->fd, bytes, sizeof bytes, MSG_PEEK);
+    ssize_t n = tunnel_receive(&probe->tunnel, bytes, sizeof bytes, MSG_PEEK);
     if (n > 0 && dialogue_is_direct(&probe->dialogue))
         return obey(probe, dialogue_not_tls(&probe->dialogue, bytes, (size_t)n, true));
     if (n > 0)
@@ -244,7 +242,6 @@ static Next begin_session(Probe *probe)
             "bytes in the clear behind the server's consent to TLS: somebody may be injecting them; refused");
     const bool wraps = dialogue_wraps(&probe->dialogue);
     const SessionParams params = {
-        .fd = probe->fd,
         .pool = probe->pool,
         .server_name = endpoint_verify_name(probe->endpoint),
         .alpn = probe->dialogue.protocol->alpn,
@@ -252,10 +249,7 @@ static Next begin_session(Probe *probe)
         .at_most_tls12 = wraps,
         .p256 = probe->dialogue.protocol->p256,
         .tunnel = &probe->tunnel,
-        .push = wraps ? tunnel_push : NULL,
-        .pull = tunnel_pull,
     };
-    probe->tunnel.fd = probe->fd;
     probe->tunnel.dialogue = &probe->dialogue;
     probe->tunnel.wraps = wraps;
     if (session_new(&probe->session, &params) < 0)
@@ -286,7 +280,7 @@ static Next do_handshake(Probe *probe)
     if (step == SESSION_FAILED)
         return fail_handshake(probe);
     if (step != SESSION_DONE)
-        return next_of(probe, step);
+        return wait_for_server(probe);
     probe->tunnel.wraps = false;
     keep_tls_facts(probe);
     if (probe->observation->chain.n == 0)
@@ -299,16 +293,10 @@ static Next do_handshake(Probe *probe)
 
 static Next flush_secure(Probe *probe)
 {
-    while (probe->out.size > 0) {
-        size_t n = 0;
-        SessionStep step = session_send(probe->session, probe->out.data, probe->out.size, &n);
-        if (step == SESSION_FAILED)
-            return end_farewell(probe, session_error(probe->session));
-        if (step != SESSION_DONE)
-            return NEXT_WRITE;
-        buffer_consume(&probe->out, n);
-    }
-    return NEXT_AGAIN;
+    SessionStep step = session_send(probe->session, &probe->out);
+    if (step == SESSION_FAILED)
+        return end_farewell(probe, session_error(probe->session));
+    return step == SESSION_DONE ? NEXT_AGAIN : wait_for_server(probe);
 }
 
 static Next do_farewell(Probe *probe)
@@ -325,7 +313,7 @@ static Next do_farewell(Probe *probe)
         if (step == SESSION_CLOSED)
             return end_farewell(probe, "the server closed the connection");
         if (step != SESSION_DONE)
-            return next_of(probe, step);
+            return wait_for_server(probe);
         next = obey(probe, dialogue_feed(&probe->dialogue, bytes, n, &probe->out));
         if (next == NEXT_AGAIN || next == NEXT_END)
             return next;
@@ -337,11 +325,20 @@ static Next do_bye(Probe *probe)
     Next next = probe->session ? flush_secure(probe) : flush_clear(probe);
     if (next != NEXT_AGAIN)
         return next;
-    SessionStep step = probe->session ? session_bye(probe->session) : SESSION_DONE;
-    if (step == SESSION_READ || step == SESSION_WRITE)
-        return next_of(probe, step);
+    if (probe->session)
+        session_bye(probe->session);
+    return change_state(probe, PROBE_SHUTDOWN);
+}
+
+/* The last words and FIN are one segment: the kernel holds those back, 200 ms at most, for what follows
+ * (MSG_MORE of send(2), TCP_CORK of tcp(7)). */
+static Next do_shutdown(Probe *probe)
+{
+    int r = tunnel_flush(&probe->tunnel, MSG_MORE);
+    if (r < 0 && errno == EAGAIN)
+        return NEXT_WRITE;
     (void)change_state(probe, PROBE_LINGER);
-    if (step == SESSION_FAILED || shutdown(probe->fd, SHUT_WR) < 0)
+    if (r < 0 || shutdown(probe->fd, SHUT_WR) < 0)
         return NEXT_END; /* the server was quicker */
     (void)sd_event_source_set_time_relative(probe->deadline, LINGER_USEC);
     return NEXT_AGAIN;
@@ -350,20 +347,18 @@ static Next do_bye(Probe *probe)
 static Next do_linger(Probe *probe)
 {
     uint8_t bytes[4096];
-    while (probe->lingered < LINGER_BYTES_MAX) {
-        ssize_t n = recv(probe->fd, bytes, sizeof bytes, 0);
-        if (n < 0 && errno == EAGAIN)
-            return NEXT_READ;
-        if (n <= 0)
-            break;
-        probe->lingered += (size_t)n;
+    ssize_t n = 1;
+    while (n > 0 && probe->lingered < LINGER_BYTES_MAX) {
+        n = tunnel_receive(&probe->tunnel, bytes, sizeof bytes, 0);
+        probe->lingered += n > 0 ? (size_t)n : 0;
     }
-    return NEXT_END;
+    return n < 0 && errno == EAGAIN ? NEXT_READ : NEXT_END;
 }
 
 static Next (*const handlers[])(Probe *) = {
     [PROBE_DIAL] = do_dial,         [PROBE_PREAMBLE] = do_preamble, [PROBE_HANDSHAKE] = do_handshake,
-    [PROBE_FAREWELL] = do_farewell, [PROBE_BYE] = do_bye,           [PROBE_LINGER] = do_linger,
+    [PROBE_FAREWELL] = do_farewell, [PROBE_BYE] = do_bye,           [PROBE_SHUTDOWN] = do_shutdown,
+    [PROBE_LINGER] = do_linger,
 };
 
 static void drive(Probe *probe)
@@ -377,9 +372,12 @@ static void drive(Probe *probe)
         finish(probe);
 }
 
-static int on_io(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *userdata)
+static int on_io(sd_event_source *source _unused_, int fd _unused_, uint32_t events, void *userdata)
 {
-    drive(userdata);
+    Probe *probe = userdata;
+    if (events & ~(uint32_t)EPOLLOUT)
+        probe->tunnel.readable = true;
+    drive(probe);
     return 0;
 }
 
@@ -401,6 +399,7 @@ static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_,
         break;
     case PROBE_FAREWELL:
     case PROBE_BYE:
+    case PROBE_SHUTDOWN:
         (void)end_farewell(probe, "time ran out");
         break;
     case PROBE_LINGER:
@@ -418,6 +417,7 @@ static Next dial(Probe *probe)
     probe->no_file = probe->fd < 0 && (errno == EMFILE || errno == ENFILE);
     if (probe->fd < 0)
         return failed_socket(probe, "socket", errno);
+    probe->tunnel.fd = probe->fd;
     int r = sd_event_add_io(probe->event, &probe->io, probe->fd, EPOLLOUT, on_io, probe);
     if (r < 0)
         return failed_socket(probe, "epoll", -r);

@@ -4,7 +4,6 @@
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "model/endpoint.h"
@@ -23,8 +22,6 @@ static gnutls_certificate_credentials_t credentials; /* none of ours, and none i
 
 struct Session {
     gnutls_session_t tls;
-    int fd;
-    enum { SHAKING, OPEN, LEAVING } state;
     Pool *pool;
     Chain chain;
     char error[160];
@@ -56,30 +53,12 @@ static int always_ready(gnutls_transport_ptr_t tunnel _unused_, unsigned ms _unu
     return 1;
 }
 
-/* What is followed at once by more of ours goes with that, in one segment: our last flight of TLS 1.3, whose
- * records are change_cipher_spec and application_data (RFC 8446, 5.1; the client speaks next in every
- * protocol), and close_notify, behind which is the end. The kernel waits for that 200 ms at most (tcp(7)). */
-static ssize_t push(gnutls_transport_ptr_t userdata, const giovec_t *pieces, int n)
+static void set_transport(gnutls_session_t tls, Tunnel *tunnel)
 {
-    enum { CHANGE_CIPHER_SPEC = 20, APPLICATION_DATA = 23 };
-    const Session *session = userdata;
-    const struct msghdr message = { .msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)n };
-    uint8_t type = *(const uint8_t *)pieces->iov_base;
-    bool last_flight = session->state == SHAKING && (type == CHANGE_CIPHER_SPEC || type == APPLICATION_DATA);
-    return sendmsg(session->fd, &message,
-                   MSG_NOSIGNAL | (last_flight || session->state == LEAVING ? MSG_MORE : 0));
-}
-
-static void set_transport(Session *session, const SessionParams *params)
-{
-    session->fd = params->fd;
-    gnutls_transport_set_ptr2(session->tls, params->tunnel, params->push ? params->tunnel : session);
-    if (params->push)
-        gnutls_transport_set_push_function(session->tls, params->push);
-    else
-        gnutls_transport_set_vec_push_function(session->tls, push);
-    gnutls_transport_set_pull_function(session->tls, params->pull);
-    gnutls_transport_set_pull_timeout_function(session->tls, always_ready);
+    gnutls_transport_set_ptr(tls, tunnel);
+    gnutls_transport_set_push_function(tls, tunnel_push);
+    gnutls_transport_set_pull_function(tls, tunnel_pull);
+    gnutls_transport_set_pull_timeout_function(tls, always_ready);
 }
 
 static int prepare(gnutls_priority_t *ret, const SessionParams *params)
@@ -122,7 +101,7 @@ int session_new(Session **ret, const SessionParams *params)
     gnutls_session_set_ptr(session->tls, session);
     gnutls_session_set_verify_function(session->tls, keep_chain);
     gnutls_handshake_set_timeout(session->tls, GNUTLS_INDEFINITE_TIMEOUT); /* the probe keeps the deadline */
-    set_transport(session, params);
+    set_transport(session->tls, params->tunnel);
     *ret = TAKE(session);
     return 0;
 }
@@ -151,14 +130,14 @@ static SessionStep fail(Session *session, int r)
     return SESSION_FAILED;
 }
 
-/* GnuTLS knows in which direction it waits; r is what its call returned. */
+/* r is what a call of GnuTLS returned. */
 static SessionStep step(Session *session, ssize_t r)
 {
     if (r >= 0)
         return SESSION_DONE;
     if (gnutls_error_is_fatal((int)r))
         return fail(session, (int)r);
-    return gnutls_record_get_direction(session->tls) == 0 ? SESSION_READ : SESSION_WRITE;
+    return SESSION_WAIT;
 }
 
 /* Warning alerts, and on receipt of what is not application data, are not a reason to wait for the socket. */
@@ -174,23 +153,22 @@ SessionStep session_handshake(Session *session)
     int r = GNUTLS_E_AGAIN;
     for (unsigned i = 0; i < PASSING_MAX; i++) {
         r = gnutls_handshake(session->tls);
-        if (r == GNUTLS_E_SUCCESS)
-            session->state = OPEN;
         if (!is_passing(r))
             return step(session, r);
     }
     return fail(session, r);
 }
 
-SessionStep session_send(Session *session, const void *data, size_t size, size_t *ret_size)
+SessionStep session_send(Session *session, Buffer *data)
 {
-    ssize_t n;
-    do
-        n = gnutls_record_send(session->tls, data, size);
-    while (n == GNUTLS_E_INTERRUPTED);
-    if (n > 0)
-        *ret_size = (size_t)n;
-    return step(session, n);
+    while (data->size > 0) {
+        ssize_t n = gnutls_record_send(session->tls, data->data, data->size);
+        if (n > 0)
+            buffer_consume(data, (size_t)n);
+        else if (n != GNUTLS_E_INTERRUPTED)
+            return step(session, n);
+    }
+    return SESSION_DONE;
 }
 
 SessionStep session_receive(Session *session, void *data, size_t size, size_t *ret_size)
@@ -208,10 +186,9 @@ SessionStep session_receive(Session *session, void *data, size_t size, size_t *r
     return fail(session, (int)n);
 }
 
-SessionStep session_bye(Session *session)
+void session_bye(Session *session)
 {
-    session->state = LEAVING;
-    return step(session, gnutls_bye(session->tls, GNUTLS_SHUT_WR));
+    (void)gnutls_bye(session->tls, GNUTLS_SHUT_WR);
 }
 
 const char *session_error(const Session *session)

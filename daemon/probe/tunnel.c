@@ -19,32 +19,50 @@ bool tunnel_is_full(const Tunnel *tunnel)
 ssize_t tunnel_push(void *userdata, const void *data, size_t size)
 {
     Tunnel *tunnel = userdata;
-    if (!tunnel->wraps)
-        return send(tunnel->fd, data, size, MSG_NOSIGNAL);
-    buffer_append(&tunnel->flight, data, size);
+    buffer_append(tunnel->wraps ? &tunnel->flight : &tunnel->out, data, size);
     return (ssize_t)size;
 }
 
-static ssize_t flush(Tunnel *tunnel)
+void tunnel_say(Tunnel *tunnel, Buffer *words)
+{
+    if (words->size == 0)
+        return;
+    buffer_append(&tunnel->out, words->data, words->size);
+    buffer_consume(words, words->size);
+}
+
+int tunnel_flush(Tunnel *tunnel, int flags)
 {
     if (tunnel->flight.size > 0) {
         dialogue_wrap(tunnel->dialogue, tunnel->flight.data, tunnel->flight.size, &tunnel->out);
         buffer_consume(&tunnel->flight, tunnel->flight.size);
     }
     while (tunnel->out.size > 0) {
-        ssize_t n = send(tunnel->fd, tunnel->out.data, tunnel->out.size, MSG_NOSIGNAL);
+        ssize_t n = send(tunnel->fd, tunnel->out.data, tunnel->out.size, MSG_NOSIGNAL | flags);
         if (n < 0)
-            return n;
+            return -1;
         buffer_consume(&tunnel->out, (size_t)n);
     }
     return 0;
 }
 
-/* As much as is there: GnuTLS asks for five bytes, then for the record that they begin. */
+ssize_t tunnel_receive(Tunnel *tunnel, void *data, size_t size, int flags)
+{
+    if (!tunnel->readable) {
+        errno = EAGAIN;
+        return -1;
+    }
+    ssize_t n = recv(tunnel->fd, data, size, flags);
+    tunnel->readable = n == (ssize_t)size;
+    return n;
+}
+
+/* As much as is there: GnuTLS asks for five bytes, then for the record that they begin. A server's flight has
+ * some 5,000 of them, with a chain as RDS's. */
 static ssize_t fill(Tunnel *tunnel)
 {
-    uint8_t bytes[4096];
-    ssize_t n = recv(tunnel->fd, bytes, sizeof bytes, 0);
+    uint8_t bytes[16384];
+    ssize_t n = tunnel_receive(tunnel, bytes, sizeof bytes, 0);
     if (n <= 0)
         return n;
     if (tunnel->wraps) {
@@ -64,12 +82,13 @@ static ssize_t fill(Tunnel *tunnel)
 ssize_t tunnel_pull(void *userdata, void *data, size_t size)
 {
     Tunnel *tunnel = userdata;
-    ssize_t r = flush(tunnel);
-    if (r < 0)
-        return r;
-    while (tunnel->in.size == 0)
-        if ((r = fill(tunnel)) <= 0)
+    while (tunnel->in.size == 0) {
+        ssize_t r = tunnel_flush(tunnel, 0);
+        if (r == 0)
+            r = fill(tunnel);
+        if (r <= 0)
             return r;
+    }
     size_t n = tunnel->in.size < size ? tunnel->in.size : size;
     memcpy(data, tunnel->in.data, n);
     buffer_consume(&tunnel->in, n);

@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * What a TLS session reads from, and writes to where records of the handshake travel inside packets of the
- * database's own protocol (SQL Server's TDS 7). Keeps the first bytes that came, to tell whether they were TLS.
+ * What a TLS session reads from and writes to: what it writes leaves together, when an answer is waited for;
+ * and records of the handshake may travel inside packets of the database's own protocol (SQL Server's TDS 7).
+ * Keeps the first bytes that came, to tell whether they were TLS.
  */
 
 #include <sys/types.h>
@@ -11,10 +12,11 @@
 
 typedef struct Tunnel {
     int fd;             /* borrowed, as is the dialogue */
+    bool readable;      /* there may be something: set when poll(2) says so, taken back when all was read */
     Dialogue *dialogue; /* its detail says why a packet could not be understood */
     bool wraps;         /* records are inside packets; false once the handshake is over */
-    Buffer flight;      /* records that go out together */
-    Buffer out;         /* packets, on their way */
+    Buffer flight;      /* records that will be wrapped together */
+    Buffer out;         /* on its way */
     Buffer in;          /* records that came */
     uint64_t n_taken;   /* bytes of them */
     uint64_t n_before;  /* when it was last asked whether there are more */
@@ -24,12 +26,21 @@ typedef struct Tunnel {
 
 void tunnel_deinit(Tunnel *tunnel);
 
-/* As send() and recv() on a non-blocking socket: -1 and errno. A flight is sent when an answer to it is waited
- * for. */
+/* For the session, as send() and recv() on a non-blocking socket: -1 and errno. What was pushed is sent when
+ * something is to be pulled that is not here yet. */
 ssize_t tunnel_push(void *tunnel, const void *data, size_t size);
 ssize_t tunnel_pull(void *tunnel, void *data, size_t size);
 
-/* Whether packets wait for the socket to become writable. */
+/* recv() of what has to do with no record; fails with EAGAIN where nothing is known to be there. */
+ssize_t tunnel_receive(Tunnel *tunnel, void *data, size_t size, int flags);
+
+/* Takes words that are not the session's, to go in the clear. */
+void tunnel_say(Tunnel *tunnel, Buffer *words);
+
+/* Sends what was pushed and said; flags as of send(). 0, or -1 and errno. */
+int tunnel_flush(Tunnel *tunnel, int flags);
+
+/* Whether some of it waits for the socket to become writable. */
 bool tunnel_is_full(const Tunnel *tunnel);
 
 /*

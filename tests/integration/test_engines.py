@@ -1,10 +1,12 @@
 """Every engine in its own protocol: real PostgreSQL, MariaDB and OpenSSL, and stand-ins that the clients of others have
 vouched for (test_standins.py)."""
 
+import contextlib
 import functools
 import os
 import socket
 import ssl
+import struct
 import threading
 import time
 
@@ -332,47 +334,71 @@ def test_a_certificate_that_mariadb_makes_itself_is_no_rotation(scratch, binarie
 
 
 class Relay(Server):
-    """Hands everything on, and keeps the client's words as they came."""
+    """Hands everything on, and keeps the client's words and in how many segments they came."""
 
     def __init__(self, upstream):
         self.upstream = upstream
         super().__init__()
 
     def serve(self, connection):
-        said = []
+        said = b""
         with socket.create_connection(("127.0.0.1", self.upstream)) as up:
             back = threading.Thread(target=self.copy, args=(up, connection))
             back.start()
             while data := connection.recv(65536):
-                said.append(data)
+                said += data
                 up.sendall(data)
-            up.shutdown(socket.SHUT_WR)
+            segments = struct.unpack_from("=I", connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160), 152)[0]  # tcpi_data_segs_in
+            with contextlib.suppress(OSError):  # MariaDB hangs up at COM_QUIT
+                up.shutdown(socket.SHUT_WR)
             back.join()
-        return said
+        return said, segments
 
     @staticmethod
     def copy(up, connection):
-        while data := up.recv(65536):
-            connection.sendall(data)
+        with contextlib.suppress(ConnectionResetError):  # and does not read what comes behind it
+            while data := up.recv(65536):
+                connection.sendall(data)
+
+
+def types_of(records):
+    """The content types of a client's records (RFC 8446, 5.1)."""
+    types = []
+    while records:
+        types.append(records[0])
+        records = records[5 + int.from_bytes(records[3:5], "big"):]
+    return types
+
+
+def listen_to(daemon, relay):
+    """What the client said, to its last word, and in how many segments, three times."""
+    daemon.settle()
+    for _ in range(2):
+        assert address_of(daemon.probe("db"))["tls"]["version"] == "TLS1.3"
+    said, segments = zip(*(relay.result(n) for n in range(3)))
+    return said, min(segments)  # a machine that stands still for 200 ms makes it more
 
 
 def test_postgres_takes_the_key_share_as_it_comes_and_is_left_in_one_segment(lab, binaries, served):
     """ssl_ecdh_curve = prime256v1, its default: with a key share of another group it would ask for a second ClientHello."""
     relay = Relay(Postgres(lab, "share", served[0]).port)
     daemon = watch(lab, binaries, [db("db", "postgres", relay.port)], "share")
-    daemon.settle()
-    assert address_of(daemon.probe("db"))["tls"]["group"] == "SECP256R1"
-    assert address_of(daemon.probe("db"))["tls"]["version"] == "TLS1.3"
-    talks = [relay.result(n) for n in range(3)]
-    for request, hello, *rest in talks:
-        assert request == b"\0\0\0\x08\x04\xd2\x16\x2f"
-        assert (hello[0], hello[5]) == (22, 1) and 5 + int.from_bytes(hello[3:5], "big") == len(hello)
-        last, types = b"".join(rest), []
-        while last:
-            types.append(last[0])
-            last = last[5 + int.from_bytes(last[3:5], "big"):]
-        assert types == [20, 23, 23]  # change_cipher_spec, Finished, close_notify
-    assert min(len(said) for said in talks) == 3  # a machine that stands still for 200 ms makes it more
+    said, segments = listen_to(daemon, relay)
+    assert address_of(daemon.get("/v1/endpoints/db"))["tls"]["group"] == "SECP256R1"
+    for words in said:
+        assert words[:8] == b"\0\0\0\x08\x04\xd2\x16\x2f"
+        assert types_of(words[8:]) == [22, 20, 23, 23]  # ClientHello, change_cipher_spec, Finished, close_notify
+    assert segments == 3
+
+
+def test_mariadb_is_told_the_login_with_the_handshake_and_the_end_in_one_segment(lab, binaries, served, credentials):
+    relay = Relay(Mariadb(lab, "segments", served[0], init="CREATE USER dbcertd@'%' IDENTIFIED BY 'secret';").port)
+    said, segments = listen_to(watch(lab, binaries, [db("db", "mariadb", relay.port, **LOGIN)], "segments", env=credentials), relay)
+    for words in said:
+        assert words[:4] == b"\x20\0\0\x01"  # SSLRequest
+        # ClientHello, change_cipher_spec, Certificate (MariaDB asks for one; we have none), Finished, the login, COM_QUIT, close_notify
+        assert types_of(words[36:]) == [22, 20, 23, 23, 23, 23, 23]
+    assert segments == 4
 
 
 class DirectPostgres(Server):
