@@ -114,7 +114,7 @@ def sweep(lab, binaries, kind, tls, n, port):
     entries = [entry(f"db-{i}", "tls", port, addresses=[address(i)], ca=f"rds-ca-{kind}-g1") for i in range(n)]
     compare(f"{n} servers, each with a certificate of its own, {kind}, {tls}, {AT_ONCE} at once", [
         *bare(lab, port, n, kind),
-        command("dbcertctl scan", scan(lab, binaries, port, n, kind), n),
+        command("dbcertctl scan", scan(lab, binaries, port, n, kind), n, must=True),
         daemon(lab, binaries, f"sweep-{port}", lab.pki.bundle(kind), entries, AT_ONCE, ["dbcertd, never seen before", "dbcertd, seen before"]),
         exported,
         *others(lab, port, n, kind)])
