@@ -186,6 +186,7 @@ SessionStep session_receive(Session *session, void *data, size_t size, size_t *r
     return fail(session, (int)n);
 }
 
+/* The tunnel takes it in any case; who has no memory for it goes without. */
 void session_bye(Session *session)
 {
     (void)gnutls_bye(session->tls, GNUTLS_SHUT_WR);

@@ -32,7 +32,7 @@ CLEANUP_OF(Session, session_free);
 
 SessionStep session_handshake(Session *session);
 
-/* Takes what was sent, to the tunnel, from the data. */
+/* To the tunnel; what went is taken from the data. */
 SessionStep session_send(Session *session, Buffer *data);
 
 /* On SESSION_DONE *ret_size says how many bytes there are, at least 1. */

@@ -347,9 +347,10 @@ class Relay(Server):
             back.start()
             while data := connection.recv(65536):
                 said += data
-                up.sendall(data)
+                with contextlib.suppress(OSError):  # MariaDB hangs up at COM_QUIT
+                    up.sendall(data)
             segments = struct.unpack_from("=I", connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160), 152)[0]  # tcpi_data_segs_in
-            with contextlib.suppress(OSError):  # MariaDB hangs up at COM_QUIT
+            with contextlib.suppress(OSError):
                 up.shutdown(socket.SHUT_WR)
             back.join()
         return said, segments
