@@ -192,7 +192,7 @@ static Next do_preamble(Probe *probe)
         if (next != NEXT_AGAIN)
             return next;
         size_t wants = dialogue_wants(&probe->dialogue);
-        ssize_t n = tunnel_receive(&probe->tunnel, bytes, wants < sizeof bytes ? wants : sizeof bytes, 0);
+        ssize_t n = tunnel_receive(&probe->tunnel, bytes, wants < sizeof bytes ? wants : sizeof bytes);
         if (n < 0 && errno == EAGAIN)
             return NEXT_READ;
         if (n < 0)
@@ -233,7 +233,7 @@ static void keep_tls_facts(Probe *probe)
 static Next begin_session(Probe *probe)
 {
     uint8_t bytes[8];
-    ssize_t n = tunnel_receive(&probe->tunnel, bytes, sizeof bytes, MSG_PEEK);
+    ssize_t n = tunnel_peek(&probe->tunnel, bytes, sizeof bytes);
     if (n > 0 && dialogue_is_direct(&probe->dialogue))
         return obey(probe, dialogue_not_tls(&probe->dialogue, bytes, (size_t)n, true));
     if (n > 0)
@@ -349,7 +349,7 @@ static Next do_linger(Probe *probe)
     uint8_t bytes[4096];
     ssize_t n = 1;
     while (n > 0 && probe->lingered < LINGER_BYTES_MAX) {
-        n = tunnel_receive(&probe->tunnel, bytes, sizeof bytes, 0);
+        n = tunnel_receive(&probe->tunnel, bytes, sizeof bytes);
         probe->lingered += n > 0 ? (size_t)n : 0;
     }
     return n < 0 && errno == EAGAIN ? NEXT_READ : NEXT_END;

@@ -46,14 +46,21 @@ int tunnel_flush(Tunnel *tunnel, int flags)
     return 0;
 }
 
-ssize_t tunnel_receive(Tunnel *tunnel, void *data, size_t size, int flags)
+ssize_t tunnel_receive(Tunnel *tunnel, void *data, size_t size)
 {
     if (!tunnel->readable) {
         errno = EAGAIN;
         return -1;
     }
-    ssize_t n = recv(tunnel->fd, data, size, flags);
+    ssize_t n = recv(tunnel->fd, data, size, 0);
     tunnel->readable = n == (ssize_t)size;
+    return n;
+}
+
+ssize_t tunnel_peek(Tunnel *tunnel, void *data, size_t size)
+{
+    ssize_t n = recv(tunnel->fd, data, size, MSG_PEEK);
+    tunnel->readable = n >= 0;
     return n;
 }
 
@@ -62,7 +69,7 @@ ssize_t tunnel_receive(Tunnel *tunnel, void *data, size_t size, int flags)
 static ssize_t fill(Tunnel *tunnel)
 {
     uint8_t bytes[16384];
-    ssize_t n = tunnel_receive(tunnel, bytes, sizeof bytes, 0);
+    ssize_t n = tunnel_receive(tunnel, bytes, sizeof bytes);
     if (n <= 0)
         return n;
     if (tunnel->wraps) {

@@ -32,7 +32,10 @@ ssize_t tunnel_push(void *tunnel, const void *data, size_t size);
 ssize_t tunnel_pull(void *tunnel, void *data, size_t size);
 
 /* recv() of what has to do with no record; fails with EAGAIN where nothing is known to be there. */
-ssize_t tunnel_receive(Tunnel *tunnel, void *data, size_t size, int flags);
+ssize_t tunnel_receive(Tunnel *tunnel, void *data, size_t size);
+
+/* Looks what is there, known or not, and leaves it there. */
+ssize_t tunnel_peek(Tunnel *tunnel, void *data, size_t size);
 
 /* Takes words that are not the session's, to go in the clear. */
 void tunnel_say(Tunnel *tunnel, Buffer *words);

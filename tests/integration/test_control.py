@@ -257,7 +257,7 @@ def passed_sockets(scratch, binaries, text):
     prefix = ["systemd-socket-activate", "-l", path, "-l", f"127.0.0.1:{port}"]
     daemon = Dbcertd(scratch, binaries, text, prefix=prefix, wait=False)
     daemon.socket = path
-    wait_until("the socket", lambda: os.path.exists(path))
+    wait_until("both listen", lambda: " as 4." in daemon.output())  # a socket's file is there before that
     return daemon, port
 
 
