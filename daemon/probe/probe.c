@@ -254,7 +254,7 @@ static Next begin_session(Probe *probe)
     probe->tunnel.wraps = wraps;
     if (session_new(&probe->session, &params) < 0)
         return end(probe, OUTCOME_HANDSHAKE_FAILED, "cannot make a TLS session for this name");
-    return NEXT_AGAIN;
+    return flush_clear(probe);
 }
 
 /* If the server did not even begin to speak TLS, the port or the server is another one than it was thought to
@@ -271,8 +271,6 @@ static Next fail_handshake(Probe *probe)
 static Next do_handshake(Probe *probe)
 {
     Next next = probe->session ? NEXT_AGAIN : begin_session(probe);
-    if (next == NEXT_AGAIN)
-        next = flush_clear(probe);
     if (next != NEXT_AGAIN)
         return next;
 

@@ -388,7 +388,8 @@ def test_postgres_takes_the_key_share_as_it_comes_and_is_left_in_one_segment(lab
     assert address_of(daemon.get("/v1/endpoints/db"))["tls"]["group"] == "SECP256R1"
     for words in said:
         assert words[:8] == b"\0\0\0\x08\x04\xd2\x16\x2f"
-        assert types_of(words[8:]) == [22, 20, 23, 23]  # ClientHello, change_cipher_spec, Finished, close_notify
+        assert words[13] == 1  # ClientHello
+        assert types_of(words[8:]) == [22, 20, 23, 23]  # and change_cipher_spec, Finished, close_notify
     assert segments == 3
 
 
