@@ -20,42 +20,6 @@ bool text_same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Bytes of the character there; 0: it is no UTF-8 (RFC 3629, 4). Overlong forms are none either: JSON's library
- * takes what has one for Latin-1, so it has to be looked at as such. */
-static size_t character(const unsigned char *c)
-{
-    size_t n = *c < 0x80                 ? 1
-               : *c >= 0xc2 && *c < 0xe0 ? 2
-               : *c >= 0xe0 && *c < 0xf0 ? 3
-               : *c >= 0xf0 && *c < 0xf5 ? 4
-                                         : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((c[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (*c == 0xe0 && c[1] < 0xa0) || (*c == 0xf0 && c[1] < 0x90);
-    bool beyond =
-        (*c == 0xed && c[1] >= 0xa0) || (*c == 0xf4 && c[1] >= 0x90); /* surrogates, and U+110000 on */
-    return overlong || beyond ? 0 : n;
-}
-
-static bool is_utf8(const char *text)
-{
-    size_t n = 1;
-    for (; *text && n > 0; text += n)
-        n = character((const unsigned char *)text);
-    return n > 0;
-}
-
-void text_make_printable(char *text)
-{
-    const bool utf8 = is_utf8(text); /* else it will be shown as Latin-1 */
-    for (unsigned char *c = (unsigned char *)text, *next; *c; c = next) {
-        next = c + (utf8 ? character(c) : 1);
-        if (*c < ' ' || *c == 0x7f || (!utf8 && *c >= 0x80 && *c < 0xa0) || (utf8 && *c == 0xc2 && c[1] < 0xa0))
-            memset(c, '?', (size_t)(next - c));
-    }
-}
-
 bool text_is_local_url(const char *url)
 {
     static const char http[] = "http://";

@@ -42,10 +42,6 @@ void text_set(char **field, char *text);
 /* Two digits for each byte. The caller's. */
 char *text_hex(const uint8_t *bytes, size_t n);
 
-/* Foreign bytes that will be shown or logged: control characters, also those of Unicode beyond ASCII, become
- * '?'. */
-void text_make_printable(char *text);
-
 /* At least one letter or digit or . _ - and nothing else: safe in a path, a log line, and a shell. */
 bool text_is_name(const char *text);
 

@@ -8,8 +8,7 @@
 #include "model/certificate.h"
 #include "model/finding.h"
 
-/* NULL is null. Foreign bytes (names in certificates, a server's error text) may not be UTF-8: then they are
- * shown as Latin-1. */
+/* NULL is null. Escapes what base/escape.h escapes, except newlines. */
 json_t *json_of_text(const char *value);
 
 /* RFC 3339; null for INSTANT_NONE and INSTANT_NEVER. */

@@ -15,7 +15,7 @@
 void json_text_begin(Buffer *text, const char *key, char bracket);
 void json_text_end(Buffer *text, char bracket);
 
-/* NULL is null. Foreign bytes that are no UTF-8 are shown as Latin-1. */
+/* NULL is null. Escapes what base/escape.h escapes, except newlines. */
 void json_text_string(Buffer *text, const char *key, const char *value);
 
 /* RFC 3339; null for INSTANT_NONE and INSTANT_NEVER. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/instant.h"
 #include "control/json-internal.h"
 
@@ -10,18 +11,8 @@ json_t *json_of_text(const char *value)
 {
     if (!value)
         return json_null();
-    json_t *string = json_string(value);
-    if (string)
-        return string;
-    char *utf8 = xcalloc(2 * strlen(value) + 1, 1), *to = utf8;
-    for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
-        if (*c >= 0x80)
-            *to++ = (char)(0xc0 | *c >> 6);
-        *to++ = (char)(*c >= 0x80 ? 0x80 | (*c & 0x3f) : *c);
-    }
-    string = json_string(utf8);
-    free(utf8);
-    return string;
+    _cleanup_free_ char *shown = text_escape_lines(value);
+    return json_string(shown);
 }
 
 json_t *json_of_instant(int64_t value)

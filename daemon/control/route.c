@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/instant.h"
 #include "control/calendar.h"
 #include "control/check.h"
@@ -300,10 +301,9 @@ static Answer wish_for_silence(const Request *request, const Snapshot *snapshot,
                      .finding = finding ? finding_from_string(finding) : -1,
                      .begins_at = request->now,
                      .ends_at = request->now + seconds,
-                     .reason = xstrdup(reason),
+                     .reason = text_escape(reason),
                      .author = xstrdup(request->author) },
     };
-    text_make_printable(answer.silence.reason);
     return answer;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "base/escape.h"
 #include "base/file.h"
 #include "control/json.h"
 
@@ -48,6 +49,38 @@ static const char *reason(const char *path)
     }
 }
 
+/* Texts of several lines; a newline anywhere else would forge a line. */
+static bool has_lines(const char *key)
+{
+    return strcmp(key, "reload_error") == 0 || strcmp(key, "remedy") == 0;
+}
+
+/* An older dbcertd, or whoever else listens there, may send what commands a terminal. The caller's. */
+static json_t *escaped(const json_t *value, const char *key)
+{
+    const char *name, *text = json_string_value(value);
+    json_t *item, *copy;
+    size_t i;
+    if (text) {
+        _cleanup_free_ char *shown = key && has_lines(key) ? text_escape_lines(text) : text_escape(text);
+        return json_string(shown);
+    }
+    if (json_is_array(value)) {
+        copy = json_array();
+        json_array_foreach(value, i, item) json_array_append_new(copy, escaped(item, key));
+        return copy;
+    }
+    if (!json_is_object(value))
+        return json_copy((json_t *)(uintptr_t)value);
+    copy = json_object();
+    json_object_foreach((json_t *)(uintptr_t)value, name, item)
+    {
+        _cleanup_free_ char *shown = text_escape(name);
+        json_object_set_new(copy, shown, escaped(item, name));
+    }
+    return copy;
+}
+
 static int fail(const char *socket, const char *what)
 {
     fprintf(stderr, "dbcertctl: %s: %s\n", socket, what);
@@ -85,8 +118,12 @@ int client_send(const char *socket, const char *method, const char *path, const 
     long status = 0;
     if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         return fail(socket, "no HTTP status in the answer");
-    *ret = json_loadb((const char *)body.data, body.size, 0, NULL);
-    return *ret ? (int)status : fail(socket, "the answer is not JSON; is that dbcertd's socket?");
+    json_t *answer = json_loadb((const char *)body.data, body.size, 0, NULL);
+    if (!answer)
+        return fail(socket, "the answer is not JSON; is that dbcertd's socket?");
+    *ret = escaped(answer, NULL);
+    json_decref(answer);
+    return (int)status;
 }
 
 int client_show_error(const json_t *body)

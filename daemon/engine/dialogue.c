@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 
 static const Protocol *const protocols[N_FAMILIES][3] = {
     [FAMILY_POSTGRES] = { &protocol_postgres, &protocol_postgres_direct, &protocol_postgres_plaintext },
@@ -104,11 +105,8 @@ DialogueStep dialogue_end(Dialogue *dialogue, DialogueStep step, const char *for
     va_list args;
     va_start(args, format);
     free(dialogue->detail);
-    dialogue->detail = xvasprintf(format, args);
+    dialogue->detail = text_escape_take(xvasprintf(format, args)); /* goes into logs and onto terminals */
     va_end(args);
-    for (char *c = dialogue->detail; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?'; /* goes into logs and onto terminals */
     return step;
 }
 

@@ -133,7 +133,7 @@ void dialogue_wrap(const Dialogue *dialogue, const void *data, size_t size, Buff
 /* Packets, cut anywhere, to records. False: those are no such packets; detail says why. */
 bool dialogue_unwrap(Dialogue *dialogue, const uint8_t *data, size_t size, Buffer *out);
 
-/* For the protocols: ends with a detail; bytes of the peer's in it are made printable. */
+/* For the protocols: ends with a detail; bytes of the peer's in it are escaped. */
 DialogueStep dialogue_end(Dialogue *dialogue, DialogueStep step, const char *format, ...) _printf_(3, 4);
 
 /* Whether a byte begins a record of TLS (RFC 8446, 5.1). */

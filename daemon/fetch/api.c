@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/escape.h"
 
 #define FIRST_PAUSE_USEC    (500 * USEC_PER_MSEC)
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -50,8 +51,8 @@ _printf_(3, 4) static void fail(ApiCall *call, ApiResult result, const char *for
     va_start(args, format);
     _cleanup_free_ char *why = xvasprintf(format, args);
     va_end(args);
-    _cleanup_free_ char *error = xasprintf("%s: %s", api_action_to_string(call->question.action), why);
-    text_make_printable(error);
+    _cleanup_free_ char *error =
+        text_escape_take(xasprintf("%s: %s", api_action_to_string(call->question.action), why));
     finish(call, result, error);
 }
 

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "fetch/api.h"
@@ -70,8 +71,8 @@ _printf_(2, 3) static void fail(CredentialsQuestion *q, const char *format, ...)
     va_start(args, format);
     _cleanup_free_ char *why = xvasprintf(format, args);
     va_end(args);
-    _cleanup_free_ char *error = xasprintf("credentials \"%s\": %s", q->source->credentials, why);
-    text_make_printable(error);
+    _cleanup_free_ char *error =
+        text_escape_take(xasprintf("credentials \"%s\": %s", q->source->credentials, why));
     finish(q, error);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/file.h"
 #include "base/instant.h"
 #include "base/text.h"
@@ -222,8 +223,8 @@ static bool is_same(const Bundle *a, const Bundle *b)
 static void refuse(Download *d, const HttpAnswer *answer, char *why)
 {
     _cleanup_free_ char *path = xasprintf("%s.refused", d->source.path);
-    text_make_printable(why); /* there are names out of certificates in it, and it is kept in a line */
-    text_set(&d->source.refused, why);
+    /* There are names out of certificates in it, and it is kept in a line. */
+    text_set(&d->source.refused, text_escape_take(why));
     (void)file_replace(path, answer->body, answer->size,
                        false); /* to be looked at; the finding says the rest */
 }

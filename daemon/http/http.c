@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "base/escape.h"
 #include "base/instant.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_MSEC
@@ -68,8 +69,11 @@ static void finish(HttpExchange *exchange, CURLcode code)
 {
     char text[64];
     long status = 0;
+    /* libcurl quotes what the server sent. */
+    _cleanup_free_ char *error =
+        code == CURLE_OK ? NULL : text_escape(reason(exchange, code, text, sizeof text));
     HttpAnswer answer = {
-        .error = code == CURLE_OK ? NULL : reason(exchange, code, text, sizeof text),
+        .error = error,
         .body = exchange->body.data ? exchange->body.data : (const uint8_t *)"",
         .size = exchange->body.size,
         .etag = exchange->etag,
@@ -288,6 +292,8 @@ static bool set_options(HttpExchange *exchange, const HttpRequest *request)
            curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, HTTP_STALL_SECONDS) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L) ==
+               CURLE_OK && /* else it waits for its resolver's thread, as long as name servers are silent */
            curl_easy_setopt(curl, CURLOPT_USERAGENT, "dbcertd/" DBCERTD_VERSION) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->error) == CURLE_OK &&

@@ -13,7 +13,7 @@
  * sooner. Who is killed before has to see it again. */
 #define KEEP_USEC (250 * USEC_PER_MSEC)
 
-#define RETRY_USEC          (10 * USEC_PER_SEC)
+#define RETRY_SECONDS       1
 #define TIMER_ACCURACY_USEC (100 * USEC_PER_MSEC)
 
 static void mind_error(Manager *manager)
@@ -32,8 +32,8 @@ void delivery_keep(Manager *manager)
 static void note_failure(Manager *manager, int r)
 {
     if (!manager->journal_fails)
-        log_error("cannot write to the journal: %s; %zu alerts are kept, and tried again every 10 seconds",
-                  strerror(-r), store_outbox(manager->store, OUTBOX_JOURNAL)->n);
+        log_error("cannot write to the journal: %s; %zu alerts are kept, retrying every second", strerror(-r),
+                  store_outbox(manager->store, OUTBOX_JOURNAL)->n);
     manager->journal_fails = true;
 }
 
@@ -84,7 +84,7 @@ static int64_t deliver(Manager *manager, const GroupPolicy *policy)
     int64_t next =
         group(&manager->groups, policy, store_outbox(manager->store, OUTBOX_JOURNAL), now, &bulletins);
     if (say(manager, &bulletins) < 0)
-        next = instant_earlier(next, now + (int64_t)(RETRY_USEC / USEC_PER_SEC));
+        next = instant_earlier(next, now + RETRY_SECONDS);
     return next == INSTANT_NEVER ? next : next - now;
 }
 

@@ -9,6 +9,7 @@
 #include "http/http.h"
 #include "manager/fleet.h"
 #include "manager/load.h"
+#include "manager/notify.h"
 #include "manager/posting.h"
 #include "manager/roster.h"
 #include "manager/trust.h"
@@ -27,6 +28,7 @@ struct Manager {
     sd_event_source *clock_set; /* the wall clock was, or the host has slept */
     sd_event_source *announce;  /* CLOCK_BOOTTIME: when systemctl's line is made anew; NULL: never yet */
     uint64_t announced_usec;    /* CLOCK_BOOTTIME: when it last was */
+    Notifier *notifier;
     Loaded *loaded;
     Http *http;
     Posting *posting; /* to the Alertmanager */

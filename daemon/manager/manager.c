@@ -1,7 +1,6 @@
 #include "manager/manager.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +34,7 @@ void manager_free(Manager *manager)
     roster_free(manager->roster);
     posting_free(manager->posting);
     http_free(manager->http);
+    notifier_free(manager->notifier);
     sd_event_source_disable_unref(manager->announce);
     sd_event_source_disable_unref(manager->turns);
     sd_event_source_disable_unref(manager->wake);
@@ -225,11 +225,11 @@ static int take_over(Manager *manager, Loaded *loaded)
     return 0;
 }
 
-static char *join_lines(char **lines)
+static char *join(char **lines, const char *between)
 {
     Buffer text = { 0 };
     for (; lines && *lines; lines++)
-        buffer_printf(&text, "%s%s", text.size ? "\n" : "", *lines);
+        buffer_printf(&text, "%s%s", text.size ? between : "", *lines);
     return buffer_take_text(&text);
 }
 
@@ -240,7 +240,7 @@ void manager_reload(Manager *manager)
     Loaded *loaded = NULL;
     uint64_t now_usec = 0;
     (void)sd_event_now(manager->event, CLOCK_MONOTONIC, &now_usec); /* cannot fail inside the loop */
-    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec);
+    notify_reloading(manager->notifier, now_usec);
     free(TAKE(manager->reload_error));
     int r = load(manager->loaded->path, false, &loaded, &errors, &warnings);
     if (r >= 0 && !text_same(loaded->config->socket, manager->loaded->config->socket))
@@ -250,15 +250,15 @@ void manager_reload(Manager *manager)
     if (r >= 0 && (r = take_over(manager, loaded)) < 0)
         strv_append(&errors, xstrdup(strerror(-r)));
     if (r < 0) {
-        manager->reload_error = join_lines(errors);
-        journal_event(EVENT_RELOAD_FAILED, "the new configuration is not taken, the old one goes on:\n%s",
-                      manager->reload_error);
+        _cleanup_free_ char *line = join(errors, "; ");
+        manager->reload_error = join(errors, "\n");
+        journal_event(EVENT_RELOAD_FAILED, "the new configuration is not taken, the old one goes on: %s", line);
     } else {
         for (size_t i = 0; warnings && warnings[i]; i++)
             log_warning("%s", warnings[i]);
         journal_event(EVENT_RELOADED, "configuration reloaded: %zu endpoints", manager->fleet.n);
     }
-    (void)sd_notify(0, "READY=1");
+    notify_ready(manager->notifier);
     control_changed(manager->control, NULL);
     dispatch(manager);
     snapshot_announce_soon(manager);
@@ -294,8 +294,6 @@ static int add_sources(Manager *manager)
     if (r >= 0)
         r = sd_event_add_signal(manager->event, NULL, SIGHUP, on_hangup, manager);
     if (r >= 0)
-        r = sd_event_set_watchdog(manager->event, true);
-    if (r >= 0)
         r = sd_event_add_time(manager->event, &manager->turns, CLOCK_BOOTTIME, 0, TURNS_ACCURACY_USEC, on_turns,
                               manager);
     if (r >= 0)
@@ -310,6 +308,8 @@ static int start(Manager *manager)
     int r = sd_event_new(&manager->event);
     if (r >= 0)
         r = add_sources(manager);
+    if (r >= 0)
+        r = notifier_new(&manager->notifier, manager->event);
     if (r >= 0)
         r = delivery_start(manager);
     if (r >= 0)
@@ -385,7 +385,8 @@ static int loop(Manager *manager)
     while (r >= 0 && sd_event_get_state(event) != SD_EVENT_FINISHED) {
         r = sd_event_prepare(event);
         if (r == 0)
-            r = sd_event_wait(event, UINT64_MAX);
+            r = sd_event_wait(event, log_is_waiting() ? LOG_RETRY_USEC : UINT64_MAX);
+        log_drain();
         if (r <= 0)
             continue;
         uint64_t began_usec = clock_boottime_usec();
@@ -402,7 +403,7 @@ int manager_run(Manager *manager)
         return r;
     journal_event(EVENT_STARTED, "dbcertd %s watches %zu endpoints, %zu trusted certificates", DBCERTD_VERSION,
                   manager->fleet.n, bundle_size(trust_bundle(manager->trust)));
-    (void)sd_notify(0, "READY=1");
+    notify_ready(manager->notifier);
     self_look(manager);
     delivery_run(manager);
     r = loop(manager);

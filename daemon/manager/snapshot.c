@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -96,7 +95,7 @@ void snapshot_announce(Manager *manager)
         buffer_printf(&text, ", probing %zu", manager->n_running);
     else if (next != INSTANT_NONE)
         buffer_printf(&text, ", next probe at %s", INSTANT_TEXT(next));
-    (void)sd_notifyf(0, "STATUS=%s", (char *)text.data);
+    notify_status(manager->notifier, (char *)text.data);
 }
 
 static int on_announce(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)

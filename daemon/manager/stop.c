@@ -1,7 +1,5 @@
 /* How a daemon ends within a second: probes take their leave, clients have their answers. */
 
-#include <systemd/sd-daemon.h>
-
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -65,7 +63,7 @@ int stop_begin(Manager *manager)
         return sd_event_exit(manager->event, 0);
     manager->stopping = true;
     manager->stop_by_usec = clock_boottime_usec() + PATIENCE_USEC;
-    (void)sd_notify(0, "STOPPING=1");
+    notify_stopping(manager->notifier);
     journal_event(EVENT_STOPPING, "stopping; %zu probes are let end first", manager->n_running);
     (void)sd_event_source_set_enabled(manager->turns, SD_EVENT_OFF);
     control_quiesce(manager->control);

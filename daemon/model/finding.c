@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/instant.h"
 #include "base/text.h"
 
@@ -63,16 +64,14 @@ Finding *finding_list_append(FindingList *list, Finding finding)
 Finding *finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,
                           char *message, char *remedy)
 {
-    text_make_printable(message);
-    text_make_printable(remedy);
     return finding_list_append(list, (Finding) {
                                          .id = id,
                                          .severity = severity,
                                          .ca = xstrdup(ca),
                                          .since = INSTANT_NONE,
                                          .due = due,
-                                         .message = message,
-                                         .remedy = remedy,
+                                         .message = text_escape_take(message),
+                                         .remedy = text_escape_take(remedy),
                                          .silenced_until = INSTANT_NONE,
                                      });
 }

@@ -131,7 +131,7 @@ Finding *finding_list_append(FindingList *list, Finding finding);
 void finding_list_deinit(FindingList *list);
 
 /*
- * The same for one whose texts are made beforehand: takes message and remedy, and makes them printable, since
+ * The same for one whose texts are made beforehand: takes message and remedy, and escapes them, since
  * names out of certificates and paths are foreign bytes. ca: may be NULL.
  */
 Finding *finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "pki/bundle-internal.h"
 
 #define NAMES_MAX 1000 /* subject alternative names that are kept */
@@ -34,16 +35,10 @@ int pki_import(const uint8_t *der, size_t size, gnutls_x509_crt_t *ret)
     return r < 0 ? r : 0;
 }
 
-/* A name may hold a terminal's commands, or a line of the journal. */
-static char *printable(char *text)
-{
-    text_make_printable(text);
-    return text;
-}
-
+/* A name may contain a terminal's commands, a line of the journal, or a zero that would hide the rest of it. */
 static char *take_datum(int r, gnutls_datum_t *datum)
 {
-    char *text = pki_result(r) < 0 ? xstrdup("") : xstrndup((const char *)datum->data, datum->size);
+    char *text = pki_result(r) < 0 ? xstrdup("") : text_escape_bytes(datum->data, datum->size);
     if (r >= 0)
         gnutls_free(datum->data);
     return text;
@@ -52,13 +47,13 @@ static char *take_datum(int r, gnutls_datum_t *datum)
 static char *subject_text(gnutls_x509_crt_t crt)
 {
     gnutls_datum_t text = { 0 };
-    return printable(take_datum(gnutls_x509_crt_get_dn3(crt, &text, 0), &text));
+    return take_datum(gnutls_x509_crt_get_dn3(crt, &text, 0), &text);
 }
 
 static char *issuer_text(gnutls_x509_crt_t crt)
 {
     gnutls_datum_t text = { 0 };
-    return printable(take_datum(gnutls_x509_crt_get_issuer_dn3(crt, &text, 0), &text));
+    return take_datum(gnutls_x509_crt_get_issuer_dn3(crt, &text, 0), &text);
 }
 
 static char *common_name(gnutls_x509_crt_t crt,
@@ -68,7 +63,7 @@ static char *common_name(gnutls_x509_crt_t crt,
     size_t size = sizeof text;
     if (pki_result(get(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &size)) < 0)
         return NULL;
-    return printable(xstrndup(text, size));
+    return text_escape_bytes(text, size);
 }
 
 static char *serial_text(gnutls_x509_crt_t crt)
@@ -139,7 +134,7 @@ static char **names(gnutls_x509_crt_t crt)
         if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
             break;
         if (type == GNUTLS_SAN_DNSNAME)
-            strv_append(&list, printable(xstrndup(name, size)));
+            strv_append(&list, text_escape_bytes(name, size));
         else if (type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) &&
                  inet_ntop(size == 4 ? AF_INET : AF_INET6, name, text, sizeof text))
             strv_append(&list, xstrdup(text));
@@ -195,7 +190,11 @@ char *certificate_to_pem(const Certificate *c)
 {
     const gnutls_datum_t der = { c->der, (unsigned)c->der_size };
     gnutls_datum_t pem = { 0 };
-    return take_datum(gnutls_pem_base64_encode2("CERTIFICATE", &der, &pem), &pem);
+    if (pki_result(gnutls_pem_base64_encode2("CERTIFICATE", &der, &pem)) < 0)
+        return xstrdup("");
+    char *text = xstrndup((const char *)pem.data, pem.size);
+    gnutls_free(pem.data);
+    return text;
 }
 
 void pki_sha1(const void *data, size_t size, uint8_t *ret)

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "base/escape.h"
 #include "base/instant.h"
 
 #define RETIRE_AFTER_INTERVALS 2
@@ -37,14 +38,6 @@ static int64_t instant_of(const char *text)
 static char *word_of(const char *text)
 {
     return text && text_is_name(text) ? xstrdup(text) : NULL;
-}
-
-static char *printable(const char *text)
-{
-    char *copy = xstrdup(text);
-    if (copy)
-        text_make_printable(copy);
-    return copy;
 }
 
 static int64_t port_of(const char *text)
@@ -221,16 +214,16 @@ static void add_instance(const Making *m, const ApiRecord *r)
         return;
     const RdsEndpoint e = {
         .kind = RDS_INSTANCE,
-        .identifier = printable(identifier),
-        .host = printable(host),
+        .identifier = text_escape(identifier),
+        .host = text_escape(host),
         .port = port_of(api_text(r, INSTANCE_PORT)),
-        .engine = printable(engine),
+        .engine = text_escape(engine),
         .engine_version = word_of(api_text(r, INSTANCE_ENGINE_VERSION)),
-        .status = printable(api_text(r, INSTANCE_STATUS)),
+        .status = text_escape(api_text(r, INSTANCE_STATUS)),
         .ca = word_of(ca ? ca : api_text(r, INSTANCE_CA)),
         .pending_ca = word_of(api_text(r, INSTANCE_PENDING_CA)),
         .valid_till = instant_of(api_text(r, INSTANCE_VALID_TILL)),
-        .window = printable(api_text(r, INSTANCE_MAINTENANCE_WINDOW)),
+        .window = text_escape(api_text(r, INSTANCE_MAINTENANCE_WINDOW)),
     };
     add(m, e, api_text(r, INSTANCE_ARN), false);
 }
@@ -246,16 +239,16 @@ static void add_cluster_endpoint(const Making *m, const ApiRecord *r, RdsKind ki
     const char *port = api_text(r, CLUSTER_PORT);
     const RdsEndpoint e = {
         .kind = kind,
-        .identifier = printable(identifier),
-        .host = printable(host),
+        .identifier = text_escape(identifier),
+        .host = text_escape(host),
         .port = port_of(port) ? port_of(port)
                 : known       ? known->port
                               : 0,
-        .engine = printable(engine),
+        .engine = text_escape(engine),
         .engine_version = word_of(api_text(r, CLUSTER_ENGINE_VERSION)),
-        .status = printable(api_text(r, CLUSTER_STATUS)),
+        .status = text_escape(api_text(r, CLUSTER_STATUS)),
         .valid_till = INSTANT_NONE,
-        .window = printable(api_text(r, CLUSTER_MAINTENANCE_WINDOW)),
+        .window = text_escape(api_text(r, CLUSTER_MAINTENANCE_WINDOW)),
     };
     add(m, e, api_text(r, CLUSTER_ARN), kind == RDS_CLUSTER_V1 && is_true(pauses));
 }
@@ -298,11 +291,11 @@ static void add_proxy_at(const Making *m, RdsKind kind, const char *name, const 
         return;
     const RdsEndpoint e = {
         .kind = kind,
-        .identifier = printable(name),
-        .host = printable(host),
+        .identifier = text_escape(name),
+        .host = text_escape(host),
         .port = known ? known->port : 0,
-        .engine = printable(engine),
-        .status = printable(status),
+        .engine = text_escape(engine),
+        .status = text_escape(status),
         .valid_till = INSTANT_NONE,
     };
     add(m, e, NULL, false);

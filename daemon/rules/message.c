@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "base/escape.h"
 #include "base/instant.h"
 #include "base/text.h"
 #include "rds/rotation.h"
@@ -463,9 +464,7 @@ static const Writer messages[N_FINDINGS] = {
 
 char *text_printable(Buffer *text)
 {
-    char *s = buffer_take_text(text);
-    text_make_printable(s);
-    return s;
+    return text_escape_take(buffer_take_text(text));
 }
 
 char *text_message(const Case *c, FindingId id)

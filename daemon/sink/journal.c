@@ -3,20 +3,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <syslog.h>
-
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
 
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
+#include "base/journald.h"
 #include "base/log.h"
 
-/* libsystemd makes two pieces of a field and hands on at most IOV_MAX, 1024, of them. */
-#define FIELDS_MAX     500
-#define SUBJECTS_MAX   470 /* of these, with a field each */
+#define SUBJECTS_MAX   470 /* in one entry, with a field each: dbcertd(8) says so */
+#define IDS_MAX        900 /* in one entry: as many as a field has room for */
 #define NAMES_SAID_MAX 20  /* of many in one message; the fields have them all */
 
 static const struct {
@@ -133,24 +129,11 @@ static char *message_of_many(const Transition *const *transitions, size_t n, con
     return buffer_take_text(&text);
 }
 
-typedef struct Entry {
-    struct iovec fields[FIELDS_MAX];
-    int n;
-} Entry;
-
-static void entry_deinit(Entry *entry)
-{
-    while (entry->n > 0)
-        free(entry->fields[--entry->n].iov_base);
-}
-
 /* Fields without a value are left out. */
-static void add(Entry *entry, const char *field, const char *value)
+static void add(Buffer *entry, const char *field, const char *value)
 {
-    if (!value || entry->n == FIELDS_MAX)
-        return;
-    char *text = xasprintf("%s=%s", field, value);
-    entry->fields[entry->n++] = (struct iovec) { text, strlen(text) };
+    (void)journald_add(entry, field,
+                       value); /* the names come last, and what has no room of those comes later */
 }
 
 static const char *instant_or_none(int64_t instant, char *text)
@@ -165,7 +148,7 @@ static const char *const subject_fields[] = {
 };
 
 /* What holds for one; of many, for the first of them, that the message speaks of as well. */
-static void add_one(Entry *entry, const Transition *t)
+static void add_one(Buffer *entry, const Transition *t)
 {
     char not_after[INSTANT_TEXT_MAX];
     add(entry, "DBCERTD_ADDRESS", t->finding.address);
@@ -176,7 +159,7 @@ static void add_one(Entry *entry, const Transition *t)
     add(entry, "DBCERTD_FINGERPRINT", t->fingerprint);
 }
 
-static void add_many(Entry *entry, const Transition *first, size_t n)
+static void add_many(Buffer *entry, const Transition *first, size_t n)
 {
     char count[24];
     snprintf(count, sizeof count, "%zu", n);
@@ -193,17 +176,19 @@ static int64_t earliest_due(const Transition *const *transitions, size_t n)
     return due == INSTANT_NEVER ? INSTANT_NONE : due;
 }
 
-/* What was sent and not yet marked so when the daemon was killed is sent again, with the same. */
-static char *ids_of(const Transition *const *transitions, size_t n)
+/* What was sent and not yet marked so when the daemon was killed is sent again, with the same. If one entry has
+ * no room for all of them, entry number `part` has its share. */
+static char *ids_of(const Transition *const *transitions, size_t n, size_t part)
 {
     Buffer text = { 0 };
-    for (size_t i = 0; i < n; i++)
-        buffer_printf(&text, "%s%s", i ? " " : "", transitions[i]->id);
+    size_t first = n > IDS_MAX ? part * IDS_MAX : 0;
+    for (size_t i = first; i < n && i < first + IDS_MAX; i++)
+        buffer_printf(&text, "%s%s", i > first ? " " : "", transitions[i]->id);
     return buffer_take_text(&text);
 }
 
 /* What every entry about them has; `ids`: their identities. */
-static void add_common(Entry *entry, const Transition *t, const char *message, const char *priority,
+static void add_common(Buffer *entry, const Transition *t, const char *message, const char *priority,
                        const char *ids)
 {
     add(entry, "MESSAGE", message);
@@ -216,35 +201,48 @@ static void add_common(Entry *entry, const Transition *t, const char *message, c
     add(entry, "DBCERTD_TRANSITION_ID", ids);
 }
 
-static void add_subjects(Entry *entry, SubjectKind about, const char *const *names, size_t n)
+/* Returns how many have a field now. */
+static size_t add_subjects(Buffer *entry, SubjectKind about, const char *const *names, size_t n)
 {
-    for (size_t i = 0; i < n && i < SUBJECTS_MAX; i++)
-        add(entry, subject_fields[about], names[i]);
+    size_t i = 0;
+    while (i < n && i < SUBJECTS_MAX && journald_add(entry, subject_fields[about], names[i]))
+        i++;
+    return i;
 }
 
-/* So that a filter by any name finds it: those for whom the entry before had no room. It wakes nobody. */
-static int deliver_others(const Transition *t, const char *ids, const char *const *names, size_t n,
-                          size_t n_all)
+/* So that a filter by any name or identity finds it: those for which the entry before had no room. It wakes
+ * nobody. Returns how many of the names it has. */
+static size_t deliver_others(const Transition *t, const char *ids, const char *const *names, size_t n,
+                             size_t n_all)
 {
-    _cleanup_(entry_deinit) Entry entry = { 0 };
+    Buffer entry = { 0 };
     _cleanup_free_ char *headline = headline_of(t);
-    size_t n_here = n < SUBJECTS_MAX ? n : SUBJECTS_MAX;
-    const char *last = n_here > 1 ? names[n_here - 1] : NULL;
+    size_t n_here = add_subjects(&entry, t->about, names, n);
+    const char *first = n_here > 0 ? names[0] : "none", *last = n_here > 1 ? names[n_here - 1] : NULL;
     _cleanup_free_ char *message =
-        xasprintf("%s%s%s: %s, told of %zu endpoints in the entry before, of which these are %zu", names[0],
+        xasprintf("%s%s%s: %s, told of %zu endpoints in the entry before, of which these are %zu", first,
                   last ? " to " : "", last ? last : "", headline, n_all, n_here);
     add_common(&entry, t, message, "6", ids);
-    add_subjects(&entry, t->about, names, n);
-    return sd_journal_sendv(entry.fields, entry.n);
+    log_entry(&entry);
+    return n_here;
+}
+
+static void deliver_rest(const Transition *const *transitions, size_t n, const char *const *names,
+                         size_t n_names, size_t n_told)
+{
+    for (size_t part = 1; n_told < n_names || (n > IDS_MAX && part * IDS_MAX < n); part++) {
+        _cleanup_free_ char *ids = ids_of(transitions, n, part);
+        n_told += deliver_others(transitions[0], ids, names + n_told, n_names - n_told, n_names);
+    }
 }
 
 int journal_deliver(const Transition *const *transitions, size_t n)
 {
-    _cleanup_(entry_deinit) Entry entry = { 0 };
+    _cleanup_(buffer_deinit) Buffer entry = { 0 };
     const Transition *t = transitions[0];
     size_t n_names;
     _cleanup_free_ const char **names = subjects_of(transitions, n, &n_names);
-    _cleanup_free_ char *ids = ids_of(transitions, n);
+    _cleanup_free_ char *ids = ids_of(transitions, n, 0);
     _cleanup_free_ char *message = n == 1 ? message_of_one(t) : message_of_many(transitions, n, names, n_names);
     char priority[] = { (char)('0' + priority_of(t)), 0 }, due[INSTANT_TEXT_MAX];
 
@@ -255,11 +253,11 @@ int journal_deliver(const Transition *const *transitions, size_t n)
         add(&entry, "DBCERTD_REMEDY", t->finding.remedy);
     else
         add_many(&entry, t, n_names);
-    add_subjects(&entry, t->about, names, n_names);
-    int r = sd_journal_sendv(entry.fields, entry.n);
-    for (size_t i = SUBJECTS_MAX; i < n_names && r >= 0; i += SUBJECTS_MAX)
-        r = deliver_others(t, ids, names + i, n_names - i, n_names);
-    if (r >= 0 && !log_is_journal())
-        fprintf(stderr, "%s\n", message);
-    return r;
+    size_t n_told = add_subjects(&entry, t->about, names, n_names);
+    int r = log_entry_now(&entry);
+    if (r < 0)
+        return r;
+    deliver_rest(transitions, n, names, n_names, n_told);
+    log_echo(message);
+    return 0;
 }

@@ -24,7 +24,8 @@ typedef enum DaemonEvent {
  * One journal entry; where standard error is not the journal, the same line there too. Several are of one
  * finding, one severity and one kind: then the entry has a field for each one's subject, all their
  * identities in one, and for the rest speaks of all. For whom it has no room there, entries of priority 6
- * follow. Negative errno if the journal does not take it.
+ * follow. Negative errno if the journal does not take it now: -EAGAIN, as for what else will pass; nothing was
+ * written.
  */
 int journal_deliver(const Transition *const *transitions, size_t n);
 

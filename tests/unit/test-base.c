@@ -2,7 +2,11 @@
 
 #include <errno.h>
 
+#include "base/alloc.h"
+#include "base/backlog.h"
 #include "base/buffer.h"
+#include "base/escape.h"
+#include "base/journald.h"
 #include "base/text.h"
 #include "model/window.h"
 
@@ -226,30 +230,201 @@ TEST(what_is_shown_commands_no_terminal)
         const char *foreign, *shown;
     } cases[] = {
         { "orders", "orders" },
-        { "a\nb\033[31m\177", "a?b?[31m?" },
+        { "a\nb\033[31m\177\t", "a\\x0ab\\x1b[31m\\x7f\\x09" },
         { "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x92", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x92" },
         { "\xc2\x9b"
           "31m\xc2\xa9",
-          "??31m\xc2\xa9" }, /* CSI, as Unicode has it */
+          "\\u009b31m\xc2\xa9" }, /* CSI, as Unicode has it */
         { "caf\xe9\x9b"
           "31m",
-          "caf\xe9?31m" },                    /* and as Latin-1 has it */
-        { "\xe2\x80\x94\xff", "\xe2??\xff" }, /* Latin-1, for its end's sake */
+          "caf\\xe9\\x9b31m" }, /* and as Latin-1 has it */
+        { "\xe2\x80\x94\xff", "\xe2\x80\x94\\xff" },
         { "\xe0\x82\x9b"
           "31m",
-          "\xe0??31m" },                 /* overlong, and so Latin-1 */
-        { "\xed\xa0\x80", "\xed\xa0?" }, /* half a surrogate */
-        { "\xc2", "\xc2" },
+          "\\xe0\\x82\\x9b31m" },                       /* overlong */
+        { "\xed\xa0\x80", "\\xed\\xa0\\x80" },          /* half a surrogate */
+        { "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* beyond Unicode */
+        { "\xc2", "\\xc2" },
+        { "a\xe2\x80\xae"
+          "gpj.exe",
+          "a\\u202egpj.exe" }, /* right-to-left override */
+        { "\xe2\x81\xa6\xe2\x80\x8b\xe2\x80\xa8\xef\xbb\xbf", "\\u2066\\u200b\\u2028\\ufeff" },
+        { "a\xcc\x81\xd8\x9c\xc2\xad\xef\xb8\x8f", "a\xcc\x81\\u061c\\u00ad\\ufe0f" },
+        { "\xf3\xa0\x81\x81\xee\x80\x80\xef\xbf\xbf", "\\U000e0041\\ue000\\uffff" },
+        { "C:\\x1b", "C:\\x1b" }, /* a backslash stays */
         { "", "" },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_free_ char *text = xstrdup(cases[i].foreign);
-        text_make_printable(text);
+        _cleanup_free_ char *text = text_escape(cases[i].foreign), *again = text_escape(text);
         assert_string_equal(text, cases[i].shown);
+        assert_string_equal(again, text);
+        _cleanup_free_ char *taken = text_escape_take(xstrdup(cases[i].foreign));
+        assert_string_equal(taken, cases[i].shown);
+    }
+    _cleanup_free_ char *zero = text_escape_bytes("good.example\0.evil", 18),
+                        *lines = text_escape_lines("a\n\033b");
+    assert_string_equal(zero, "good.example\\x00.evil");
+    assert_string_equal(lines, "a\n\\x1bb");
+    assert_null(text_escape(NULL));
+    assert_null(text_escape_take(NULL));
+}
+
+/* What a terminal may be given: what is left when each escape sequence is read as itself. */
+static void assert_shown_as_it_is(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        assert_true(*c >= ' ' && *c != 0x7f);
+    static const char *const forbidden[] = {
+        "\xc2\x80",     "\xc2\x9b",         "\xc2\xad",         "\xd8\x9c",     "\xe1\xa0\x8e",
+        "\xe2\x80\x8b", "\xe2\x80\x8c",     "\xe2\x80\x8d",     "\xe2\x80\x8e", "\xe2\x80\x8f",
+        "\xe2\x80\xa8", "\xe2\x80\xa9",     "\xe2\x80\xaa",     "\xe2\x80\xab", "\xe2\x80\xac",
+        "\xe2\x80\xad", "\xe2\x80\xae",     "\xe2\x81\xa0",     "\xe2\x81\xa6", "\xe2\x81\xa9",
+        "\xef\xbb\xbf", "\xf3\xa0\x80\x81", "\xf3\xa0\x81\xbf", "\xef\xbf\xbe", "\xf4\x8f\xbf\xbf",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
+        assert_null(strstr(text, forbidden[i]));
+}
+
+/* Pieces that make and break characters, put together at random; the generator is seeded, so a failure comes
+ * again. */
+TEST(no_bytes_whatever_pass_unescaped)
+{
+    static const char *const pieces[] = { "\xe2",     "\x80", "\xae", "\xf3\xa0", "\x81",     "\xc2",
+                                          "\x9b",     "\033", "\n",   "a",        "\xef\xbb", "\xbf",
+                                          "\xf4",     "\x8f", "\\",   "\xed",     "\xe2\x80", "\xe2\x81\xa6",
+                                          "\xc3\xa9", "\x7f", "\xd8", "\x9c",     "x1b",      "\xe1\xa0" };
+    uint64_t random = 1;
+    for (int i = 0; i < 200000; i++) {
+        char foreign[64] = "";
+        size_t n = 0;
+        for (int j = 0; j < 12; j++) {
+            random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            const char *piece = pieces[(random >> 33) % ARRAY_SIZE(pieces)];
+            n = strlen(strcat(foreign, piece));
+        }
+        _cleanup_free_ char *text = text_escape(foreign), *again = text_escape(text);
+        assert_shown_as_it_is(text);
+        assert_string_equal(again, text);
+        assert_true(strlen(text) <= ESCAPE_GROWTH_MAX * n);
     }
 }
 
+TEST(a_text_is_cut_between_characters)
+{
+    assert_int_equal(text_fit("caf\xc3\xa9", 5), 5);
+    assert_int_equal(text_fit("caf\xc3\xa9s", 4), 3);
+    assert_int_equal(text_fit("caf\xc3\xa9s", 5), 5);
+    assert_int_equal(text_fit("abc", 0), 0);
+}
+
+static char written[4096];
+static size_t room; /* in what is written to */
+
+static int write_some(const void *data, size_t size)
+{
+    size_t n = size < room ? size : room;
+    strncat(written, data, n);
+    room -= n;
+    return n > 0 ? (int)n : -EAGAIN;
+}
+
+static void report(Buffer *ret, size_t n_dropped)
+{
+    buffer_printf(ret, "[%zu]\n", n_dropped);
+}
+
+static Backlog backlog = { .write = write_some, .report = report };
+
+static void put(const char *text, size_t capacity)
+{
+    Buffer item = { 0 };
+    buffer_append(&item, text, strlen(text));
+    (void)buffer_extend(&item, capacity); /* as if the line were that long */
+    buffer_cut(&item, strlen(text));
+    backlog_put(&backlog, &item);
+}
+
+TEST(what_waits_is_written_in_order_and_what_was_begun_first)
+{
+    room = 3;
+    put("one\n", 0);
+    put("two\n", 0);
+    assert_string_equal(written, "one");
+    assert_int_equal(backlog_drain(&backlog), -EAGAIN);
+    room = 2;
+    assert_int_equal(backlog_drain(&backlog), -EAGAIN);
+    room = 100;
+    put("three\n", 0);
+    assert_string_equal(written, "one\ntwo\nthree\n");
+    assert_true(backlog_is_empty(&backlog));
+}
+
+TEST(of_more_than_may_wait_the_oldest_are_dropped_and_counted)
+{
+    written[0] = 0;
+    room = 2;
+    for (int i = 0; i < 9; i++) {
+        char line[] = { (char)('a' + i), (char)('a' + i), (char)('a' + i), '\n', 0 };
+        put(line, BACKLOG_BYTES_MAX / 8);
+    }
+    assert_string_equal(written, "aa");
+    room = 2;
+    assert_int_equal(backlog_drain(&backlog), -EAGAIN);
+    assert_string_equal(written, "aaa\n"); /* it was begun, so it was not dropped */
+    room = 1;
+    assert_int_equal(backlog_drain(&backlog), -EAGAIN);
+    room = 100;
+    assert_int_equal(backlog_drain(&backlog), 0);
+    assert_true(strncmp(written, "aaa\n[", 5) == 0);
+    size_t n_dropped = strtoul(written + 5, NULL, 10);
+    assert_in_range(n_dropped, 3, 7);
+    const char *rest = strchr(written, ']') + 2;
+    assert_int_equal(strlen(rest), 4 * (8 - n_dropped));
+    assert_string_equal(rest + strlen(rest) - 4, "iii\n");
+    assert_int_equal(rest[0], 'a' + 1 + (int)n_dropped);
+}
+
+TEST(a_line_that_is_too_long_to_wait_waits_alone)
+{
+    room = 0;
+    written[0] = 0;
+    put("short\n", 0);
+    put("long\n", 2 * BACKLOG_BYTES_MAX);
+    room = 100;
+    assert_int_equal(backlog_drain(&backlog), 0);
+    assert_string_equal(written, "[1]\nlong\n");
+}
+
+TEST(a_journal_s_field_has_one_line_or_its_length)
+{
+    _cleanup_(buffer_deinit) Buffer entry = { 0 };
+    assert_true(journald_add(&entry, "A", "b\033\xe2\x80\xae"));
+    assert_false(journald_add(&entry, "N", NULL));
+    assert_string_equal((char *)entry.data, "A=b\\x1b\\u202e\n");
+    buffer_cut(&entry, 0);
+    assert_true(journald_add(&entry, "L", "1\n2"));
+    assert_int_equal(entry.size, 2 + 8 + 4);
+    assert_memory_equal(entry.data, "L\n\3\0\0\0\0\0\0\0001\n2\n", 14);
+    buffer_cut(&entry, 0);
+    _cleanup_free_ char *name = xcalloc(300, 1), *big = xcalloc(100001, 1);
+    memset(name, 'n', 299);
+    memset(big, 'b', 100000);
+    assert_true(journald_add(&entry, "MESSAGE", big));
+    assert_int_equal(entry.size, strlen("MESSAGE=...\n") + JOURNALD_FIELD_BYTES_MAX);
+    size_t n = 0;
+    while (journald_add(&entry, "NAME", name))
+        n++;
+    assert_in_range(n, 500, 700);
+    assert_in_range(entry.size, JOURNALD_ENTRY_BYTES_MAX - 305, JOURNALD_ENTRY_BYTES_MAX);
+}
+
 RUN_TESTS(cmocka_unit_test(what_is_shown_commands_no_terminal),
+          cmocka_unit_test(no_bytes_whatever_pass_unescaped),
+          cmocka_unit_test(a_text_is_cut_between_characters),
+          cmocka_unit_test(what_waits_is_written_in_order_and_what_was_begun_first),
+          cmocka_unit_test(of_more_than_may_wait_the_oldest_are_dropped_and_counted),
+          cmocka_unit_test(a_line_that_is_too_long_to_wait_waits_alone),
+          cmocka_unit_test(a_journal_s_field_has_one_line_or_its_length),
           cmocka_unit_test(what_is_signed_goes_in_clear_to_this_host_alone),
           cmocka_unit_test(a_text_that_grows_is_what_it_was),
           cmocka_unit_test(an_instant_is_printed_as_rfc_3339_in_utc),

@@ -30,7 +30,7 @@ TEST(postgres_answers_with_an_error)
     (void)dialogue_start(&t.dialogue, &t.out);
     assert_int_equal(server_says(&t, BYTES("E\0\0\0\x25SFATAL\0C53300\0Mtoo many\nclients\0\0")),
                      DIALOGUE_FAILED);
-    assert_string_equal(t.dialogue.detail, "the server answered with an error: too many?clients");
+    assert_string_equal(t.dialogue.detail, "the server answered with an error: too many\\x0aclients");
     hang_up(&t);
 
     t = talk(FAMILY_POSTGRES, (DialogueParams) { .farewell = FAREWELL_CLOSE }); /* before protocol 3.0 */

@@ -106,8 +106,9 @@ TEST(a_private_ca_is_not_to_be_had_from_amazon)
     TrustStoreState state = store_state();
     add(&state, "local", ACCEPTANCE_NO, "My\nCA", ACCEPTANCE_UNKNOWN, NULL);
     assert_string_equal(judged(&state, "2026-02-01T00:00:00Z"), "trust-store-lacks-ca=critical");
-    assert_string_equal(state.findings.items[0].remedy,
-                        "dbcertctl show local; then add the root above \"My?CA\" to '/opt/billing/rds.p12'");
+    assert_string_equal(
+        state.findings.items[0].remedy,
+        "dbcertctl show local; then add the root above \"My\\x0aCA\" to '/opt/billing/rds.p12'");
     trust_store_state_deinit(&state);
 }
 
