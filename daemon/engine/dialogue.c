@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/escape.h"
@@ -105,8 +106,11 @@ DialogueStep dialogue_end(Dialogue *dialogue, DialogueStep step, const char *for
     va_list args;
     va_start(args, format);
     free(dialogue->detail);
-    dialogue->detail = text_escape_take(xvasprintf(format, args)); /* goes into logs and onto terminals */
+    char *text = xvasprintf(format, args);
     va_end(args);
+    for (size_t n = strlen(text); n > 0 && text[n - 1] == '\n'; n--)
+        text[n - 1] = 0;                       /* a server's text may be a line of its own */
+    dialogue->detail = text_escape_take(text); /* goes into logs and onto terminals */
     return step;
 }
 
