@@ -19,9 +19,8 @@ import time
 import pytest
 
 from lab import Dbcertd, Journald, Mariadb, Openssl, Postgres, Process, UnixConnection, ago, closed_port, config, entry, findings, host, journal_entries, run, \
-    seeing, wait_until
+    seeing, trusting, wait_until
 from test_alertmanager import Alertmanager, Receiver
-from test_rds import settings
 
 # Sanitizers make everything slower; the bound is for the build that people run.
 HEALTHZ_SECONDS = 1.0 if os.environ.get("DBCERTD_SANITIZED") else 0.1
@@ -340,6 +339,7 @@ def silent_server(lab):
     return port
 
 
+@needs_root
 @pytest.mark.parametrize("what", ["API", "metadata service"])
 def test_api_or_metadata_service_stopped_delays_nobody(scratch, binaries, what):
     """Each takes connections and does not answer; a reload cancels what was asked, and asks again."""
@@ -348,7 +348,8 @@ def test_api_or_metadata_service_stopped_delays_nobody(scratch, binaries, what):
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{port}/"}
     credentials = ' credentials = "environment";' if what == "API" else ""
     more = f'rds = ( {{ region = "us-east-1"; endpoint_url = "http://127.0.0.1:{port}/"; interval = "10s";{credentials} }} );'
-    told = Stalling(scratch, binaries, more=more, env=env)
+    root = scratch.pki.authority()[0]  # of the system's own, too, so that a reload reads one root and not 140
+    told = Stalling(scratch, binaries, more=more, env=env, prefix=trusting(root))
     with Watcher(told.daemon):
         told.reload()
         told.reload()
