@@ -16,8 +16,8 @@
 typedef struct BacklogItem BacklogItem;
 
 typedef struct Backlog {
-    int (*write)(const void *data,
-                 size_t size); /* without waiting: how many bytes it took, or a negative errno */
+    /* Does not wait. Returns how many bytes it took, or a negative errno. */
+    int (*write)(const void *data, size_t size);
     void (*report)(Buffer *ret, size_t n_dropped);
     BacklogItem *first, *last;
     size_t bytes;

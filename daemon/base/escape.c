@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buffer.h"
 
 typedef struct Range {
     uint32_t first, last;
@@ -91,11 +92,6 @@ static void append(Buffer *buffer, const uint8_t *text, size_t size, bool lines)
         text += n ? n : 1;
         size -= n ? n : 1;
     }
-}
-
-void buffer_append_escaped(Buffer *buffer, const void *text, size_t size)
-{
-    append(buffer, text, size, false);
 }
 
 char *text_escape_bytes(const void *bytes, size_t size)

@@ -1,22 +1,17 @@
 #pragma once
 
 /*
- * Text of a peer becomes text of ours: what a terminal, a journal or a page would not show as it is, or would
- * obey, is written as an escape sequence. `\x1b` is a control character of ASCII or a byte that is not UTF-8,
- * `\u202e` and
- * `\U000e0041` are code points. A backslash stays, so that a distinguished name or a path reads as usual and
- * text that is clean stays what it is; what was escaped can therefore not be undone, and nothing compares names
- * by it.
+ * Text of a peer becomes text of ours: what a terminal, a journal or a page would obey or not show is written
+ * as an escape sequence. `\x1b` is a control character of ASCII or a byte that is not UTF-8, `\u202e` and
+ * `\U000e0041` are code points.
+ *
+ * A backslash stays, so that a distinguished name or a path reads as usual and clean text stays what it is.
+ * Hence nothing can be unescaped, and nothing compares names by it.
  */
 
 #include <stddef.h>
 
-#include "base/buffer.h"
-
 #define ESCAPE_GROWTH_MAX 4 /* one byte becomes `\xff` */
-
-/* Appends the text. */
-void buffer_append_escaped(Buffer *buffer, const void *text, size_t size);
 
 /* Return an escaped copy, which is the caller's; NULL for NULL. Bytes may contain zeros. */
 char *text_escape(const char *text);

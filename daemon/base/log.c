@@ -41,8 +41,8 @@ static int write_stream(const void *data, size_t size)
     struct pollfd room = { .fd = stream, .events = POLLOUT };
     if (never_waits && poll(&room, 1, 0) <= 0)
         return -EAGAIN;
-    ssize_t n =
-        write(stream, data, never_waits && size > PIPE_BUF ? PIPE_BUF : size); /* pipe(7): that much fits */
+    size_t most = never_waits && size > PIPE_BUF ? PIPE_BUF : size; /* pipe(7): so much fits if anything does */
+    ssize_t n = write(stream, data, most);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return -EAGAIN;
     return n < 0 ? (int)size : (int)n; /* who has gone away reads nothing more */
