@@ -62,11 +62,15 @@ static int keep_chain(gnutls_session_t tls)
                     */
         chain_append(&session->chain, certificate);
         bits += certificate->key_bits;
+        if (bits > KEY_CHAIN_BITS_MAX) {
+            chain_deinit(&session->chain);
+            return refuse(
+                session,
+                "the keys of the server's certificates have more than %d bits together, which dbcertd "
+                "does not take",
+                KEY_CHAIN_BITS_MAX);
+        }
     }
-    if (bits > KEY_CHAIN_BITS_MAX)
-        return refuse(session,
-                      "the keys of the server's certificates have %u bits together; dbcertd takes at most %d",
-                      bits, KEY_CHAIN_BITS_MAX);
     return 0;
 }
 
