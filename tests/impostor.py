@@ -55,3 +55,94 @@ def odd(bits):
 def rsa_key(bits, exponent=65537, kind="rsa", parameters=b"\5\0"):
     return der.sequence(der.sequence(der.oid(kind), parameters),
                         der.tlv(3, b"\0" + der.sequence(der.integer(odd(bits)), der.integer(exponent))))
+
+
+class Recorder(Server):
+    """A man in the middle that speaks TLS with a certificate of its own, asks for the password as `asks` says, and keeps
+    what it is given: the packets of the login, from the first on."""
+
+    ASKS = {"nothing": None, "full": b"\x01\x04", "native": b"\xfemysql_native_password\0" + b"S" * 20 + b"\0",
+            "sha2": b"\xfecaching_sha2_password\0" + b"S" * 20 + b"\0", "sha256": b"\xfesha256_password\0" + b"S" * 20 + b"\0",
+            "clear": b"\xfemysql_clear_password\0"}
+
+    def __init__(self, pki, chain, asks="nothing", plugin=b"caching_sha2_password", tls=True):
+        self.context, self.asks, self.plugin, self.tls = context_of(pki, chain), self.ASKS[asks], plugin, tls
+        super().__init__()
+
+    @staticmethod
+    def read(connection):
+        head = read_exactly(connection.recv, 4)
+        return head[3], read_exactly(connection.recv, int.from_bytes(head[:3], "little"))
+
+    def serve(self, connection):
+        capabilities = b"\xff\xff" if self.tls else b"\xff\xf7"
+        connection.sendall(mysql_packet(0, b"\x0a8.0.36\0\x0b\0\0\0" + b"A" * 8 + b"\0" + capabilities + b"\xff\x02\0\xff\xdf\x15" +
+                                        bytes(10) + b"B" * 12 + b"\0" + self.plugin + b"\0"))
+        sequence, first = self.read(connection)
+        if len(first) > 32:
+            return self.listen(connection, sequence, first)
+        with self.context.wrap_socket(connection, server_side=True) as tls:
+            return self.listen(tls, *self.read(tls))
+
+    def listen(self, connection, sequence, login):
+        given = [login]
+        if self.asks:
+            connection.sendall(mysql_packet(sequence + 1, self.asks))
+            sequence, answer = self.read(connection)
+            given.append(answer)
+        connection.sendall(mysql_packet(sequence + 1, b"\xff\x15\x04#28000Access denied"))
+        return given
+
+
+class Passing(Server):
+    """Hands every byte on and keeps the client's."""
+
+    def __init__(self, upstream):
+        self.upstream = upstream
+        super().__init__()
+
+    def serve(self, connection):
+        with socket.create_connection(("127.0.0.1", self.upstream)) as up:
+            return self.hand_on(connection, up)
+
+    def hand_on(self, ours, theirs):
+        heard = b""
+
+        def back():
+            try:
+                while data := theirs.recv(4096):
+                    ours.sendall(data)
+                ours.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+        thread = threading.Thread(target=back, daemon=True)
+        thread.start()
+        try:
+            while data := ours.recv(4096):
+                heard += data
+                theirs.sendall(data)
+        except OSError:
+            pass
+        thread.join(1)
+        return heard
+
+
+class Middle(Passing):
+    """Stands between the prober and a real server: ends TLS with a certificate of its own and begins it again, so that
+    the server's salt reaches the prober and the prober's answer the server."""
+
+    def __init__(self, pki, chain, upstream):
+        self.context = context_of(pki, chain)
+        super().__init__(upstream)
+
+    def serve(self, connection):
+        with socket.create_connection(("127.0.0.1", self.upstream)) as up:
+            connection.sendall(up.recv(4096))
+            head = read_exactly(connection.recv, 4)  # ClientHello may come with it, and is not the server's
+            first = head + read_exactly(connection.recv, int.from_bytes(head[:3], "little"))
+            up.sendall(first)
+            assert len(first) == 36, "no SSLRequest"
+            client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+            with self.context.wrap_socket(connection, server_side=True) as ours, client.wrap_socket(up) as theirs:
+                return self.hand_on(ours, theirs)
