@@ -42,14 +42,15 @@ _printf_(2, 3) static int refuse(Session *session, const char *format, ...)
 /*
  * Called when the server's certificates are in, before anything else can go wrong: a server that wants a
  * certificate of ours aborts later. Also before GnuTLS computes with a key of theirs, so keys that no client
- * takes go no further. Judges nothing else.
+ * takes go no further. Judges nothing else. TLS 1.3 calls it twice.
  */
 static int keep_chain(gnutls_session_t tls)
 {
     Session *session = gnutls_session_get_ptr(tls);
     unsigned n = 0, bits = 0;
     const gnutls_datum_t *der = gnutls_certificate_get_peers(tls, &n);
-    chain_deinit(&session->chain);
+    if (session->chain.n > 0)
+        return 0;
     for (unsigned i = 0; i < n && i < CHAIN_CERTIFICATES_MAX; i++) {
         Certificate *certificate;
         int r = pool_get(session->pool, der[i].data, der[i].size, i == 0, &certificate);
@@ -74,22 +75,29 @@ static int keep_chain(gnutls_session_t tls)
     return 0;
 }
 
-/* ServerKeyExchange of TLS 1.2, before GnuTLS computes with it: the server chooses the prime, whatever groups
- * were offered (RFC 5246, 7.4.3: its length comes first). */
-static int mind_prime(gnutls_session_t tls, unsigned type _unused_, unsigned when _unused_, unsigned incoming,
-                      const gnutls_datum_t *message)
+/* ServerKeyExchange of TLS 1.2: the server chooses the prime, whatever groups were offered (RFC 5246, 7.4.3:
+ * its length comes first). */
+static int mind_prime(gnutls_session_t tls, const gnutls_datum_t *message)
 {
-    Session *session = gnutls_session_get_ptr(tls);
     gnutls_kx_algorithm_t exchange = gnutls_kx_get(tls);
-    if (!incoming || (exchange != GNUTLS_KX_DHE_RSA && exchange != GNUTLS_KX_DHE_DSS) || message->size < 2)
+    if ((exchange != GNUTLS_KX_DHE_RSA && exchange != GNUTLS_KX_DHE_DSS) || message->size < 2)
         return 0;
     unsigned bits = (message->data[0] * 256u + message->data[1]) * 8;
-    return bits > KEY_DH_BITS_MAX
-               ? refuse(session,
-                        "the server chose a Diffie-Hellman prime of %u bits; dbcertd takes at "
-                        "most %d",
-                        bits, KEY_DH_BITS_MAX)
-               : 0;
+    if (bits <= KEY_DH_BITS_MAX)
+        return 0;
+    return refuse(gnutls_session_get_ptr(tls),
+                  "the server chose a Diffie-Hellman prime of %u bits; dbcertd takes at most %d", bits,
+                  KEY_DH_BITS_MAX);
+}
+
+/* Called before GnuTLS works on a message. With TLS 1.3 it checks CertificateVerify before it asks for the
+ * certificates to be verified. */
+static int on_message(gnutls_session_t tls, unsigned type, unsigned when _unused_, unsigned incoming,
+                      const gnutls_datum_t *message)
+{
+    if (incoming && type == GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE)
+        return mind_prime(tls, message);
+    return incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY ? keep_chain(tls) : 0;
 }
 
 /* Data may always be there: pull itself says when there is none. */
@@ -145,8 +153,7 @@ int session_new(Session **ret, const SessionParams *params)
         return -ENOMEM;
     gnutls_session_set_ptr(session->tls, session);
     gnutls_session_set_verify_function(session->tls, keep_chain);
-    gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE, GNUTLS_HOOK_PRE,
-                                       mind_prime);
+    gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, on_message);
     gnutls_handshake_set_timeout(session->tls, GNUTLS_INDEFINITE_TIMEOUT); /* the probe keeps the deadline */
     set_transport(session->tls, params->tunnel);
     *ret = TAKE(session);
