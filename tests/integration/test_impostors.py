@@ -1,8 +1,10 @@
 """Impostors: what they are given of a secret, whom they can make trusted, and how long their keys hold the daemon."""
 
 import base64
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -302,3 +304,57 @@ def test_large_key_in_a_bundle_is_an_error_with_its_place(lab, binaries, tmp_pat
     assert f"{bundle}: certificate 2 (line {line}) has an RSA key of 65536 bits; dbcertd takes at most 16384" in done.stderr
     assert "certificate 3 (line " in done.stderr and "has an RSA key with an exponent of 96 bits; dbcertd takes at most 64" in done.stderr
     assert "1 trusted certificates" in done.stdout
+
+
+def memory_of(process):
+    """What a process can write to, and so may have left something in."""
+    found = b""
+    with open(f"/proc/{process.pid}/maps") as maps, open(f"/proc/{process.pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            where, rights, *rest = line.split()
+            if not rights.startswith("rw") or rest[-1:] == ["[vvar]"]:
+                continue
+            begin, end = (int(n, 16) for n in where.split("-"))
+            mem.seek(begin)
+            try:
+                found += mem.read(end - begin) + bytes(64)
+            except OSError:  # not every mapping can be read
+                continue
+    return found
+
+
+def digests(password):
+    """What is as good as the password, or lets guesses be checked."""
+    sha1, sha256 = hashlib.sha1(password).digest(), hashlib.sha256(password).digest()
+    return {"SHA1": sha1, "SHA1 of SHA1": hashlib.sha1(sha1).digest(), "SHA256": sha256, "SHA256 of SHA256": hashlib.sha256(sha256).digest()}
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or bool(os.environ.get("DBCERTD_SANITIZED")), reason="reads the memory of a process; sanitizers keep what was freed")
+@pytest.mark.parametrize("asks, plugin", [("full", b"caching_sha2_password"), ("native", b"mysql_native_password"), ("sha256", b"caching_sha2_password")])
+def test_memory_after_a_login_holds_the_password_once(lab, binaries, credentials, served, asks, plugin):
+    """After a probe the daemon's memory holds the configured password, and nothing that was made of it."""
+    server = Recorder(lab.pki, served, asks, plugin)
+    daemon = watch(lab, binaries, [db(server.port)], f"memory-{asks}", env=credentials)
+    daemon.settle()
+    login, answer = server.result()
+    assert login[32:40] == b"dbcertd\0" and answer
+    time.sleep(0.2)
+    memory = memory_of(daemon.process)
+    made = {**digests(PASSWORD.encode()), "the greeting's scramble": login[41:41 + login[40]]}
+    if asks == "native":
+        made["the switch's scramble"] = answer
+    assert [what for what, value in made.items() if value in memory] == []
+    assert memory.count(PASSWORD.encode()) == 1
+
+
+@pytest.mark.skipif(not shutil.which("gdb"), reason="needs gdb")
+def test_check_config_is_not_dumpable_when_it_reads_a_secret(lab, binaries, credentials, served, tmp_path):
+    """PR_SET_DUMPABLE comes before the first credential is opened, also with --check-config."""
+    path = tmp_path / "dbcertd.conf"
+    path.write_text(config(lab.pki.bundle("rsa2048"), [db(1)]))
+    commands = ["set breakpoint pending on", "set confirm off", "break prctl", "break load", "run", "info breakpoints", "bt 1", "kill"]
+    done = subprocess.run(["gdb", "-batch", *(word for c in commands for word in ("-ex", c)), "--args",
+                           os.path.join(binaries, "dbcertd"), "--config", path, "--check-config"],
+                          capture_output=True, text=True, timeout=60, env=dict(os.environ, **credentials))
+    stopped = [line for line in done.stdout.splitlines() if line.startswith("#0")]
+    assert len(stopped) == 1 and "prctl" in stopped[0], done.stdout + done.stderr
