@@ -347,14 +347,16 @@ def test_memory_after_a_login_holds_the_password_once(lab, binaries, credentials
     assert memory.count(PASSWORD.encode()) == 1
 
 
-@pytest.mark.skipif(not shutil.which("gdb"), reason="needs gdb")
-def test_check_config_is_not_dumpable_when_it_reads_a_secret(lab, binaries, credentials, served, tmp_path):
-    """PR_SET_DUMPABLE comes before the first credential is opened, also with --check-config."""
-    path = tmp_path / "dbcertd.conf"
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("program", ["dbcertd", "dbcertctl"])
+def test_program_is_not_dumpable_when_it_reads_a_secret(lab, binaries, credentials, served, tmp_path, program):
+    """PR_SET_DUMPABLE comes before the first password is opened: with --check-config, and where dbcertctl has a password file."""
+    path, trace = tmp_path / "dbcertd.conf", tmp_path / "trace"
     path.write_text(config(lab.pki.bundle("rsa2048"), [db(1)]))
-    commands = ["set breakpoint pending on", "set confirm off", "break prctl", "break load", "run", "info breakpoints", "bt 1", "kill"]
-    done = subprocess.run(["gdb", "-batch", *(word for c in commands for word in ("-ex", c)), "--args",
-                           os.path.join(binaries, "dbcertd"), "--config", path, "--check-config"],
-                          capture_output=True, text=True, timeout=60, env=dict(os.environ, **credentials))
-    stopped = [line for line in done.stdout.splitlines() if line.startswith("#0")]
-    assert len(stopped) == 1 and "prctl" in stopped[0], done.stdout + done.stderr
+    secret = os.path.join(credentials["CREDENTIALS_DIRECTORY"], "db")
+    words = {"dbcertd": ["--config", path, "--check-config"],
+             "dbcertctl": ["--socket", tmp_path / "none", "trust", lab.pki.bundle("rsa2048"), "--password-file", secret]}[program]
+    subprocess.run(["strace", "-o", trace, "-e", "trace=prctl,openat", os.path.join(binaries, program), *words],
+                   capture_output=True, timeout=60, env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0", **credentials))
+    steps = ["closed" if "PR_SET_DUMPABLE" in line else "read" for line in trace.read_text().splitlines() if "PR_SET_DUMPABLE" in line or secret in line]
+    assert steps == ["closed", "read"]
