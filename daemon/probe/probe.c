@@ -98,10 +98,9 @@ _printf_(3, 4) static Next end(Probe *probe, Outcome outcome, const char *format
 static Next end_farewell(Probe *probe, const char *why)
 {
     const char *detail = probe->dialogue.detail; /* why it was not given the login, say */
-    if (!probe->observation->detail && detail)
-        return end(probe, OUTCOME_FETCHED, "%s", detail);
-    if (!probe->observation->detail && probe->dialogue.counted)
-        return end(probe, OUTCOME_FETCHED, "%s before the farewell was over", why);
+    if (!probe->observation->detail && (detail || probe->dialogue.counted))
+        return end(probe, OUTCOME_FETCHED, "%s%s", detail ? detail : why,
+                   detail ? "" : " before the farewell was over");
     return NEXT_END;
 }
 
@@ -457,9 +456,8 @@ static bool on_authorises(void *userdata, char **ret_reason)
 
 static DialogueMode mode_of(const ProbeParams *params)
 {
-    if (params->plaintext)
-        return DIALOGUE_PLAINTEXT;
-    return params->endpoint->direct_tls || params->endpoint->strict ? DIALOGUE_DIRECT : DIALOGUE_PREAMBLE;
+    const bool direct = params->endpoint->direct_tls || params->endpoint->strict;
+    return params->plaintext ? DIALOGUE_PLAINTEXT : direct ? DIALOGUE_DIRECT : DIALOGUE_PREAMBLE;
 }
 
 int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn done,
