@@ -145,6 +145,9 @@ static int run(int argc, char **argv)
     const char *level = getenv("SYSTEMD_LOG_LEVEL");
     if (level && strcmp(level, "debug") == 0)
         log_set_max_level(LOG_DEBUG);
+    if (prctl(PR_SET_DUMPABLE, 0) <
+        0) /* before the first secret is read: none is in a core file or for a tracer */
+        log_warning("cannot keep secrets out of core files, ignoring: %m");
     int r = load(options.config, options.check_only, &loaded, &errors, &warnings);
     for (size_t i = 0; warnings && warnings[i]; i++)
         log_warning("%s", warnings[i]);
@@ -164,8 +167,6 @@ static int run(int argc, char **argv)
 
     log_never_wait();
     raise_file_limit();
-    if (prctl(PR_SET_DUMPABLE, 0) < 0) /* keys and passwords are in no core file, and nobody may trace it */
-        log_warning("cannot keep secrets out of core files, ignoring: %m");
     r = manager_new(&manager, loaded);
     if (r >= 0)
         r = manager_run(manager);

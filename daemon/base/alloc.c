@@ -88,6 +88,14 @@ void wiping_free(void *memory)
     free(memory);
 }
 
+#define STACK_BYTES 32768 /* file_read() has half of that */
+
+__attribute__((noinline)) void wipe_stack(void)
+{
+    char below[STACK_BYTES];
+    explicit_bzero(below, sizeof below);
+}
+
 void *wiping_realloc(void *memory, size_t size)
 {
     void *grown = xmalloc(size);

@@ -41,6 +41,10 @@ char *xconcat(const char *a, const char *b) __attribute__((returns_nonnull));
 void wiping_free(void *memory);
 void *wiping_realloc(void *memory, size_t size) __attribute__((returns_nonnull));
 
+/* Wipes the stack below the caller, where functions that have returned may have left what a secret was read
+ * into or hashed with. */
+void wipe_stack(void);
+
 /* NULL-terminated lists of strings: strv_append() takes item. */
 size_t strv_length(char *const *list);
 void strv_append(char ***list, char *item);

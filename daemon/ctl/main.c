@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -305,6 +306,8 @@ static int run_command(Options *options, int argc, char **argv)
 int main(int argc, char **argv)
 {
     Options options;
+    if (prctl(PR_SET_DUMPABLE, 0) < 0) /* a trust store's password is in no core file */
+        fprintf(stderr, "dbcertctl: cannot keep secrets out of core files, ignoring: %m\n");
     json_set_alloc_funcs(xmalloc, free);
     int status = options_parse(argc, argv, &options);
     if (status < 0) {

@@ -26,6 +26,7 @@ static int read_password(const char *path, char **ret)
 {
     _cleanup_(buffer_wipe) Buffer text = { 0 };
     int r = file_read(path, PASSWORD_BYTES_MAX, &text);
+    wipe_stack();
     if (r < 0) {
         fprintf(stderr, "dbcertctl: %s: %s\n", path, strerror(-r));
         return r;
@@ -38,12 +39,11 @@ static int read_password(const char *path, char **ret)
 /* The password that is given; else none, and then Java's. */
 static int add_file(Bundle *bundle, const TrustOptions *options, const Buffer *data, char ***errors)
 {
-    _cleanup_free_ char *password = NULL;
+    char *password = NULL;
     if (options->password_file && read_password(options->password_file, &password) < 0)
         return -EINVAL;
     int r = bundle_add(bundle, options->file, data->data, data->size, password, errors);
-    if (password)
-        explicit_bzero(password, strlen(password));
+    wiping_free(password);
     if (r != -EACCES || options->password_file)
         return r;
     *errors = strv_free(*errors);

@@ -27,7 +27,7 @@ void dialogue_init(Dialogue *dialogue, EngineFamily family, const DialogueParams
 
 void dialogue_deinit(Dialogue *dialogue)
 {
-    buffer_deinit(&dialogue->in);
+    buffer_wipe(&dialogue->in); /* a server may send back what it was given */
     buffer_deinit(&dialogue->message);
     free(dialogue->detail);
     dialogue->detail = NULL;

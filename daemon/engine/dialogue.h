@@ -51,12 +51,14 @@ typedef struct DialogueParams {
     const char *password; /* NULL: none */
     dialogue_digest_fn sha1, sha256;
 
-    bool asks;       /* FAREWELL_LOGIN: also ask whether TLS is required, in `claim` */
+    bool asks;       /* FAREWELL_LOGIN: once it is in, also ask whether TLS is required, in `claim` */
     Plaintext claim; /* DIALOGUE_PLAINTEXT: what was said to that */
 
-    /* Whether the server has proved who it is: asked before it is told a password as it is. NULL: it has not.
+    /*
+     * Whether this server may be given what is made of a secret, the user's name with it: asked once, when TLS
+     * is up. On false *ret_reason says why; the dialogue's to free. NULL: it may not.
      */
-    bool (*proven)(void *userdata);
+    bool (*authorises)(void *userdata, char **ret_reason);
     void *userdata;
 } DialogueParams;
 
@@ -98,7 +100,7 @@ struct Dialogue {
     uint8_t salt[20];    /* MySQL: of the greeting */
     size_t plugin;       /* MySQL: the authentication plugin that the greeting proposed */
     unsigned eofs;       /* MySQL: of the answer to a query */
-    bool withheld;       /* MySQL: it was not told the password that it asked for */
+    bool authorised;     /* the server is given the login that is configured; false: that of nobody */
     uint32_t capabilities;
 };
 

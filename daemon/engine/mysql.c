@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "engine/dialogue.h"
 
 #define HEADER_BYTES       4
@@ -103,7 +104,8 @@ static size_t find_plugin(const char *name, size_t size)
     return i;
 }
 
-static void append_scramble(Dialogue *dialogue, size_t plugin, const uint8_t salt[SALT_BYTES], Buffer *out)
+static void append_scramble(const Dialogue *dialogue, size_t plugin, const uint8_t salt[SALT_BYTES],
+                            Buffer *out)
 {
     const size_t n = plugins[plugin].digest_bytes;
     const bool salt_first = plugins[plugin].salt_first;
@@ -111,7 +113,7 @@ static void append_scramble(Dialogue *dialogue, size_t plugin, const uint8_t sal
     uint8_t once[DIALOGUE_SHA256_BYTES], salted[SALT_BYTES + DIALOGUE_SHA256_BYTES],
         mask[DIALOGUE_SHA256_BYTES];
     const char *password = dialogue->params.password;
-    if (!password || !*password)
+    if (!dialogue->authorised || !password || !*password)
         return;
     digest(password, strlen(password), once);
     digest(once, n, salted + (salt_first ? SALT_BYTES : 0));
@@ -121,6 +123,9 @@ static void append_scramble(Dialogue *dialogue, size_t plugin, const uint8_t sal
         once[i] ^= mask[i];
     buffer_append(out, once, n);
     explicit_bzero(once, sizeof once);
+    explicit_bzero(salted, sizeof salted);
+    explicit_bzero(mask, sizeof mask);
+    wipe_stack();
 }
 
 static void append_login_head(const Dialogue *dialogue, Buffer *payload)
@@ -137,38 +142,42 @@ static bool asks_for_plaintext(const Dialogue *dialogue)
     return dialogue->params.mode == DIALOGUE_PLAINTEXT;
 }
 
-/* Where TLS is missed, even `login` leaves as a user that does not exist. */
-static bool logs_in(const Dialogue *dialogue)
+/* The password as it is, and its NUL. */
+static void append_password(const Dialogue *dialogue, Buffer *out)
 {
-    return dialogue->params.farewell == FAREWELL_LOGIN && (dialogue->secure || asks_for_plaintext(dialogue));
+    const char *password = dialogue->params.password;
+    if (dialogue->authorised && password)
+        buffer_append(out, password, strlen(password) + 1);
 }
 
 /*
- * Somebody between us and the server can ask for the password as it is, too: nobody gets it without TLS and a
- * certificate that proves the server's name.
+ * Decides for the whole connection whether the server is given the configured login. A scramble can be guessed
+ * at leisure by whoever has it, or be handed on to the real server: it is as secret as the password. Without
+ * TLS, and where the server's certificate does not authorise it, the login is that of a user who does not
+ * exist.
  */
-static void append_password(Dialogue *dialogue, Buffer *out)
+static void authorise(Dialogue *dialogue)
 {
-    const char *password = dialogue->params.password;
-    if (!logs_in(dialogue) || !password)
+    const DialogueParams *params = &dialogue->params;
+    _cleanup_free_ char *reason = NULL;
+    if (params->farewell != FAREWELL_LOGIN)
         return;
-    dialogue->withheld =
-        !dialogue->secure || !dialogue->params.proven || !dialogue->params.proven(dialogue->params.userdata);
-    if (!dialogue->withheld)
-        buffer_append(out, password, strlen(password) + 1);
+    dialogue->authorised = params->authorises && params->authorises(params->userdata, &reason);
+    if (!dialogue->authorised)
+        (void)dialogue_end(dialogue, DIALOGUE_MORE, "the server was not given the login of user \"%s\": %s",
+                           params->user, reason ? reason : "its certificate was not verified");
 }
 
 static const char *user_name(const Dialogue *dialogue)
 {
-    return logs_in(dialogue) ? dialogue->params.user : DIALOGUE_NOBODY;
+    return dialogue->authorised ? dialogue->params.user : DIALOGUE_NOBODY;
 }
 
 /* HandshakeResponse41. */
 static DialogueStep log_in(Dialogue *dialogue, Buffer *out)
 {
-    _cleanup_(buffer_deinit) Buffer payload = { 0 }, scramble = { 0 };
-    if (logs_in(dialogue))
-        append_scramble(dialogue, dialogue->plugin, dialogue->salt, &scramble);
+    _cleanup_(buffer_wipe) Buffer payload = { 0 }, scramble = { 0 };
+    append_scramble(dialogue, dialogue->plugin, dialogue->salt, &scramble);
     append_login_head(dialogue, &payload);
     buffer_append(&payload, user_name(dialogue), strlen(user_name(dialogue)) + 1);
     append_little_endian(&payload, (uint32_t)scramble.size, 1);
@@ -202,9 +211,9 @@ static DialogueStep quit(Buffer *out)
 }
 
 /*
- * The answer to a login without TLS. MySQL names the reason of a refusal, 3159. MariaDB (10.11, measured)
- * answers 1045, as both do for a user that REQUIREs SSL: then it is so what the server said of itself inside
- * TLS.
+ * The answer to a login without TLS, of a user that does not exist. MySQL names the reason of a refusal, 3159,
+ * for any user. MariaDB (10.11, measured) answers 1045 whether it requires TLS or not: then it is so what the
+ * server said of itself inside TLS.
  */
 static DialogueStep judge_plaintext(Dialogue *dialogue, unsigned number, int length, const char *text)
 {
@@ -240,15 +249,10 @@ static DialogueStep read_error(Dialogue *dialogue, const uint8_t *p, size_t size
             return judge_plaintext(dialogue, number, length, text);
         if (!dialogue->secure)
             return DIALOGUE_REFUSED; /* the detail is set */
-        if (logs_in(dialogue))
-            return dialogue_end(
-                dialogue, DIALOGUE_LEAVE, "the login of user \"%s\" was refused: %u %.*s%s",
-                user_name(dialogue), number, length, text,
-                dialogue->withheld
-                    ? " (it asks for the password as it is, and gets it only with a certificate that "
-                      "verifies and carries the name)"
-                    : "");
-        return DIALOGUE_LEAVE;
+        if (dialogue->authorised)
+            return dialogue_end(dialogue, DIALOGUE_LEAVE, "the login of user \"%s\" was refused: %u %.*s",
+                                user_name(dialogue), number, length, text);
+        return DIALOGUE_LEAVE; /* as it had to be */
     }
     dialogue->error = number;
     DialogueStep step = number == ER_HOST_IS_BLOCKED ? DIALOGUE_BLOCKED : DIALOGUE_FAILED;
@@ -305,7 +309,7 @@ static DialogueStep switch_plugin(Dialogue *dialogue, const uint8_t *p, size_t s
     const char *name = (const char *)p + 1;
     size_t length = strnlen(name, size - 1), salt_at = 1 + length + 1, plugin = find_plugin(name, length);
     if (plugin < ARRAY_SIZE(plugins)) {
-        if (logs_in(dialogue) && size >= salt_at + SALT_BYTES)
+        if (size >= salt_at + SALT_BYTES)
             append_scramble(dialogue, plugin, p + salt_at, &answer);
     } else if (length == strlen(SHA256_PASSWORD) && memcmp(name, SHA256_PASSWORD, length) == 0)
         append_password(dialogue, &answer);
@@ -351,7 +355,7 @@ static DialogueStep read_login_answer(Dialogue *dialogue, const uint8_t *p, size
     switch (p[0]) {
     case 0x00: /* OK_Packet */
         dialogue->counted = false;
-        if (dialogue->params.asks && dialogue->secure && logs_in(dialogue))
+        if (dialogue->params.asks && dialogue->authorised)
             return ask_variable(dialogue, out);
         (void)quit(out);
         if (asks_for_plaintext(dialogue))
@@ -402,6 +406,7 @@ static DialogueStep secured(Dialogue *dialogue, Buffer *out)
 {
     if (dialogue->params.farewell == FAREWELL_DROP)
         return DIALOGUE_LEAVE;
+    authorise(dialogue);
     return log_in(dialogue, out);
 }
 

@@ -377,6 +377,7 @@ static void take_file(CredentialsQuestion *q)
     _cleanup_free_ char *path = xasprintf("%s/%s", directory ? directory : "", name);
     _cleanup_(buffer_wipe) Buffer text = { 0 };
     int r = directory ? file_read(path, FILE_BYTES, &text) : -ENOENT;
+    wipe_stack();
     if (r < 0) {
         fail(q, "%s: %s; expected LoadCredential=%s:/path/to/file in dbcertd.service",
              directory ? path : "$CREDENTIALS_DIRECTORY", strerror(-r), name);

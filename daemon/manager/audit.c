@@ -3,46 +3,81 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buffer.h"
+#include "pki/facts.h"
 #include "pki/verify.h"
 #include "rds/authority.h"
 
+#define REFUSED_MAX 16384 /* chains; a server may show another one at each probe */
+
 void audit_memory_deinit(AuditMemory *memory)
 {
-    for (size_t i = 0; i < memory->n; i++) {
-        free(memory->items[i].signer);
+    for (size_t i = 0; i < memory->n; i++)
         free(memory->items[i].reason);
-    }
     free(memory->items);
     *memory = (AuditMemory) { 0 };
 }
 
-/* The chain above a server's certificate that is verified at every probe: whether it leads into the store. */
-static bool verify(const Bundle *bundle, const Chain *chain, char **ret_reason)
+static void fingerprint(const Chain *chain, uint8_t ret[32])
 {
-    Verification v;
-    verify_chain(bundle, chain, "", &v);
-    bool accepted = v.trusted;
-    *ret_reason = accepted ? NULL : xstrdup(v.reason ? v.reason : "there is no certificate in the store");
-    verification_deinit(&v);
-    return accepted;
+    _cleanup_(buffer_deinit) Buffer all = { 0 };
+    for (size_t i = 0; i < chain->n; i++)
+        buffer_append(&all, chain->certificates[i]->sha256, strlen(chain->certificates[i]->sha256));
+    pki_sha256(all.data, all.size, ret);
 }
 
-/* What a server sends beside its own certificate is the same for all that one CA signs. */
-static bool accepts(const Bundle *bundle, AuditMemory *memory, const Chain *chain, const char **ret_reason)
+/* Where it is, or would be. */
+static size_t place_of(const AuditMemory *memory, const uint8_t chain[32])
 {
-    const Chain above = { chain->certificates + 1, chain->n - 1 };
-    const char *signer = chain->n > 1 ? above.certificates[0]->sha256 : chain->certificates[0]->sha256;
-    for (size_t i = 0; i < memory->n; i++)
-        if (strcmp(memory->items[i].signer, signer) == 0) {
-            *ret_reason = memory->items[i].reason;
-            return memory->items[i].accepted;
-        }
+    size_t from = 0, to = memory->n;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (memcmp(memory->items[middle].chain, chain, 32) < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+static const char *remember(AuditMemory *memory, const uint8_t chain[32], char *reason)
+{
+    if (memory->n == REFUSED_MAX)
+        audit_memory_deinit(memory);
+    size_t at = place_of(memory, chain);
     memory->items = xgrow(memory->items, memory->n, sizeof *memory->items);
-    memory->items[memory->n].signer = xstrdup(signer);
-    memory->items[memory->n].accepted =
-        verify(bundle, chain->n > 1 ? &above : chain, &memory->items[memory->n].reason);
-    *ret_reason = memory->items[memory->n].reason;
-    return memory->items[memory->n++].accepted;
+    memmove(&memory->items[at + 1], &memory->items[at], (memory->n - at) * sizeof *memory->items);
+    memory->items[at].reason = reason;
+    memcpy(memory->items[at].chain, chain, 32);
+    memory->n++;
+    return reason;
+}
+
+/*
+ * Whether the server's own certificate verifies against the store. What sits above it is the same for all that
+ * one CA signs, and the bundle remembers that by itself (pki/verify.c).
+ */
+static bool accepts(const Bundle *bundle, AuditMemory *memory, const AddressState *address,
+                    const char **ret_reason)
+{
+    const Chain *chain = &address->seen->chain;
+    uint8_t key[32];
+    Verification v;
+    if (verify_known(bundle, &address->verification))
+        return true;
+    fingerprint(chain, key);
+    size_t at = place_of(memory, key);
+    if (at < memory->n && memcmp(memory->items[at].chain, key, 32) == 0) {
+        *ret_reason = memory->items[at].reason;
+        return false;
+    }
+    verify_chain(bundle, chain, "", &v);
+    bool accepted = v.trusted;
+    if (!accepted)
+        *ret_reason =
+            remember(memory, key, xstrdup(v.reason ? v.reason : "there is no certificate in the store"));
+    verification_deinit(&v);
+    return accepted;
 }
 
 /* The CA of a server's certificate in words: its identifier, else its name. */
@@ -64,7 +99,7 @@ static TrustVerdict verdict_on(const EndpointState *state, const TrustStoreState
         const char *reason;
         if (!address->seen || v.now == ACCEPTANCE_NO)
             continue;
-        v.now = accepts(bundle, memory, &address->seen->chain, &reason) ? ACCEPTANCE_YES : ACCEPTANCE_NO;
+        v.now = accepts(bundle, memory, address, &reason) ? ACCEPTANCE_YES : ACCEPTANCE_NO;
         v.reason = xstrdup(v.now == ACCEPTANCE_NO ? reason : NULL);
         free(v.served);
         v.served = label_of(address, catalogue);

@@ -6,12 +6,12 @@
 #include "pki/bundle.h"
 #include "rds/catalogue.h"
 
-/* Verdicts by signer: of thousands of endpoints a few CAs sign the certificates. */
+/* The chains that the store refuses, whole and with the reason, in the order of their fingerprints: most audits
+ * find what the one before has found. */
 typedef struct AuditMemory {
-    struct {
-        char *signer; /* SHA-256 */
-        bool accepted;
-        char *reason; /* NULL if accepted */
+    struct Refused {
+        uint8_t chain[32]; /* SHA-256 of the certificates' */
+        char *reason;
     } * items;
     size_t n;
 } AuditMemory;

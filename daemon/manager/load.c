@@ -157,6 +157,7 @@ static void read_secret(Loaded *loaded, const char *credential, const char *orig
                       origin, credential, path, strerror(-r), credential));
         return;
     }
+    wipe_stack();
     char *text = buffer_take_text(&value);
     text[strcspn(text, "\r\n")] = 0;
     loaded->secrets = xgrow(loaded->secrets, loaded->n_secrets, sizeof(Secret));

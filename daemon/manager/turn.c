@@ -221,10 +221,13 @@ static void on_checked(Survey *survey _unused_, Observation *observation, void *
     turn_judge(member);
 }
 
-static bool on_proven(const Chain *chain, void *userdata)
+static bool on_authorises(const Chain *chain, void *userdata, char **ret_reason)
 {
     Member *member = userdata;
-    return verify_proves(bundle_of(member), member->state->endpoint, chain);
+    if (!member->manager->self.clock_waits)
+        return verify_authorises(bundle_of(member), member->state->endpoint, chain, clock_now(), ret_reason);
+    *ret_reason = xstrdup("the clock of this host is not set yet, so no certificate's dates can be checked");
+    return false;
 }
 
 /* The worst of the addresses decides when to come again. */
@@ -287,7 +290,7 @@ static const SurveyEvents events = {
     .skips = on_skips,
     .checks = on_checks,
     .checked = on_checked,
-    .proven = on_proven,
+    .authorises = on_authorises,
 };
 
 int turn_start(Member *member)

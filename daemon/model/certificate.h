@@ -31,6 +31,7 @@ typedef struct Certificate {
     int64_t not_before;
     int64_t not_after;   /* the last second that is valid (RFC 5280, 4.1.2.5) */
     char *key;           /* "RSA 2048", "ECDSA SECP384R1" */
+    unsigned key_bits;   /* 2048 */
     char *key_sha256;    /* of its SubjectPublicKeyInfo, lower-case hex; NULL if it is of no known kind */
     bool weak_key;       /* under 112 bits of security, as RSA 1024 (NIST SP 800-57) */
     char *signature;     /* "RSA-SHA256" */

@@ -10,32 +10,28 @@
 #define PROVEN_MAX 64 /* a region of RDS has some ten for each kind of key */
 
 /*
- * An intermediate that was verified against the bundle once, as it was sent, and what that said: it signs
+ * An intermediate that was verified against the bundle once, as an issuer, and the way up from it: it signs
  * thousands, and each of those costs its own signature alone then.
  */
 typedef struct Proof {
     Certificate *facts; /* a reference */
     gnutls_x509_crt_t crt;
-    Chain path; /* above a server's certificate that it has signed */
-    bool anchored, incomplete;
+    Chain path;    /* above a server's certificate that it has signed */
+    bool anchored; /* of that path */
 } Proof;
 
-/* None where a certificate of the bundle constrains names (RFC 5280, 4.2.1.10), or where they do themselves:
- * that is for all below. */
 typedef struct Proven {
     Proof items[PROVEN_MAX];
     size_t n;
-    gnutls_x509_trust_list_t list; /* of these */
 } Proven;
 
 struct Bundle {
     gnutls_x509_crt_t *certificates; /* owned */
     Certificate **facts;             /* of each */
-    size_t n, n_roots;
-    gnutls_x509_trust_list_t roots; /* the self-signed ones: what a client with roots alone trusts */
-    gnutls_x509_trust_list_t all;   /* with the intermediates that the operator put there */
-    bool constrains;                /* names: one of them does */
-    Proven *proven;                 /* what is learnt while the bundle stays what it is */
+    bool *is_root;                   /* whether each is its own issuer */
+    size_t n;
+    gnutls_x509_trust_list_t all; /* of these */
+    Proven *proven;               /* what is learnt while the bundle stays what it is */
 };
 
 /* 0, or what GnuTLS says against it. The caller's. */
@@ -43,16 +39,14 @@ int pki_import(const uint8_t *der, size_t size, gnutls_x509_crt_t *ret);
 
 bool constrains_names(gnutls_x509_crt_t crt);
 
+/* Whether it is a CA's (RFC 5280, 4.2.1.3 and 4.2.1.9), of version 3. */
+bool may_sign_certificates(gnutls_x509_crt_t crt);
+
 /* Borrowed, NULL if it was not proven yet. */
 const Proof *proven_find(const Proven *proven, const Certificate *certificate);
 
 /* A copy of what is said of it. */
 void proven_add(Proven *proven, Certificate *certificate, const Verification *verification);
-
-bool bundle_holds(const Bundle *bundle, gnutls_x509_crt_t crt);
-
-/* The facts of one that came out of its lists; borrowed. */
-Certificate *bundle_facts(const Bundle *bundle, gnutls_x509_crt_t crt);
 
 /* One more, unless it is there already. 0, or what GnuTLS says against it. */
 int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size);

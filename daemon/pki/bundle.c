@@ -16,6 +16,16 @@ bool constrains_names(gnutls_x509_crt_t crt)
     return r != GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
 }
 
+bool may_sign_certificates(gnutls_x509_crt_t crt)
+{
+    unsigned ca = 0, usage = 0;
+    int r = pki_result(gnutls_x509_crt_get_basic_constraints(crt, NULL, &ca, NULL));
+    if (gnutls_x509_crt_get_version(crt) < 3 || r < 0 || !ca)
+        return false;
+    r = pki_result(gnutls_x509_crt_get_key_usage(crt, &usage, NULL));
+    return r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE || (r >= 0 && usage & GNUTLS_KEY_KEY_CERT_SIGN);
+}
+
 static void make_list(gnutls_x509_trust_list_t *ret)
 {
     if (gnutls_x509_trust_list_init(ret, 0) < 0)
@@ -31,16 +41,12 @@ static void put_into(gnutls_x509_trust_list_t list, gnutls_x509_crt_t crt)
 /* What is added to a bundle may say more of them: they are proven anew. */
 static void proven_clear(Proven *proven)
 {
-    if (proven->n == 0)
-        return; /* as while a bundle is filled */
-    gnutls_x509_trust_list_deinit(proven->list, 0);
     for (size_t i = 0; i < proven->n; i++) {
         gnutls_x509_crt_deinit(proven->items[i].crt);
         certificate_unref(proven->items[i].facts);
         chain_deinit(&proven->items[i].path);
     }
     proven->n = 0;
-    make_list(&proven->list);
 }
 
 const Proof *proven_find(const Proven *proven, const Certificate *certificate)
@@ -59,22 +65,17 @@ void proven_add(Proven *proven, Certificate *certificate, const Verification *ve
     if (proven->n == PROVEN_MAX)
         return;
     Proof *proof = &proven->items[proven->n++];
-    *proof = (Proof) { .facts = certificate_ref(certificate),
-                       .anchored = verification->anchored,
-                       .incomplete = verification->incomplete };
+    *proof = (Proof) { .facts = certificate_ref(certificate), .anchored = verification->anchored };
     chain_append_all(&proof->path, &verification->path);
     if (pki_import(certificate->der, certificate->der_size, &proof->crt) < 0)
         out_of_memory(); /* it was read before */
-    put_into(proven->list, proof->crt);
 }
 
 Bundle *bundle_new(void)
 {
     Bundle *bundle = xcalloc(1, sizeof *bundle);
     bundle->proven = xcalloc(1, sizeof *bundle->proven);
-    make_list(&bundle->roots);
     make_list(&bundle->all);
-    make_list(&bundle->proven->list);
     return bundle;
 }
 
@@ -83,9 +84,7 @@ void bundle_free(Bundle *bundle)
     if (!bundle)
         return;
     proven_clear(bundle->proven);
-    gnutls_x509_trust_list_deinit(bundle->proven->list, 0);
     free(bundle->proven);
-    gnutls_x509_trust_list_deinit(bundle->roots, 0);
     gnutls_x509_trust_list_deinit(bundle->all, 0);
     for (size_t i = 0; i < bundle->n; i++) {
         gnutls_x509_crt_deinit(bundle->certificates[i]);
@@ -93,6 +92,7 @@ void bundle_free(Bundle *bundle)
     }
     free(bundle->certificates);
     free(bundle->facts);
+    free(bundle->is_root);
     free(bundle);
 }
 
@@ -114,36 +114,17 @@ bool bundle_has(const Bundle *bundle, const char *sha256)
     return false;
 }
 
-bool bundle_holds(const Bundle *bundle, gnutls_x509_crt_t crt)
-{
-    for (size_t i = 0; i < bundle->n; i++)
-        if (gnutls_x509_crt_equals(bundle->certificates[i], crt))
-            return true;
-    return false;
-}
-
-Certificate *bundle_facts(const Bundle *bundle, gnutls_x509_crt_t crt)
-{
-    for (size_t i = 0; i < bundle->n; i++)
-        if (bundle->certificates[i] == crt)
-            return bundle->facts[i];
-    return NULL;
-}
-
 /* Takes both. */
 static void add(Bundle *bundle, gnutls_x509_crt_t crt, Certificate *facts)
 {
     bundle->certificates = xgrow(bundle->certificates, bundle->n, sizeof(gnutls_x509_crt_t));
     bundle->facts = xgrow(bundle->facts, bundle->n, sizeof(Certificate *));
+    bundle->is_root = xgrow(bundle->is_root, bundle->n, sizeof(bool));
     bundle->facts[bundle->n] = facts;
+    bundle->is_root[bundle->n] = gnutls_x509_crt_check_issuer(crt, crt) != 0;
     bundle->certificates[bundle->n++] = crt;
-    bundle->constrains |= constrains_names(crt);
     proven_clear(bundle->proven);
     put_into(bundle->all, crt);
-    if (gnutls_x509_crt_check_issuer(crt, crt)) {
-        put_into(bundle->roots, crt);
-        bundle->n_roots++;
-    }
 }
 
 int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size)
@@ -153,7 +134,7 @@ int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size)
     int r = pki_import(der, size, &crt);
     if (r < 0)
         return r;
-    if (certificate_from_der(der, size, &facts) < 0) {
+    if (certificate_from_der(der, size, &facts) < 0) { /* it or its key is too large */
         gnutls_x509_crt_deinit(crt);
         return GNUTLS_E_LARGE_PACKET;
     }

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/escape.h"
 #include "pki/bundle-internal.h"
+#include "pki/key.h"
 
 #define NAMES_MAX 1000 /* subject alternative names that are kept */
 
@@ -162,8 +163,13 @@ int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
         return -EBADMSG;
 
     uint8_t digest[32];
+    unsigned key_bits;
+    _cleanup_free_ char *excess = key_excess(crt, &key_bits);
+    if (excess)
+        return -EFBIG;
     pki_sha256(der, size, digest);
     Certificate *c = certificate_new();
+    c->key_bits = key_bits;
     c->subject = subject_text(crt);
     c->issuer = issuer_text(crt);
     c->subject_cn = common_name(crt, gnutls_x509_crt_get_dn_by_oid);

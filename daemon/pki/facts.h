@@ -12,7 +12,8 @@
  * process (base/alloc.h). */
 int pki_result(int r);
 
-/* -EBADMSG if the bytes are no X.509 certificate; *ret is the caller's. */
+/* -EBADMSG if the bytes are no X.509 certificate, -EFBIG if its key is larger than any client takes
+ * (pki/key.h); *ret is the caller's. */
 int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret);
 
 /* RFC 7468, with the line's end. The caller's. */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/buffer.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
@@ -82,7 +83,10 @@ static bool password_fits(const uint8_t *data, size_t size, const char *password
     buffer_append(&text, words, strlen(words));
     buffer_append(&text, data, size - DIGEST_SIZE);
     pki_sha1(text.data, text.size, digest);
-    return memcmp(digest, data + size - DIGEST_SIZE, DIGEST_SIZE) == 0;
+    bool fits = memcmp(digest, data + size - DIGEST_SIZE, DIGEST_SIZE) == 0;
+    explicit_bzero(digest, sizeof digest);
+    wipe_stack();
+    return fits;
 }
 
 bool jks_is(const uint8_t *data, size_t size)

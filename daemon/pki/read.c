@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
+#include "pki/key.h"
 
 #define BEGIN         "-----BEGIN "
 #define DASHES        "-----"
@@ -48,7 +49,10 @@ static void add(File *file, const uint8_t *der, size_t size, const char *where)
     if (file->n_seen > BUNDLE_CERTIFICATES_MAX)
         return;
     int r = bundle_add_der(file->bundle, der, size);
-    if (r < 0)
+    _cleanup_free_ char *excess = r < 0 ? key_excess_of_der(der, size) : NULL;
+    if (excess)
+        complain(file, "certificate %u%s has %s", file->n_seen, where, excess);
+    else if (r < 0)
         complain(file, "certificate %u%s does not parse: %s", file->n_seen, where, gnutls_strerror(r));
     else
         file->n_read++;

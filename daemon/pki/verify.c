@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/instant.h"
 #include "pki/bundle-internal.h"
-#include "pki/facts.h"
+#include "pki/path.h"
 
 static const struct {
     unsigned bit;
@@ -28,116 +29,67 @@ static const char *words_of(unsigned status)
     return "it does not verify";
 }
 
-typedef struct Imported {
-    gnutls_x509_crt_t crt[CHAIN_CERTIFICATES_MAX];
-    unsigned n;
-} Imported;
-
-static void imported_deinit(Imported *imported)
+/* Whether a certificate of the path, its root aside, is one that the server did not send. */
+static bool needs_more(const Chain *chain, const Chain *path, bool anchored)
 {
-    while (imported->n > 0)
-        gnutls_x509_crt_deinit(imported->crt[--imported->n]);
-}
-
-/* The first n; those that were imported before stay. */
-static bool import(const Chain *chain, size_t n, Imported *ret)
-{
-    while (ret->n < n && ret->n < CHAIN_CERTIFICATES_MAX) {
-        const Certificate *c = chain->certificates[ret->n];
-        if (pki_import(c->der, c->der_size, &ret->crt[ret->n]) < 0)
-            return false;
-        ret->n++;
+    for (size_t i = 0; i + anchored < path->n; i++) {
+        bool sent = false;
+        for (size_t j = 1; j < chain->n && !sent; j++)
+            sent = strcmp(chain->certificates[j]->sha256, path->certificates[i]->sha256) == 0;
+        if (!sent)
+            return true;
     }
-    return ret->n > 0;
-}
-
-static unsigned status_against(gnutls_x509_trust_list_t list, Imported *chain)
-{
-    unsigned status = GNUTLS_CERT_INVALID;
-    const unsigned flags = GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS;
-    if (pki_result(
-            gnutls_x509_trust_list_verify_crt2(list, chain->crt, chain->n, NULL, 0, flags, &status, NULL)) < 0)
-        return GNUTLS_CERT_INVALID;
-    return status;
-}
-
-/* Takes the path to certificates: the bundle's, or those that were sent. */
-typedef struct Climb {
-    const Bundle *bundle; /* NULL: none */
-    const Chain *chain;
-    const Imported *sent;
-} Climb;
-
-/* A certificate of the bundle that can have issued this one; NULL if there is none. */
-static gnutls_x509_crt_t issuer_in(gnutls_x509_trust_list_t list, gnutls_x509_crt_t crt)
-{
-    gnutls_x509_crt_t issuer;
-    return pki_result(gnutls_x509_trust_list_get_issuer(list, crt, &issuer, 0)) >= 0 ? issuer : NULL;
-}
-
-/* The next one up: a root of the bundle's ends the way even if more was sent (RFC 4158, 2.4); else what was
- * sent, else what the bundle has between. */
-static gnutls_x509_crt_t climb(const Climb *c, gnutls_x509_crt_t at, Certificate **ret_facts,
-                               bool *ret_anchored)
-{
-    gnutls_x509_crt_t issuer = c->bundle ? issuer_in(c->bundle->roots, at) : NULL;
-    if (issuer) {
-        *ret_anchored = true;
-        *ret_facts = bundle_facts(c->bundle, issuer);
-        return issuer;
-    }
-    for (unsigned i = 1; i < c->sent->n; i++)
-        if (gnutls_x509_crt_check_issuer(at, c->sent->crt[i])) {
-            *ret_facts = c->chain->certificates[i];
-            return c->sent->crt[i];
-        }
-    issuer = c->bundle ? issuer_in(c->bundle->all, at) : NULL;
-    *ret_facts = issuer ? bundle_facts(c->bundle, issuer) : NULL;
-    return issuer;
-}
-
-static void find_path(const Climb *c, Verification *ret)
-{
-    gnutls_x509_crt_t at = c->sent->crt[0];
-    while (ret->path.n < CHAIN_CERTIFICATES_MAX && !ret->anchored && !gnutls_x509_crt_check_issuer(at, at)) {
-        Certificate *facts = NULL;
-        at = climb(c, at, &facts, &ret->anchored);
-        if (!at || !facts)
-            return;
-        chain_append(&ret->path, certificate_ref(facts));
-    }
+    return false;
 }
 
 /*
- * By way of an intermediate that was proven: what GnuTLS verifies then is the server's certificate against it.
- * False where there is none, or where GnuTLS has anything against it: that is asked for in full.
+ * By way of an intermediate that was proven: what GnuTLS verifies then is the server's certificate against it,
+ * and no other. False where there is none, or where GnuTLS has anything against it: that is asked for in full.
  */
 static bool is_proven(const Bundle *bundle, const Chain *chain, Imported *imported, Verification *ret)
 {
-    const Proof *proof = chain->n == 2 ? proven_find(bundle->proven, chain->certificates[1]) : NULL;
-    if (!proof || !import(chain, 1, imported) || status_against(bundle->proven->list, imported) != 0)
+    const Proof *proof = chain->n > 1 ? proven_find(bundle->proven, chain->certificates[1]) : NULL;
+    if (!proof || !import_chain(chain, 1, imported) || !is_issued_by(imported->crt[0], proof->crt))
         return false;
     ret->trusted = true;
     ret->anchored = proof->anchored;
-    ret->incomplete = proof->incomplete;
     chain_append_all(&ret->path, &proof->path);
+    ret->incomplete = needs_more(chain, &ret->path, ret->anchored);
     return true;
 }
 
-static void verify_in_full(const Bundle *bundle, const Chain *chain, Imported *imported, Verification *ret)
+/*
+ * Whether what was found out of this path holds for all that its first issuer signs: that is a CA which the
+ * bundle verifies by itself, without what this server sent above it, and nothing on the path constrains the
+ * names below (RFC 5280, 4.2.1.10).
+ */
+static bool is_proof(const Bundle *bundle, const Path *path)
 {
-    gnutls_x509_crt_t last = imported->crt[imported->n - 1];
-    unsigned status = status_against(bundle->all, imported);
-    ret->trusted = status == 0;
-    if (!ret->trusted) {
-        ret->reason = xstrdup(words_of(status));
-        return;
+    if (path->n < 2 || path->facts[1]->self_issued || !may_sign_certificates(path->crt[1]))
+        return false;
+    for (unsigned i = 1; i < path->n; i++)
+        if (constrains_names(path->crt[i]) || (i > 1 && !bundle_has(bundle, path->facts[i]->sha256)))
+            return false;
+    return path_status(bundle, path->crt + 1, path->n - 1, NULL) == 0;
+}
+
+static void verify_in_full(const Bundle *bundle, const Chain *chain, const Imported *imported,
+                           Verification *ret)
+{
+    Path path;
+    unsigned status = path_find(&(PathParams) { .bundle = bundle, .chain = chain, .sent = imported }, &path);
+    for (unsigned i = 1; i < path.n; i++)
+        chain_append(&ret->path, certificate_ref(path.facts[i]));
+    ret->anchored = path.anchored;
+    ret->trusted = ret->possible && status == 0;
+    if (ret->trusted)
+        ret->incomplete = needs_more(chain, &ret->path, ret->anchored);
+    else if (ret->possible) {
+        unsigned sent = path_status(bundle, imported->crt, imported->n, NULL);
+        ret->reason = xstrdup(words_of(sent ? sent : status));
     }
-    ret->incomplete = bundle->n_roots < bundle->n && status_against(bundle->roots, imported) != 0 &&
-                      !bundle_holds(bundle, last);
-    if (chain->n == 2 && !bundle->constrains && !proven_find(bundle->proven, chain->certificates[1]) &&
-        !constrains_names(last))
-        proven_add(bundle->proven, chain->certificates[1], ret);
+    if (ret->trusted && path.n > 1 && !proven_find(bundle->proven, path.facts[1]) && is_proof(bundle, &path))
+        proven_add(bundle->proven, path.facts[1], ret);
 }
 
 void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Verification *ret)
@@ -145,7 +97,7 @@ void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Ve
     _cleanup_(imported_deinit) Imported imported = { 0 };
     *ret = (Verification) { .possible = bundle && bundle_size(bundle) > 0 };
     bool proven = ret->possible && is_proven(bundle, chain, &imported, ret);
-    if (!proven && !import(chain, chain->n, &imported)) {
+    if (!proven && !import_chain(chain, chain->n, &imported)) {
         ret->possible = false;
         ret->reason = xstrdup("it does not parse");
         return;
@@ -153,10 +105,7 @@ void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Ve
     gnutls_x509_crt_t server = imported.crt[0];
     ret->name_matches = gnutls_x509_crt_check_hostname2(server, name, 0) != 0;
     ret->self_signed = chain->n == 1 && gnutls_x509_crt_check_issuer(server, server) != 0;
-    if (proven)
-        return;
-    find_path(&(Climb) { .bundle = bundle, .chain = chain, .sent = &imported }, ret);
-    if (ret->possible)
+    if (!proven)
         verify_in_full(bundle, chain, &imported, ret);
 }
 
@@ -167,11 +116,53 @@ void verify_address(const Bundle *bundle, const Endpoint *endpoint, AddressState
     address->verification.made = true;
 }
 
-bool verify_proves(const Bundle *bundle, const Endpoint *endpoint, const Chain *chain)
+bool verify_known(const Bundle *bundle, const Verification *elsewhere)
 {
-    Verification v;
-    verify_chain(bundle, chain, endpoint_verify_name(endpoint), &v);
-    bool proves = v.trusted && v.name_matches;
-    verification_deinit(&v);
-    return proves;
+    return elsewhere->made && elsewhere->trusted && elsewhere->path.n > 0 &&
+           proven_find(bundle->proven, elsewhere->path.certificates[0]) != NULL;
+}
+
+/* Why a path does not authorise although, but for its dates, it may verify. */
+static char *why_not(const Bundle *bundle, const Chain *chain, const Imported *imported, int64_t now)
+{
+    Path path;
+    unsigned status = path_find(
+        &(PathParams) {
+            .bundle = bundle, .chain = chain, .sent = imported, .purpose = GNUTLS_KP_TLS_WWW_SERVER },
+        &path);
+    if (status != 0)
+        return xasprintf("its certificate does not verify against the trust bundle: %s", words_of(status));
+    unsigned i = path_find_undated(&path, now);
+    if (i == path.n)
+        return xstrdup("its certificate does not verify");
+    const Certificate *c = path.facts[i];
+    const char *whose = i == 0 ? "its certificate" : "the certificate of its CA";
+    if (now > c->not_after)
+        return xasprintf("%s expired %s", whose, INSTANT_TEXT(c->not_after));
+    return xasprintf("%s is not valid before %s", whose, INSTANT_TEXT(c->not_before));
+}
+
+bool verify_authorises(const Bundle *bundle, const Endpoint *endpoint, const Chain *chain, int64_t now,
+                       char **ret_reason)
+{
+    _cleanup_(imported_deinit) Imported imported = { 0 };
+    const char *name = endpoint_verify_name(endpoint);
+    Path path;
+    if (!bundle || bundle_size(bundle) == 0)
+        *ret_reason = xstrdup("there is no trust anchor to verify its certificate against");
+    else if (!import_chain(chain, chain->n, &imported))
+        *ret_reason = xstrdup("its certificate does not parse");
+    else if (!gnutls_x509_crt_check_hostname2(imported.crt[0], name, 0))
+        *ret_reason = xasprintf("its certificate does not carry the name \"%s\"", name);
+    else if (path_find(&(PathParams) { .bundle = bundle,
+                                       .chain = chain,
+                                       .sent = &imported,
+                                       .dated = true,
+                                       .now = now,
+                                       .purpose = GNUTLS_KP_TLS_WWW_SERVER },
+                       &path) == 0)
+        return true;
+    else
+        *ret_reason = why_not(bundle, chain, &imported, now);
+    return false;
 }

@@ -37,7 +37,7 @@ struct Probe {
     Endpoint *endpoint;
     Pool *pool;
     probe_fn done;
-    probe_proven_fn proven;
+    probe_authorises_fn authorises;
     void *userdata;
 
     ProbeState state;
@@ -97,8 +97,10 @@ _printf_(3, 4) static Next end(Probe *probe, Outcome outcome, const char *format
 /* The certificate is known; only the farewell was cut short. */
 static Next end_farewell(Probe *probe, const char *why)
 {
-    if (!probe->observation->detail && probe->dialogue.counted)
-        return end(probe, OUTCOME_FETCHED, "%s before the farewell was over", why);
+    const char *detail = probe->dialogue.detail; /* why it was not given the login, say */
+    if (!probe->observation->detail && (detail || probe->dialogue.counted))
+        return end(probe, OUTCOME_FETCHED, "%s%s", detail ? detail : why,
+                   detail ? "" : " before the farewell was over");
     return NEXT_END;
 }
 
@@ -445,21 +447,21 @@ static int on_soon(sd_event_source *source, void *userdata)
     return on_start(source, 0, userdata);
 }
 
-static bool on_proven(void *userdata)
+/* By the chain of this very connection, which the handshake has proved to be the server's own. */
+static bool on_authorises(void *userdata, char **ret_reason)
 {
     Probe *probe = userdata;
-    return probe->proven(&probe->observation->chain, probe->userdata);
+    return probe->authorises(&probe->observation->chain, probe->userdata, ret_reason);
 }
 
 static DialogueMode mode_of(const ProbeParams *params)
 {
-    if (params->plaintext)
-        return DIALOGUE_PLAINTEXT;
-    return params->endpoint->direct_tls || params->endpoint->strict ? DIALOGUE_DIRECT : DIALOGUE_PREAMBLE;
+    const bool direct = params->endpoint->direct_tls || params->endpoint->strict;
+    return params->plaintext ? DIALOGUE_PLAINTEXT : direct ? DIALOGUE_DIRECT : DIALOGUE_PREAMBLE;
 }
 
-int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn done, probe_proven_fn proven,
-              void *userdata)
+int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn done,
+              probe_authorises_fn authorises, void *userdata)
 {
     _cleanup_(probe_freep) Probe *probe = xcalloc(1, sizeof *probe);
     Endpoint *endpoint = params->endpoint;
@@ -468,7 +470,7 @@ int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn 
     probe->pool = params->pool;
     probe->fd = -1;
     probe->done = done;
-    probe->proven = proven;
+    probe->authorises = authorises;
     probe->userdata = userdata;
     probe->started_usec = clock_boottime_usec();
     probe->observation = observation_new(params->address);
@@ -482,7 +484,7 @@ int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn 
         .claim = params->claim,
         .sha1 = pki_sha1,
         .sha256 = pki_sha256,
-        .proven = proven ? on_proven : NULL,
+        .authorises = authorises ? on_authorises : NULL,
         .userdata = probe,
     };
     dialogue_init(&probe->dialogue, endpoint->engine->family, &words);

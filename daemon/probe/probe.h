@@ -25,13 +25,15 @@ typedef struct ProbeParams {
 /* Called once, from the loop and not from probe_new(). The observation is lent. May free the probe. */
 typedef void (*probe_fn)(Probe *probe, Observation *observation, void *userdata);
 
-/* Whether the chain that was shown proves the endpoint's name: asked before the server is told the password as
- * it is. */
-typedef bool (*probe_proven_fn)(const Chain *chain, void *userdata);
+/*
+ * Whether a server that has shown this chain may be given what is made of a secret. On false *ret_reason says
+ * why; the probe's to free.
+ */
+typedef bool (*probe_authorises_fn)(const Chain *chain, void *userdata, char **ret_reason);
 
 /* Starts at once. */
-int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn done, probe_proven_fn proven,
-              void *userdata);
+int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn done,
+              probe_authorises_fn authorises, void *userdata);
 
 /* Before it is done this hangs up in the middle, which MySQL counts: let it end if there is time. */
 void probe_free(Probe *probe);

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "model/endpoint.h"
 #include "pki/facts.h"
+#include "pki/key.h"
 
 /* The first one is sent a key share of: with one instead of two a handshake costs a tenth less. A server that
  * does not take it asks again (RFC 8446, 4.1.4), which costs more than that. */
@@ -27,24 +29,75 @@ struct Session {
     char error[160];
 };
 
+/* Why the session ends, where that is for this client to decide. */
+_printf_(2, 3) static int refuse(Session *session, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(session->error, sizeof session->error, format, args);
+    va_end(args);
+    return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
 /*
  * Called when the server's certificates are in, before anything else can go wrong: a server that wants a
- * certificate of ours aborts later. Judges nothing.
+ * certificate of ours aborts later. Also before GnuTLS computes with a key of theirs, so keys that no client
+ * takes go no further. Judges nothing else. TLS 1.3 calls it twice.
  */
 static int keep_chain(gnutls_session_t tls)
 {
     Session *session = gnutls_session_get_ptr(tls);
-    unsigned n = 0;
+    unsigned n = 0, bits = 0;
     const gnutls_datum_t *der = gnutls_certificate_get_peers(tls, &n);
-    chain_deinit(&session->chain);
+    if (session->chain.n > 0)
+        return 0;
     for (unsigned i = 0; i < n && i < CHAIN_CERTIFICATES_MAX; i++) {
         Certificate *certificate;
-        if (pool_get(session->pool, der[i].data, der[i].size, i == 0, &certificate) < 0)
+        int r = pool_get(session->pool, der[i].data, der[i].size, i == 0, &certificate);
+        if (r == -EFBIG) {
+            _cleanup_free_ char *excess = key_excess_of_der(der[i].data, der[i].size);
+            return refuse(session, "certificate %u of the server's has %s", i + 1, excess);
+        }
+        if (r < 0)
             break; /* what is behind it is of no use; GnuTLS itself lets no unreadable server certificate pass
                     */
         chain_append(&session->chain, certificate);
+        bits += certificate->key_bits;
+        if (bits > KEY_CHAIN_BITS_MAX) {
+            chain_deinit(&session->chain);
+            return refuse(
+                session,
+                "the keys of the server's certificates have more than %d bits together, which dbcertd "
+                "does not take",
+                KEY_CHAIN_BITS_MAX);
+        }
     }
     return 0;
+}
+
+/* ServerKeyExchange of TLS 1.2: the server chooses the prime, whatever groups were offered (RFC 5246, 7.4.3:
+ * its length comes first). */
+static int mind_prime(gnutls_session_t tls, const gnutls_datum_t *message)
+{
+    gnutls_kx_algorithm_t exchange = gnutls_kx_get(tls);
+    if ((exchange != GNUTLS_KX_DHE_RSA && exchange != GNUTLS_KX_DHE_DSS) || message->size < 2)
+        return 0;
+    unsigned bits = (message->data[0] * 256u + message->data[1]) * 8;
+    if (bits <= KEY_DH_BITS_MAX)
+        return 0;
+    return refuse(gnutls_session_get_ptr(tls),
+                  "the server chose a Diffie-Hellman prime of %u bits; dbcertd takes at most %d", bits,
+                  KEY_DH_BITS_MAX);
+}
+
+/* Called before GnuTLS works on a message. With TLS 1.3 it checks CertificateVerify before it asks for the
+ * certificates to be verified. */
+static int on_message(gnutls_session_t tls, unsigned type, unsigned when _unused_, unsigned incoming,
+                      const gnutls_datum_t *message)
+{
+    if (incoming && type == GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE)
+        return mind_prime(tls, message);
+    return incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY ? keep_chain(tls) : 0;
 }
 
 /* Data may always be there: pull itself says when there is none. */
@@ -100,6 +153,7 @@ int session_new(Session **ret, const SessionParams *params)
         return -ENOMEM;
     gnutls_session_set_ptr(session->tls, session);
     gnutls_session_set_verify_function(session->tls, keep_chain);
+    gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, on_message);
     gnutls_handshake_set_timeout(session->tls, GNUTLS_INDEFINITE_TIMEOUT); /* the probe keeps the deadline */
     set_transport(session->tls, params->tunnel);
     *ret = TAKE(session);
@@ -119,6 +173,8 @@ void session_free(Session *session)
 static SessionStep fail(Session *session, int r)
 {
     (void)pki_result(r); /* what this host lacks is not the server's failure */
+    if (*session->error)
+        return SESSION_FAILED; /* refuse() has said why */
     if (r == GNUTLS_E_FATAL_ALERT_RECEIVED) {
         const char *alert = gnutls_alert_get_name(gnutls_alert_get(session->tls));
         snprintf(session->error, sizeof session->error, "the server sent the alert \"%s\"",

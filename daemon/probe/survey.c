@@ -48,10 +48,10 @@ static bool is_beyond_us(const Survey *survey, const Observation *observation)
     return observation->no_route && survey->has_ipv4 && survey->has_ipv6;
 }
 
-static bool is_proven(const Chain *chain, void *userdata)
+static bool on_authorises(const Chain *chain, void *userdata, char **ret_reason)
 {
     Survey *survey = userdata;
-    return survey->events->proven(chain, survey->userdata);
+    return survey->events->authorises(chain, survey->userdata, ret_reason);
 }
 
 /* before: what the probe saw that this is the check for plaintext after; NULL: it is a probe. */
@@ -66,7 +66,8 @@ static int start(Survey *survey, Probe **slot, const Address *address, const Obs
         .claim = before ? before->claim : PLAINTEXT_UNKNOWN,
         .plaintext = before != NULL,
     };
-    return probe_new(slot, survey->event, &params, done, survey->events->proven ? is_proven : NULL, survey);
+    return probe_new(slot, survey->event, &params, done, survey->events->authorises ? on_authorises : NULL,
+                     survey);
 }
 
 static void slot_over(Survey *survey, Probe **slot)

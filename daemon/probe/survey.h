@@ -30,8 +30,8 @@ typedef struct SurveyEvents {
     bool (*checks)(Survey *survey, const Address *address, void *userdata);
     void (*checked)(Survey *survey, Observation *observation, void *userdata);
 
-    /* As probe_proven_fn; NULL: none does. */
-    probe_proven_fn proven;
+    /* As probe_authorises_fn; NULL: no server may. */
+    probe_authorises_fn authorises;
 } SurveyEvents;
 
 typedef struct SurveyParams {

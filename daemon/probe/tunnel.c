@@ -7,7 +7,7 @@
 void tunnel_deinit(Tunnel *tunnel)
 {
     buffer_deinit(&tunnel->flight);
-    buffer_deinit(&tunnel->out);
+    buffer_wipe(&tunnel->out);
     buffer_deinit(&tunnel->in);
 }
 

@@ -14,7 +14,7 @@ static void sha256(const void *data, size_t size, uint8_t *ret)
     memset(ret, size > 0 ? *(const uint8_t *)data : 0, DIALOGUE_SHA256_BYTES);
 }
 
-static bool is_proven(void *userdata)
+static bool authorises(void *userdata, char **ret_reason _unused_)
 {
     return *(const uint8_t *)userdata & 128;
 }
@@ -64,7 +64,7 @@ void play(EngineFamily family, const uint8_t *data, size_t size)
         .claim = choices & 16 ? PLAINTEXT_ACCEPTED : PLAINTEXT_UNKNOWN,
         .sha1 = sha1,
         .sha256 = sha256,
-        .proven = is_proven,
+        .authorises = authorises,
         .userdata = &choices,
     };
     size_t piece = choices & 16 ? 1 : SIZE_MAX, at = 1;

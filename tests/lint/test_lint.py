@@ -340,12 +340,29 @@ def test_files_and_functions_stay_small():
     assert not long
 
 
+@pytest.mark.parametrize("program", ["dbcertd", "dbcertctl"])
+def test_binary_is_hardened(binaries, program):
+    """Position-independent, all relocations bound at start and read-only, and buffers checked by glibc where it can."""
+    path = os.path.join(binaries, program)
+    header, dynamic, segments = (subprocess.run(["readelf", "-W", option, path], capture_output=True, text=True, check=True).stdout for option in ("-h", "-d", "-l"))
+    assert "DYN (Position-Independent Executable file)" in header
+    assert "BIND_NOW" in dynamic and "GNU_RELRO" in segments
+    if not os.environ.get("DBCERTD_SANITIZED"):  # those check them themselves
+        symbols = subprocess.run(["readelf", "-W", "--dyn-syms", path], capture_output=True, text=True, check=True).stdout
+        assert re.search(r"__\w+_chk@", symbols)
+
+
 def test_the_version_is_the_same_wherever_it_is_written():
     version = re.search(r"version: '([\d.]+)'", read("meson.build")).group(1)
-    assert re.search(r"^## ([\d.]+)", read("NEWS.md"), re.M).group(1) == version
+    assert re.search(r"^## ([\d.]+), \d", read("NEWS.md"), re.M).group(1) == version
     assert re.match(r"dbcertd \(([\d.]+)\)", read("conf/debian/changelog")).group(1) == version
     assert re.search(r"^Version: +([\d.]+)$", read("conf/rpm/dbcertd.spec"), re.M).group(1) == version
     assert set(re.findall(r"dbcertd[_-](\d[\d.]*\d)", read("docs/install.md"))) == {version}
+
+
+def test_the_rpm_is_built_with_the_distribution_s_flags():
+    """As the %meson macro does: without them meson sees none."""
+    assert "%{?set_build_flags}" in read("conf/rpm/dbcertd.spec").split("%build")[1].split("meson setup")[0]
 
 
 def test_packages_are_built_with_what_the_build_needs():

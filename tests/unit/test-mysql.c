@@ -10,7 +10,20 @@
           "ijklmnopqrst\0"                          \
           "mysql_native\0\0\0")
 
-static const DialogueParams login = { .farewell = FAREWELL_LOGIN, .user = "dbcertd", .password = "secret" };
+static bool yes(void *userdata _unused_, char **ret_reason _unused_)
+{
+    return true;
+}
+
+static bool no(void *userdata _unused_, char **ret_reason)
+{
+    *ret_reason = xstrdup("its certificate expired 2025-08-01T00:00:00Z");
+    return false;
+}
+
+static const DialogueParams login = {
+    .farewell = FAREWELL_LOGIN, .user = "dbcertd", .password = "secret", .authorises = yes
+};
 
 #define SSL_REQUEST_41                               \
     BYTES("\x20\0\0\x01\x05\xaa\x08\0\0\0\0\x01\x21" \
@@ -214,23 +227,11 @@ TEST(mysql_8_lets_in_whom_it_remembers)
     hang_up(&t);
 }
 
-static bool yes(void *userdata _unused_)
-{
-    return true;
-}
-
-static bool no(void *userdata _unused_)
-{
-    return false;
-}
-
 #define PERFORM_FULL_AUTHENTICATION BYTES("\x02\0\0\x03\x01\x04")
 
-TEST(mysql_8_gets_the_password_inside_tls_if_its_certificate_proves_its_name)
+TEST(mysql_8_gets_the_password_inside_tls_if_its_certificate_authorises_it)
 {
-    DialogueParams params = login;
-    params.proven = yes;
-    Talk t = log_in_to_8(params);
+    Talk t = log_in_to_8(login);
     assert_int_equal(server_says(&t, PERFORM_FULL_AUTHENTICATION), DIALOGUE_MORE);
     we_said(&t, BYTES("\x07\0\0\x04secret\0"));
     assert_int_equal(server_says(&t, OK("\x05")), DIALOGUE_LEAVE);
@@ -239,25 +240,77 @@ TEST(mysql_8_gets_the_password_inside_tls_if_its_certificate_proves_its_name)
     hang_up(&t);
 }
 
-TEST(mysql_8_gets_no_password_without_such_a_proof)
+#define NOT_GIVEN \
+    "the server was not given the login of user \"dbcertd\": its certificate expired 2025-08-01T00:00:00Z"
+
+/* Whatever it asks for: by greeting, by a switch of the plugin, by the full round, by an OK that lets nobody
+ * in. */
+TEST(a_server_without_authorisation_gets_nothing_made_of_the_password)
 {
-    DialogueParams params = login;
-    params.proven = no;
-    Talk t = log_in_to_8(params);
-    assert_int_equal(server_says(&t, PERFORM_FULL_AUTHENTICATION), DIALOGUE_MORE);
-    we_said(&t, BYTES("\0\0\0\x04"));
-    assert_int_equal(server_says(&t, ACCESS_DENIED("\x05")), DIALOGUE_LEAVE);
-    assert_string_equal(
-        t.dialogue.detail,
-        "the login of user \"dbcertd\" was refused: 1045 denied (it asks for the password as it is, and "
-        "gets it only with a certificate that verifies and carries the name)");
-    assert_false(t.dialogue.counted);
-    hang_up(&t);
+    static const struct {
+        const uint8_t *bytes;
+        size_t size;
+    } asks[] = {
+        { ACCESS_DENIED("\x03") },
+        { PERFORM_FULL_AUTHENTICATION },
+        { BYTES("\x2c\0\0\x03\xfe"
+                "mysql_native_password\0"
+                "ABCDEFGHIJKLMNOPQRST\0") },
+        { BYTES("\x2c\0\0\x03\xfe"
+                "caching_sha2_password\0"
+                "ABCDEFGHIJKLMNOPQRST\0") },
+        { BYTES("\x26\0\0\x03\xfe"
+                "sha256_password\0"
+                "ABCDEFGHIJKLMNOPQRST\0") },
+        { OK("\x03") },
+    };
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(asks); i++) {
+        DialogueParams params = login;
+        params.authorises = i < ARRAY_SIZE(asks) ? no : NULL;
+        params.asks = true;
+        Talk t = talk(FAMILY_MYSQL, params);
+        (void)dialogue_start(&t.dialogue, &t.out);
+        (void)server_says(&t, GREETING("\xfe\xff"));
+        we_said(&t, SSL_REQUEST_41);
+        assert_int_equal(dialogue_secured(&t.dialogue, &t.out), DIALOGUE_MORE);
+        we_said(&t, LOGIN_AS_NOBODY);
+        const uint8_t *bytes = asks[i % ARRAY_SIZE(asks)].bytes;
+        DialogueStep step = server_says(&t, bytes, asks[i % ARRAY_SIZE(asks)].size);
+        if (step == DIALOGUE_MORE) {
+            we_said(&t, BYTES("\0\0\0\x04"));
+            step = server_says(&t, ACCESS_DENIED("\x05"));
+        }
+        assert_int_equal(step, DIALOGUE_LEAVE);
+        if (t.out.size > 0)
+            we_said(&t, BYTES("\x01\0\0\0\x01"));
+        if (params.authorises)
+            assert_string_equal(t.dialogue.detail, NOT_GIVEN);
+        else
+            assert_non_null(t.dialogue.detail);
+        assert_false(t.dialogue.counted);
+        hang_up(&t);
+    }
+}
+
+/* What was below this function's frame while the login was put together. */
+static bool __attribute__((noinline, no_sanitize("address", "undefined")))
+stack_holds(const uint8_t *bytes, size_t size)
+{
+    volatile uint8_t here[64] = { 0 };
+    const volatile uint8_t *top = here;
+    for (const volatile uint8_t *p = top - 16384; p < top; p++) {
+        size_t n = 0;
+        while (n < size && p[n] == bytes[n])
+            n++;
+        if (n == size)
+            return true;
+    }
+    return false;
 }
 
 TEST(mysql_8_refuses_nobody_after_the_full_round)
 {
-    Talk t = logging_in((DialogueParams) { .farewell = FAREWELL_REFUSED, .proven = yes }, GREETING_8);
+    Talk t = logging_in((DialogueParams) { .farewell = FAREWELL_REFUSED, .authorises = yes }, GREETING_8);
     assert_int_equal(server_says(&t, PERFORM_FULL_AUTHENTICATION), DIALOGUE_MORE);
     we_said(&t, BYTES("\0\0\0\x04"));
     assert_true(t.dialogue.counted);
@@ -288,20 +341,13 @@ TEST(mysql_login_is_switched_from_sha2_to_native_and_from_native_to_sha2)
 
 TEST(sha256_password_gets_the_password_on_the_same_terms)
 {
-    for (unsigned proven = 0; proven < 2; proven++) {
-        DialogueParams params = login;
-        params.proven = proven ? yes : no;
-        Talk t = log_in_to_8(params);
-        assert_int_equal(server_says(&t, BYTES("\x26\0\0\x03\xfe"
-                                               "sha256_password\0"
-                                               "ABCDEFGHIJKLMNOPQRST\0")),
-                         DIALOGUE_MORE);
-        if (proven)
-            we_said(&t, BYTES("\x07\0\0\x04secret\0"));
-        else
-            we_said(&t, BYTES("\0\0\0\x04"));
-        hang_up(&t);
-    }
+    Talk t = log_in_to_8(login);
+    assert_int_equal(server_says(&t, BYTES("\x26\0\0\x03\xfe"
+                                           "sha256_password\0"
+                                           "ABCDEFGHIJKLMNOPQRST\0")),
+                     DIALOGUE_MORE);
+    we_said(&t, BYTES("\x07\0\0\x04secret\0"));
+    hang_up(&t);
 }
 
 /* The last four of the reserved bytes, where MySQL has zeros, and no bit 0. */
@@ -323,7 +369,7 @@ TEST(mariadb_s_extended_capabilities_are_passed_over)
     hang_up(&t);
 }
 
-/* The login of `login` again, in the clear: sequence 1, without CLIENT_SSL; the password only as a scramble. */
+/* A login in the clear: sequence 1, without CLIENT_SSL, as nobody. */
 TEST(mysql_says_whether_it_does_without_tls)
 {
     static const struct {
@@ -350,15 +396,14 @@ TEST(mysql_says_whether_it_does_without_tls)
         params.mode = DIALOGUE_PLAINTEXT;
         params.claim = cases[i].claim;
         params.asks = true;
-        params.proven = yes;
         Talk t = talk(FAMILY_MYSQL, params);
         (void)dialogue_start(&t.dialogue, &t.out);
         assert_int_equal(server_says(&t, GREETING_8), DIALOGUE_MORE);
-        assert_int_equal(t.out.data[3], 1);
-        assert_memory_equal(t.out.data + 4, "\x05\xa2\x08\0", 4);
-        assert_memory_equal(t.out.data + 36, "dbcertd", 8);
-        assert_null(memmem(t.out.data, t.out.size, "secret", 6));
-        buffer_consume(&t.out, t.out.size);
+        we_said(&t, BYTES("\x46\0\0\x01\x05\xa2\x08\0\0\0\0\x01\x21"
+                          "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                          "dbcertd-nobody\0"
+                          "\0"
+                          "caching_sha2_password\0"));
         assert_int_equal(server_says(&t, cases[i].bytes, cases[i].size), cases[i].step);
         assert_int_equal(t.dialogue.plaintext, cases[i].plaintext);
         if (t.out.size > 0)
@@ -411,17 +456,39 @@ TEST(mysql_says_of_itself_whether_it_requires_tls)
     }
 }
 
-TEST(the_password_is_never_given_without_tls)
+/* SHA256("secret") is as good as the password for caching_sha2_password's scrambles, SHA256 of it checks
+ * guesses. */
+TEST(a_login_leaves_nothing_of_the_password_on_the_stack)
+{
+    static const char password[] = "correct horse battery staple";
+    uint8_t once[DIALOGUE_SHA256_BYTES], twice[DIALOGUE_SHA256_BYTES];
+    pki_sha256(password, strlen(password), once);
+    pki_sha256(once, sizeof once, twice);
+    wipe_stack();
+    DialogueParams params = login;
+    params.password = password;
+    Talk t = logging_in(params, GREETING_8);
+    assert_false(stack_holds(once, 16));
+    assert_false(stack_holds(twice, 16));
+    assert_false(stack_holds((const uint8_t *)password, sizeof password - 1));
+    hang_up(&t);
+}
+
+TEST(nothing_made_of_the_password_is_given_without_tls)
 {
     DialogueParams params = login;
     params.mode = DIALOGUE_PLAINTEXT;
-    params.proven = yes;
     Talk t = talk(FAMILY_MYSQL, params);
     (void)dialogue_start(&t.dialogue, &t.out);
     (void)server_says(&t, GREETING_8);
     buffer_consume(&t.out, t.out.size);
     assert_int_equal(server_says(&t, BYTES("\x02\0\0\x02\x01\x04")), DIALOGUE_MORE);
     we_said(&t, BYTES("\0\0\0\x03"));
+    assert_int_equal(server_says(&t, BYTES("\x2c\0\0\x04\xfe"
+                                           "mysql_native_password\0"
+                                           "ABCDEFGHIJKLMNOPQRST\0")),
+                     DIALOGUE_MORE);
+    we_said(&t, BYTES("\0\0\0\x05"));
     hang_up(&t);
 }
 
@@ -487,14 +554,15 @@ RUN_TESTS(cmocka_unit_test(mysql_refused_is_left_after_the_refusal_and_not_count
           cmocka_unit_test(mysql_is_full_instead_of_greeting),
           cmocka_unit_test(mysql_knows_no_user_of_this_host),
           cmocka_unit_test(mysql_8_lets_in_whom_it_remembers),
-          cmocka_unit_test(mysql_8_gets_the_password_inside_tls_if_its_certificate_proves_its_name),
-          cmocka_unit_test(mysql_8_gets_no_password_without_such_a_proof),
+          cmocka_unit_test(mysql_8_gets_the_password_inside_tls_if_its_certificate_authorises_it),
+          cmocka_unit_test(a_server_without_authorisation_gets_nothing_made_of_the_password),
+          cmocka_unit_test(a_login_leaves_nothing_of_the_password_on_the_stack),
           cmocka_unit_test(mysql_8_refuses_nobody_after_the_full_round),
           cmocka_unit_test(mysql_login_is_switched_from_sha2_to_native_and_from_native_to_sha2),
           cmocka_unit_test(sha256_password_gets_the_password_on_the_same_terms),
           cmocka_unit_test(mariadb_s_extended_capabilities_are_passed_over),
           cmocka_unit_test(mysql_says_whether_it_does_without_tls),
           cmocka_unit_test(mysql_says_of_itself_whether_it_requires_tls),
-          cmocka_unit_test(the_password_is_never_given_without_tls),
+          cmocka_unit_test(nothing_made_of_the_password_is_given_without_tls),
           cmocka_unit_test(what_is_not_mysql_is_garbage), cmocka_unit_test(a_login_that_never_ends_is_left),
           cmocka_unit_test(not_a_byte_of_tls_is_read_with_the_greeting));
