@@ -33,6 +33,7 @@ struct Bundle {
     gnutls_x509_crt_t *certificates; /* owned */
     Certificate **facts;             /* of each */
     size_t n, n_roots;
+    size_t *places, n_places; /* an index of them by SHA-256: open addressing, of 1 + the number; 0: free */
     gnutls_x509_trust_list_t roots; /* the self-signed ones: what a client with roots alone trusts */
     gnutls_x509_trust_list_t all;   /* with the intermediates that the operator put there */
     bool constrains;                /* names: one of them does */

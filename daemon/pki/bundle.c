@@ -1,9 +1,13 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
+
+#define PLACES_MIN 64
 
 bool constrains_names(gnutls_x509_crt_t crt)
 {
@@ -93,6 +97,7 @@ void bundle_free(Bundle *bundle)
     }
     free(bundle->certificates);
     free(bundle->facts);
+    free(bundle->places);
     free(bundle);
 }
 
@@ -106,28 +111,54 @@ Certificate *bundle_certificate(const Bundle *bundle, size_t i)
     return bundle->facts[i];
 }
 
-bool bundle_has(const Bundle *bundle, const char *sha256)
+/* Where a certificate with this SHA-256, in hexadecimal, is in the index, or would be. */
+static size_t *place_of(const Bundle *bundle, const char *sha256)
 {
-    for (size_t i = 0; i < bundle->n; i++)
-        if (strcmp(bundle->facts[i]->sha256, sha256) == 0)
-            return true;
-    return false;
+    size_t i = 0;
+    (void)sscanf(sha256, "%8zx", &i); /* of what is no hexadecimal, 0 */
+    i &= bundle->n_places - 1;
+    while (bundle->places[i] && strcmp(bundle->facts[bundle->places[i] - 1]->sha256, sha256) != 0)
+        i = (i + 1) & (bundle->n_places - 1);
+    return &bundle->places[i];
 }
 
-bool bundle_holds(const Bundle *bundle, gnutls_x509_crt_t crt)
+/* NULL if it is not in the bundle. */
+static Certificate *find(const Bundle *bundle, const char *sha256)
 {
-    for (size_t i = 0; i < bundle->n; i++)
-        if (gnutls_x509_crt_equals(bundle->certificates[i], crt))
-            return true;
-    return false;
+    size_t place = bundle->n > 0 ? *place_of(bundle, sha256) : 0;
+    return place > 0 ? bundle->facts[place - 1] : NULL;
+}
+
+bool bundle_has(const Bundle *bundle, const char *sha256)
+{
+    return find(bundle, sha256) != NULL;
 }
 
 Certificate *bundle_facts(const Bundle *bundle, gnutls_x509_crt_t crt)
 {
+    uint8_t digest[32];
+    size_t size = sizeof digest;
+    if (pki_result(gnutls_x509_crt_get_fingerprint(crt, GNUTLS_DIG_SHA256, digest, &size)) < 0)
+        return NULL;
+    _cleanup_free_ char *sha256 = text_hex(digest, size);
+    return find(bundle, sha256);
+}
+
+bool bundle_holds(const Bundle *bundle, gnutls_x509_crt_t crt)
+{
+    return bundle_facts(bundle, crt) != NULL;
+}
+
+/* Room for one more in the index, which is at most half full. */
+static void grow_index(Bundle *bundle)
+{
+    if (2 * (bundle->n + 1) <= bundle->n_places)
+        return;
+    free(bundle->places);
+    bundle->n_places = bundle->n_places > 0 ? 2 * bundle->n_places : PLACES_MIN;
+    bundle->places = xcalloc(bundle->n_places, sizeof *bundle->places);
     for (size_t i = 0; i < bundle->n; i++)
-        if (bundle->certificates[i] == crt)
-            return bundle->facts[i];
-    return NULL;
+        *place_of(bundle, bundle->facts[i]->sha256) = i + 1;
 }
 
 /* Takes both. */
@@ -135,8 +166,10 @@ static void add(Bundle *bundle, gnutls_x509_crt_t crt, Certificate *facts)
 {
     bundle->certificates = xgrow(bundle->certificates, bundle->n, sizeof(gnutls_x509_crt_t));
     bundle->facts = xgrow(bundle->facts, bundle->n, sizeof(Certificate *));
+    grow_index(bundle);
     bundle->facts[bundle->n] = facts;
     bundle->certificates[bundle->n++] = crt;
+    *place_of(bundle, facts->sha256) = bundle->n;
     bundle->constrains |= constrains_names(crt);
     proven_clear(bundle->proven);
     put_into(bundle->all, crt);
@@ -150,12 +183,14 @@ int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size)
 {
     Certificate *facts;
     gnutls_x509_crt_t crt;
+    if (size > CERTIFICATE_BYTES_MAX)
+        return GNUTLS_E_LARGE_PACKET;
     int r = pki_import(der, size, &crt);
     if (r < 0)
         return r;
     if (certificate_from_der(der, size, &facts) < 0) {
         gnutls_x509_crt_deinit(crt);
-        return GNUTLS_E_LARGE_PACKET;
+        return GNUTLS_E_ASN1_GENERIC_ERROR;
     }
     if (!bundle_has(bundle, facts->sha256)) {
         add(bundle, crt, facts);
