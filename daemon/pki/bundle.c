@@ -75,6 +75,7 @@ void proven_add(Proven *proven, Certificate *certificate, const Verification *ve
 Bundle *bundle_new(void)
 {
     Bundle *bundle = xcalloc(1, sizeof *bundle);
+    bundle->n_refs = 1;
     bundle->proven = xcalloc(1, sizeof *bundle->proven);
     make_list(&bundle->roots);
     make_list(&bundle->all);
@@ -82,9 +83,15 @@ Bundle *bundle_new(void)
     return bundle;
 }
 
+Bundle *bundle_ref(Bundle *bundle)
+{
+    bundle->n_refs++;
+    return bundle;
+}
+
 void bundle_free(Bundle *bundle)
 {
-    if (!bundle)
+    if (!bundle || --bundle->n_refs > 0)
         return;
     proven_clear(bundle->proven);
     gnutls_x509_trust_list_deinit(bundle->proven->list, 0);

@@ -9,7 +9,9 @@
 
 typedef struct Bundle Bundle;
 
+/* Of the one thread that uses it. bundle_ref(): one more owner, for whom it is as it is. */
 Bundle *bundle_new(void);
+Bundle *bundle_ref(Bundle *bundle);
 void bundle_free(Bundle *bundle);
 CLEANUP_OF(Bundle, bundle_free);
 

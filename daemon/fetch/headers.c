@@ -1,0 +1,62 @@
+#include "fetch/headers.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/instant.h"
+
+#define HEADERS_BYTES_MAX 8192
+
+static void write_line(Buffer *text, const char *name, const char *value)
+{
+    if (value && *value != '-')
+        buffer_printf(text, "%s: %s\n", name, value);
+}
+
+int headers_save(const BundleSource *source, const char *etag, const char *last_modified)
+{
+    _cleanup_(buffer_deinit) Buffer text = { 0 };
+    _cleanup_free_ char *path = xasprintf("%s.headers", source->path);
+    write_line(&text, "URL", source->url);
+    write_line(&text, "ETag", etag);
+    write_line(&text, "Last-Modified", last_modified);
+    write_line(&text, "Modified", INSTANT_TEXT(source->modified_at));
+    write_line(&text, "Changed", INSTANT_TEXT(source->changed_at));
+    write_line(&text, "Answered", INSTANT_TEXT(source->answered_at));
+    write_line(&text, "Refused", source->refused);
+    return file_replace(path, text.data, text.size, false);
+}
+
+static char *saved(const Buffer *text, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *line = (const char *)text->data; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, length) == 0 && strncmp(line + length, ": ", 2) == 0)
+            return xstrndup(line + length + 2, strcspn(line + length + 2, "\n"));
+    }
+    return NULL;
+}
+
+static int64_t saved_instant(const Buffer *text, const char *name)
+{
+    _cleanup_free_ char *value = saved(text, name);
+    int64_t instant;
+    return value && instant_parse(value, &instant) == 0 ? instant : INSTANT_NONE;
+}
+
+void headers_load(BundleSource *source, char **ret_etag, char **ret_last_modified)
+{
+    _cleanup_(buffer_deinit) Buffer text = { 0 };
+    _cleanup_free_ char *path = xasprintf("%s.headers", source->path), *url = NULL;
+    if (file_read(path, HEADERS_BYTES_MAX, &text) < 0 || !(url = saved(&text, "URL")) ||
+        strcmp(url, source->url) != 0)
+        return;
+    *ret_etag = saved(&text, "ETag");
+    *ret_last_modified = saved(&text, "Last-Modified");
+    source->modified_at = saved_instant(&text, "Modified");
+    source->changed_at = saved_instant(&text, "Changed");
+    source->answered_at = saved_instant(&text, "Answered");
+    source->refused = saved(&text, "Refused");
+}
