@@ -195,8 +195,6 @@ void worker_free(Worker *worker)
         return;
     lock(worker);
     worker->ending = true;
-    for (Job *job; (job = queue_take(&worker->waiting));)
-        job_free(job);
     if (pthread_cond_signal(&worker->wanted) != 0)
         abort();
     unlock(worker);
@@ -206,8 +204,8 @@ void worker_free(Worker *worker)
         abandoned = true;
         return;
     }
-    for (Job *job; (job = queue_take(&worker->finished));)
-        job_free(job);
+    for (Job *job; (job = queue_take(&worker->waiting)) || (job = queue_take(&worker->finished));)
+        job_free(job); /* which may submit another one */
     release(worker);
 }
 

@@ -41,7 +41,7 @@ void download_free(Download *d)
     worker_cancel(d->worker, d->reading);
     worker_cancel(d->worker, d->parsing);
     sd_event_source_disable_unref(d->timer);
-    bundle_free(d->bundle);
+    bundle_free_later(d->bundle, d->worker);
     free(d->etag);
     free(d->last_modified);
     bundle_source_deinit(&d->source);
@@ -116,7 +116,8 @@ static void note_news(BundleSource *source, const Bundle *before, const Bundle *
 
 /* What is kept: read without the download, which may be beside the loop. */
 typedef struct Kept {
-    Download *download; /* the loop's alone */
+    Download *download; /* the loop's alone, as this: */
+    Worker *worker;
     char *path;
     Bundle *bundle, *previous; /* NULL: there is none */
     char **warnings;
@@ -158,8 +159,8 @@ static void on_kept(void *data)
 static void free_kept(void *data)
 {
     Kept *kept = data;
-    bundle_free(kept->bundle);
-    bundle_free(kept->previous);
+    bundle_free_later(kept->bundle, kept->worker);
+    bundle_free_later(kept->previous, kept->worker);
     strv_free(kept->warnings);
     free(kept->path);
     free(kept);
@@ -171,6 +172,7 @@ static void load_kept(Download *d, bool in_loop, char ***warnings)
 {
     Kept *kept = xcalloc(1, sizeof *kept);
     kept->download = d;
+    kept->worker = d->worker;
     kept->path = xstrdup(d->source.path);
     if (in_loop) {
         d->reading = worker_submit(d->worker, &kept_type, kept);
@@ -247,14 +249,14 @@ static bool adopt(Download *d, const HttpAnswer *answer, Bundle *fresh)
                           : is_news                                   ? now
                                                                       : source->modified_at;
     if (!is_news) {
-        bundle_free(fresh);
+        bundle_free_later(fresh, d->worker);
         return false;
     }
     if (d->bundle) {
         note_news(source, d->bundle, fresh);
         source->changed_at = now;
     }
-    bundle_free(d->bundle);
+    bundle_free_later(d->bundle, d->worker);
     d->bundle = fresh;
     source->n_certificates = bundle_size(fresh);
     int r = file_replace(source->path, answer->body, answer->size, true);
@@ -287,7 +289,8 @@ static void note_success(Download *d)
 
 /* What came with status 200, parsed beside the loop: whoever sent it chose how long that takes. */
 typedef struct Parse {
-    Download *download; /* the loop's alone */
+    Download *download; /* the loop's alone, as this: */
+    Worker *worker;
     Buffer body;
     char *etag, *last_modified;
     Bundle *bundle;
@@ -343,7 +346,7 @@ static void on_parsed(void *data)
 static void free_parse(void *data)
 {
     Parse *parse = data;
-    bundle_free(parse->bundle);
+    bundle_free_later(parse->bundle, parse->worker);
     buffer_deinit(&parse->body);
     strv_free(parse->errors);
     free(parse->etag);
@@ -357,6 +360,7 @@ static void parse_answer(Download *d, const HttpAnswer *answer)
 {
     Parse *parse = xcalloc(1, sizeof *parse);
     parse->download = d;
+    parse->worker = d->worker;
     parse->etag = xstrdup(answer->etag);
     parse->last_modified = xstrdup(answer->last_modified);
     buffer_append(&parse->body, answer->body, answer->size);

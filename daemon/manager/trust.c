@@ -53,7 +53,7 @@ void trust_free(Trust *trust)
     sd_event_source_disable_unref(trust->settle);
     sd_event_source_disable_unref(trust->more);
     sd_event_source_disable_unref(trust->look_again);
-    bundle_free(trust->bundle);
+    bundle_free_later(trust->bundle, trust->manager->worker);
     strv_free(trust->fingerprints);
     free(trust->downloads);
     free(trust->sources);
@@ -168,7 +168,7 @@ static char **fingerprints_of(const Bundle *bundle)
 
 static void use_bundle(Trust *trust, Bundle *bundle)
 {
-    bundle_free(trust->bundle);
+    bundle_free_later(trust->bundle, trust->manager->worker);
     strv_free(trust->fingerprints);
     trust->bundle = bundle;
     trust->fingerprints = fingerprints_of(bundle);
@@ -205,8 +205,8 @@ static void free_merge(void *data)
 {
     Merge *merge = data;
     for (size_t i = 0; i < merge->n; i++)
-        bundle_free(merge->parts[i]);
-    bundle_free(merge->whole);
+        bundle_free_later(merge->parts[i], merge->trust->manager->worker);
+    bundle_free_later(merge->whole, merge->trust->manager->worker);
     free(merge->parts);
     free(merge);
 }

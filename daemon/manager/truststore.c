@@ -17,7 +17,8 @@
 
 /* One look at a file. What the thread sees is its own. */
 typedef struct Look {
-    WatchedStore *store; /* the loop's alone */
+    WatchedStore *store; /* the loop's alone, as this: */
+    Worker *worker;
     char *path, *password;
     struct stat identity; /* of the file before, and then of this one */
     bool known;           /* there was one before */
@@ -77,7 +78,7 @@ static void run_look(void *data)
 static void free_look(void *data)
 {
     Look *look = data;
-    bundle_free(look->bundle);
+    bundle_free_later(look->bundle, look->worker);
     strv_free(look->errors);
     free(look->path);
     wiping_free(look->password);
@@ -96,7 +97,7 @@ static char **fingerprints_of(const Bundle *bundle)
 static void note_content(WatchedStore *store, Look *look)
 {
     TrustStoreState *state = &store->state;
-    bundle_free(store->bundle);
+    bundle_free_later(store->bundle, store->worker);
     store->bundle = TAKE(look->bundle);
     audit_deinit(&store->audit);
     strv_free(state->fingerprints);
@@ -152,6 +153,7 @@ void watched_store_look(WatchedStore *store)
     Look *look = xcalloc(1, sizeof *look);
     *look = (Look) {
         .store = store,
+        .worker = store->worker,
         .path = xstrdup(store->state.store->path),
         .password = xstrdup(store->password),
         .identity = store->identity,
@@ -207,7 +209,7 @@ void watched_store_free(WatchedStore *store)
     sd_event_source_disable_unref(store->watch);
     trust_store_state_deinit(&store->state);
     audit_deinit(&store->audit);
-    bundle_free(store->bundle);
+    bundle_free_later(store->bundle, store->worker);
     wiping_free(store->password);
     free(store);
 }

@@ -30,7 +30,7 @@ typedef struct Proven {
 } Proven;
 
 struct Bundle {
-    unsigned n_refs;
+    _Atomic unsigned n_refs;
     gnutls_x509_crt_t *certificates; /* owned */
     Certificate **facts;             /* of each */
     size_t n, n_roots;

@@ -108,6 +108,31 @@ void bundle_free(Bundle *bundle)
     free(bundle);
 }
 
+/* The job is the pointer that is freed. */
+static void run_free(void *data)
+{
+    Bundle **bundle = data;
+    bundle_free(TAKE(*bundle));
+}
+
+static void free_unrun(void *data)
+{
+    run_free(data);
+    free(data);
+}
+
+static void ignore(void *data _unused_)
+{
+}
+
+static const JobType free_type = { .run = run_free, .done = ignore, .free = free_unrun };
+
+void bundle_free_later(Bundle *bundle, Worker *worker)
+{
+    if (bundle)
+        (void)worker_submit(worker, &free_type, xmemdup(&bundle, sizeof bundle));
+}
+
 size_t bundle_size(const Bundle *bundle)
 {
     return bundle->n;

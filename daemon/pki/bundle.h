@@ -2,6 +2,7 @@
 
 /* What is verified against: certificates of the operator's bundles, or of a client's trust store. */
 
+#include "base/worker.h"
 #include "model/certificate.h"
 
 #define BUNDLE_BYTES_MAX        (16 * 1024 * 1024) /* the global bundle has 170 KB */
@@ -9,11 +10,14 @@
 
 typedef struct Bundle Bundle;
 
-/* Of the one thread that uses it. bundle_ref(): one more owner, for whom it is as it is. */
+/* Used by one thread at a time. bundle_ref(): one more owner. */
 Bundle *bundle_new(void);
 Bundle *bundle_ref(Bundle *bundle);
 void bundle_free(Bundle *bundle);
 CLEANUP_OF(Bundle, bundle_free);
+
+/* The same by the worker's thread: to free thousands of certificates takes a while. NULL is no bundle. */
+void bundle_free_later(Bundle *bundle, Worker *worker);
 
 /* Certificates in it, without doubles. */
 size_t bundle_size(const Bundle *bundle);
