@@ -16,6 +16,7 @@
 #define STATUS_OK           200
 #define STATUS_NOT_MODIFIED 304
 #define NAMELESS            "it" /* to the reader; what it says of it is said without */
+#define NEWS_MAX            200  /* certificates; the global bundle has 108 */
 #define JITTER              10   /* part of the interval by which a fleet of bastions is spread */
 
 struct Download {
@@ -83,7 +84,7 @@ static int64_t http_date(const char *text)
 static Bundle *load_bundle(const char *path, char ***warnings)
 {
     _cleanup_(buffer_deinit) Buffer data = { 0 };
-    _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
+    _cleanup_(bundle_freep) Bundle *bundle = bundle_new_list();
     int r = file_read(path, BUNDLE_BYTES_MAX, &data);
     if (r == -ENOENT)
         return NULL;
@@ -94,15 +95,18 @@ static Bundle *load_bundle(const char *path, char ***warnings)
     return r > 0 ? TAKE(bundle) : NULL;
 }
 
-/* "Amazon RDS us-east-1 Root CA RSA2048 G1 (to 2061-05-25)" for each that the other one has not. */
-static char **names_not_in(const Bundle *bundle, const Bundle *other)
+/* "Amazon RDS us-east-1 Root CA RSA2048 G1 (to 2061-05-25)" for each that the other one has not, as many as are
+ * named; and of how many more. */
+static char **names_not_in(const Bundle *bundle, const Bundle *other, size_t *ret_more)
 {
     char **names = NULL;
+    size_t n = 0;
     for (size_t i = 0; i < bundle_size(bundle); i++) {
         const Certificate *c = bundle_certificate(bundle, i);
-        if (!bundle_has(other, c->sha256))
+        if (!bundle_has(other, c->sha256) && n++ < NEWS_MAX)
             strv_append(&names, xasprintf("%s (to %.10s)", certificate_label(c), INSTANT_TEXT(c->not_after)));
     }
+    *ret_more = n > NEWS_MAX ? n - NEWS_MAX : 0;
     return names;
 }
 
@@ -110,8 +114,8 @@ static void note_news(BundleSource *source, const Bundle *before, const Bundle *
 {
     strv_free(source->came);
     strv_free(source->went);
-    source->came = names_not_in(now, before);
-    source->went = names_not_in(before, now);
+    source->came = names_not_in(now, before, &source->n_more_came);
+    source->went = names_not_in(before, now, &source->n_more_went);
 }
 
 /* What is kept: read without the download, which may be beside the loop. */
@@ -200,6 +204,8 @@ static void inherit(Download *d, const Download *from)
         strv_append(&d->source.came, xstrdup(*name));
     for (char **name = from->source.went; name && *name; name++)
         strv_append(&d->source.went, xstrdup(*name));
+    d->source.n_more_came = from->source.n_more_came;
+    d->source.n_more_went = from->source.n_more_went;
     d->source.n_certificates = from->source.n_certificates;
 }
 
@@ -301,7 +307,7 @@ typedef struct Parse {
 static void run_parse(void *data)
 {
     Parse *parse = data;
-    parse->bundle = bundle_new();
+    parse->bundle = bundle_new_list();
     parse->n = bundle_add(parse->bundle, NAMELESS, parse->body.data, parse->body.size, NULL, &parse->errors);
 }
 

@@ -179,6 +179,7 @@ typedef struct Merge {
     Trust *trust; /* the loop's alone */
     Bundle **parts;
     size_t n;
+    bool is_news; /* one was fetched; else it is as the configuration has it */
     Bundle *whole;
 } Merge;
 
@@ -196,7 +197,8 @@ static void on_merged(void *data)
     Trust *trust = merge->trust;
     trust->merge = NULL;
     use_bundle(trust, TAKE(merge->whole));
-    log_info("another bundle is used: %zu trusted certificates", bundle_size(trust->bundle));
+    if (merge->is_news)
+        log_info("another bundle is used: %zu trusted certificates", bundle_size(trust->bundle));
     manager_verify_again(trust->manager);
     manager_judged(trust->manager);
 }
@@ -239,8 +241,10 @@ static Merge *merge_new(Trust *trust)
 /* Beside the loop: thousands of certificates take a while. What is used until then stays. */
 static void make_bundle(Trust *trust)
 {
+    Merge *merge = merge_new(trust);
+    merge->is_news = true;
     worker_cancel(trust->manager->worker, trust->merge);
-    trust->merge = worker_submit(trust->manager->worker, &merge_type, merge_new(trust));
+    trust->merge = worker_submit(trust->manager->worker, &merge_type, merge);
 }
 
 /* At a start nobody waits yet, and what the files have needs no merging. */

@@ -31,6 +31,7 @@ typedef struct Proven {
 
 struct Bundle {
     _Atomic unsigned n_refs;
+    bool is_list; /* it has the facts alone: `certificates` and all below `places` are empty */
     gnutls_x509_crt_t *certificates; /* owned */
     Certificate **facts;             /* of each */
     size_t n, n_roots;

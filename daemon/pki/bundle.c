@@ -83,6 +83,13 @@ Bundle *bundle_new(void)
     return bundle;
 }
 
+Bundle *bundle_new_list(void)
+{
+    Bundle *bundle = bundle_new();
+    bundle->is_list = true;
+    return bundle;
+}
+
 Bundle *bundle_ref(Bundle *bundle)
 {
     bundle->n_refs++;
@@ -99,7 +106,8 @@ void bundle_free(Bundle *bundle)
     gnutls_x509_trust_list_deinit(bundle->roots, 0);
     gnutls_x509_trust_list_deinit(bundle->all, 0);
     for (size_t i = 0; i < bundle->n; i++) {
-        gnutls_x509_crt_deinit(bundle->certificates[i]);
+        if (!bundle->is_list)
+            gnutls_x509_crt_deinit(bundle->certificates[i]);
         certificate_unref(bundle->facts[i]);
     }
     free(bundle->certificates);
@@ -193,15 +201,26 @@ static void grow_index(Bundle *bundle)
         *place_of(bundle, bundle->facts[i]->sha256) = i + 1;
 }
 
+/* Takes it. */
+static void add_facts(Bundle *bundle, Certificate *facts)
+{
+    bundle->facts = xgrow(bundle->facts, bundle->n, sizeof(Certificate *));
+    grow_index(bundle);
+    bundle->facts[bundle->n++] = facts;
+    *place_of(bundle, facts->sha256) = bundle->n;
+}
+
 /* Takes both. */
 static void add(Bundle *bundle, gnutls_x509_crt_t crt, Certificate *facts)
 {
-    bundle->certificates = xgrow(bundle->certificates, bundle->n, sizeof(gnutls_x509_crt_t));
-    bundle->facts = xgrow(bundle->facts, bundle->n, sizeof(Certificate *));
-    grow_index(bundle);
-    bundle->facts[bundle->n] = facts;
-    bundle->certificates[bundle->n++] = crt;
-    *place_of(bundle, facts->sha256) = bundle->n;
+    size_t n = bundle->n;
+    add_facts(bundle, facts);
+    if (bundle->is_list) {
+        gnutls_x509_crt_deinit(crt);
+        return;
+    }
+    bundle->certificates = xgrow(bundle->certificates, n, sizeof(gnutls_x509_crt_t));
+    bundle->certificates[n] = crt;
     bundle->constrains |= constrains_names(crt);
     proven_clear(bundle->proven);
     put_into(bundle->all, crt);

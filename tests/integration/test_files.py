@@ -123,6 +123,24 @@ def refused(daemon):
     return os.path.join(directory, next((name for name in os.listdir(directory) if name.endswith(".refused")), "none"))
 
 
+def test_fetch_of_5000_other_roots_leaves_the_loop_free(scratch, binaries, files, site):
+    """A bundle of 5,000 certificates in place of 5,000 others is used, the news names some of them, and the loop answers throughout."""
+    url = f"http://127.0.0.1:{site.server_port}/bundle.pem"
+    daemon = watch(scratch, binaries, trust=f'fetch = [ "{url}" ]; fetch_http = true; ')
+    bodies = [open(files(name), "rb").read() for name in ("many-certificates", "many-certificates-of-one-name")]
+    used = "another bundle is used: 5001 trusted certificates"
+    with loop_answers(daemon):
+        for i, body in enumerate(bodies):
+            site.body = body
+            daemon.reload()
+            wait_until(daemon.output, lambda: daemon.output().count(used) == i + 1, 120)
+        found = daemon.get("/v1/trust")["bundles"][0]
+    assert (found["certificates"], len(found["came"]), len(found["went"])) == (5000, 200, 200)
+    message = next(f["message"] for f in found["findings"] if f["id"] == "bundle-changed")
+    assert message.count(" more") == 2 and len(message) < 2000, message
+    assert daemon.stop() == 0
+
+
 def test_store_renamed_to_fifo_at_any_moment_blocks_nothing(scratch, binaries):
     """Whenever a FIFO takes the place of a trust store, it is refused by its name and nothing waits for its writer."""
     path = os.path.join(scratch.directory, "store")
