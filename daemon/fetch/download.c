@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/instant.h"
 #include "base/text.h"
-#include "fetch/headers.h"
+#include "fetch/kept.h"
 #include "fetch/pause.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_SEC
@@ -23,7 +23,7 @@ struct Download {
     Http *http;
     HttpExchange *exchange; /* NULL: none is on its way */
     Worker *worker;
-    Job *reading, *parsing; /* what is kept, and what was fetched; NULL: neither is */
+    Job *reading, *parsing, *saving; /* what is kept, and what was fetched; NULL: that is not going on */
     sd_event_source *timer;
     const DownloadEvents *events;
     void *userdata;
@@ -41,6 +41,7 @@ void download_free(Download *d)
     http_cancel(d->exchange);
     worker_cancel(d->worker, d->reading);
     worker_cancel(d->worker, d->parsing);
+    worker_cancel(d->worker, d->saving);
     sd_event_source_disable_unref(d->timer);
     bundle_free_later(d->bundle, d->worker);
     free(d->etag);
@@ -81,20 +82,6 @@ static int64_t http_date(const char *text)
     return end && !*end ? timegm(&tm) : INSTANT_NONE;
 }
 
-static Bundle *load_bundle(const char *path, char ***warnings)
-{
-    _cleanup_(buffer_deinit) Buffer data = { 0 };
-    _cleanup_(bundle_freep) Bundle *bundle = bundle_new_list();
-    int r = file_read(path, BUNDLE_BYTES_MAX, &data);
-    if (r == -ENOENT)
-        return NULL;
-    if (r < 0)
-        strv_append(warnings, xasprintf("%s: cannot read: %s", path, file_error(r)));
-    else
-        r = bundle_add(bundle, path, data.data, data.size, NULL, warnings);
-    return r > 0 ? TAKE(bundle) : NULL;
-}
-
 /* "Amazon RDS us-east-1 Root CA RSA2048 G1 (to 2061-05-25)" for each that the other one has not, as many as are
  * named; and of how many more. */
 static char **names_not_in(const Bundle *bundle, const Bundle *other, size_t *ret_more)
@@ -130,16 +117,14 @@ typedef struct Kept {
 static void run_kept(void *data)
 {
     Kept *kept = data;
-    _cleanup_free_ char *previous_path = xasprintf("%s.previous", kept->path);
-    kept->previous = load_bundle(previous_path, &kept->warnings);
-    kept->bundle = load_bundle(kept->path, &kept->warnings);
+    kept_read(kept->path, &kept->bundle, &kept->previous, &kept->warnings);
 }
 
 /* A file that was damaged has the one before it behind it; then all is asked for anew. */
 static void take_kept(Download *d, Kept *kept)
 {
     d->bundle = TAKE(kept->bundle);
-    headers_load(&d->source, &d->etag, &d->last_modified);
+    kept_read_headers(&d->source, &d->etag, &d->last_modified);
     if (d->bundle && kept->previous && d->source.changed_at != INSTANT_NONE)
         note_news(&d->source, kept->previous, d->bundle);
     if (!d->bundle) {
@@ -233,24 +218,21 @@ static bool is_same(const Bundle *a, const Bundle *b)
     return bundle_size(a) == bundle_size(b);
 }
 
-static void refuse(Download *d, const HttpAnswer *answer, char *why)
+static void refuse(Download *d, char *why)
 {
-    _cleanup_free_ char *path = xasprintf("%s.refused", d->source.path);
     text_make_printable(why); /* there are names out of certificates in it, and it is kept in a line */
     text_set(&d->source.refused, why);
-    (void)file_replace(path, answer->body, answer->size,
-                       false); /* to be looked at; the finding says the rest */
 }
 
 /* Returns whether another bundle is in use now. Takes fresh. */
-static bool adopt(Download *d, const HttpAnswer *answer, Bundle *fresh)
+static bool adopt(Download *d, const char *etag, const char *last_modified, Bundle *fresh)
 {
     BundleSource *source = &d->source;
-    int64_t now = clock_now(), modified = http_date(answer->last_modified);
+    int64_t now = clock_now(), modified = http_date(last_modified);
     bool is_news = !d->bundle || !is_same(fresh, d->bundle);
     text_set(&source->refused, NULL);
-    text_set(&d->etag, xstrdup(answer->etag));
-    text_set(&d->last_modified, xstrdup(answer->last_modified));
+    text_set(&d->etag, xstrdup(etag));
+    text_set(&d->last_modified, xstrdup(last_modified));
     source->modified_at = modified != INSTANT_NONE && modified <= now ? modified
                           : is_news                                   ? now
                                                                       : source->modified_at;
@@ -265,9 +247,6 @@ static bool adopt(Download *d, const HttpAnswer *answer, Bundle *fresh)
     bundle_free_later(d->bundle, d->worker);
     d->bundle = fresh;
     source->n_certificates = bundle_size(fresh);
-    int r = file_replace(source->path, answer->body, answer->size, true);
-    if (r < 0)
-        text_set(&source->error, xasprintf("%s: cannot keep it: %s", source->path, strerror(-r)));
     return true;
 }
 
@@ -293,6 +272,56 @@ static void note_success(Download *d)
     text_set(&d->source.error, NULL);
 }
 
+/* What an answer leaves behind, written beside the loop: a disk may be slow. */
+typedef struct Save {
+    Download *download; /* the loop's alone, as these: */
+    int64_t failing_since;
+    bool is_news;
+    char *path;
+    Buffer adopted, refused, headers;
+    int r;
+} Save;
+
+static void run_save(void *data)
+{
+    Save *save = data;
+    save->r = kept_write(save->path, &save->adopted, &save->refused, &save->headers);
+}
+
+static void on_saved(void *data)
+{
+    const Save *save = data;
+    Download *d = save->download;
+    d->saving = NULL;
+    if (save->r < 0) {
+        text_set(&d->source.error, xasprintf("%s: cannot keep it: %s", d->source.path, strerror(-save->r)));
+        d->source.failing_since =
+            save->failing_since != INSTANT_NONE ? save->failing_since : d->source.answered_at;
+    }
+    arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
+    d->events->changed(save->is_news, d->userdata);
+}
+
+static void free_save(void *data)
+{
+    Save *save = data;
+    buffer_deinit(&save->adopted);
+    buffer_deinit(&save->refused);
+    buffer_deinit(&save->headers);
+    free(save->path);
+    free(save);
+}
+
+static const JobType save_type = { .run = run_save, .done = on_saved, .free = free_save };
+
+static void save_answer(Download *d, Save *save)
+{
+    save->download = d;
+    save->path = xstrdup(d->source.path);
+    save->headers = kept_headers(&d->source, d->etag, d->last_modified);
+    d->saving = worker_submit(d->worker, &save_type, save);
+}
+
 /* What came with status 200, parsed beside the loop: whoever sent it chose how long that takes. */
 typedef struct Parse {
     Download *download; /* the loop's alone, as this: */
@@ -311,42 +340,26 @@ static void run_parse(void *data)
     parse->n = bundle_add(parse->bundle, NAMELESS, parse->body.data, parse->body.size, NULL, &parse->errors);
 }
 
-static bool consider(Download *d, Parse *parse)
-{
-    const HttpAnswer answer = {
-        .body = parse->body.data,
-        .size = parse->body.size,
-        .etag = parse->etag,
-        .last_modified = parse->last_modified,
-    };
-    char *why = parse->n < 0 ? xstrdup(parse->errors[0] + strlen(NAMELESS ": ")) : objection(d, parse->bundle);
-    if (!why)
-        return adopt(d, &answer, TAKE(parse->bundle));
-    refuse(d, &answer, why);
-    return false;
-}
-
-/* Keeps what the answer said beside the bundle, and asks again later. */
-static void conclude(Download *d, bool adopted, int64_t failing_since)
-{
-    int r = headers_save(&d->source, d->etag, d->last_modified);
-    if (r < 0)
-        text_set(&d->source.error, xasprintf("%s: cannot keep it: %s", d->source.path, strerror(-r)));
-    if (d->source.error)
-        d->source.failing_since = failing_since != INSTANT_NONE ? failing_since : d->source.answered_at;
-    arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
-    d->events->changed(adopted, d->userdata);
-}
-
+/* First durable, then used. */
 static void on_parsed(void *data)
 {
     Parse *parse = data;
     Download *d = parse->download;
-    int64_t since = d->source.failing_since;
+    Save *save = xcalloc(1, sizeof *save);
+    save->failing_since = d->source.failing_since;
     d->parsing = NULL;
     d->source.awaited = false;
     note_success(d);
-    conclude(d, consider(d, parse), since);
+    char *why = parse->n < 0 ? xstrdup(parse->errors[0] + strlen(NAMELESS ": ")) : objection(d, parse->bundle);
+    if (why)
+        refuse(d, why);
+    else
+        save->is_news = adopt(d, parse->etag, parse->last_modified, TAKE(parse->bundle));
+    if (why || save->is_news) {
+        *(why ? &save->refused : &save->adopted) = parse->body;
+        parse->body = (Buffer) { 0 };
+    }
+    save_answer(d, save);
 }
 
 static void free_parse(void *data)
@@ -383,10 +396,11 @@ static void on_answer(const HttpAnswer *answer, void *userdata)
     }
     d->source.awaited = false;
     if (!answer->error && answer->status == STATUS_NOT_MODIFIED) {
-        int64_t since = d->source.failing_since;
+        Save *save = xcalloc(1, sizeof *save);
+        save->failing_since = d->source.failing_since;
         note_success(d);
         text_set(&d->source.refused, NULL); /* the server is back at what is in use */
-        conclude(d, false, since);
+        save_answer(d, save);
         return;
     }
     note_failure(d, answer->error ? xstrdup(answer->error)

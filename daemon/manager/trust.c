@@ -176,7 +176,8 @@ static void use_bundle(Trust *trust, Bundle *bundle)
 
 /* Bundles that are made into one. */
 typedef struct Merge {
-    Trust *trust; /* the loop's alone */
+    Trust *trust; /* the loop's alone, as this: it outlives the trust if the job is cancelled */
+    Worker *worker;
     Bundle **parts;
     size_t n;
     bool is_news; /* one was fetched; else it is as the configuration has it */
@@ -207,8 +208,8 @@ static void free_merge(void *data)
 {
     Merge *merge = data;
     for (size_t i = 0; i < merge->n; i++)
-        bundle_free_later(merge->parts[i], merge->trust->manager->worker);
-    bundle_free_later(merge->whole, merge->trust->manager->worker);
+        bundle_free_later(merge->parts[i], merge->worker);
+    bundle_free_later(merge->whole, merge->worker);
     free(merge->parts);
     free(merge);
 }
@@ -227,6 +228,7 @@ static Merge *merge_new(Trust *trust)
 {
     Merge *merge = xcalloc(1, sizeof *merge);
     merge->trust = trust;
+    merge->worker = trust->manager->worker;
     merge->parts = xcalloc(trust->n_downloads + 1, sizeof(Bundle *));
     note_pending(trust);
     if (trust->pending)
