@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -14,7 +13,7 @@ import pytest
 
 import hostilefiles
 from lab import Dbcertd, closed_port, config, entry, run, wait_until
-from loopwatch import LoopWatch, loop_answers
+from loopwatch import loop_answers
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +78,8 @@ def put(source, path):
     os.rename(path + ".new", path)
 
 
-def tell(daemon, path, expected):
-    """Waits until the store at a path is what is expected. Something else in its directory may have to change for that."""
+def tell(daemon, expected):
+    """Waits until the first store is what is expected; returns it."""
     return wait_until(lambda: f"{expected}, but {json.dumps(store(daemon), indent=1)}\n{daemon.output()}",
                       lambda: found if expected(found := store(daemon)) else None, 120)
 
@@ -92,10 +91,10 @@ def test_store_of_hostile_file_leaves_the_loop_free(scratch, binaries, files, na
     shutil.copy(scratch.pki.bundle("rsa2048"), path)
     source = files(name)
     daemon = watch(scratch, binaries, path)
-    tell(daemon, path, lambda found: found["certificates"] == 1)
+    tell(daemon, lambda found: found["certificates"] == 1)
     with loop_answers(daemon):
         put(source, path)
-        found = tell(daemon, path, lambda found: finding(found) or found["certificates"] > 1)
+        found = tell(daemon, lambda found: finding(found) or found["certificates"] > 1)
     assert found["certificates"] == (5000 if name.startswith("many-certificates") else 1)
     assert daemon.stop() == 0
 
@@ -141,12 +140,27 @@ def test_fetch_of_5000_other_roots_leaves_the_loop_free(scratch, binaries, files
     assert daemon.stop() == 0
 
 
+def test_reload_while_files_are_read_takes_the_newest(scratch, binaries, files, site):
+    """Reloads while a store, a fetched body and the merged bundle are being read cancel what is under way, and the last one counts."""
+    path = os.path.join(scratch.directory, "store")
+    shutil.copy(files("many-certificates"), path)
+    with open(files("many-certificates"), "rb") as f:
+        site.body = f.read()
+    url = f"http://127.0.0.1:{site.server_port}/bundle.pem"
+    daemon = watch(scratch, binaries, path, trust=f'fetch = [ "{url}" ]; fetch_http = true; ')
+    for _ in range(12):
+        daemon.reload()
+        time.sleep(0.2)
+    wait_until(daemon.output, lambda: daemon.get("/v1/trust")["bundles"][0]["certificates"] == 5000 and store(daemon)["certificates"] == 5000, 120)
+    assert daemon.stop() == 0
+
+
 def test_store_renamed_to_fifo_at_any_moment_blocks_nothing(scratch, binaries):
     """Whenever a FIFO takes the place of a trust store, it is refused by its name and nothing waits for its writer."""
     path = os.path.join(scratch.directory, "store")
     bundle = scratch.pki.bundle("rsa2048")
     shutil.copy(bundle, path)
-    daemon = watch(scratch, binaries, *[path] * 1)
+    daemon = watch(scratch, binaries, path)
     with loop_answers(daemon):
         until = time.monotonic() + 6
         while time.monotonic() < until:
@@ -155,9 +169,9 @@ def test_store_renamed_to_fifo_at_any_moment_blocks_nothing(scratch, binaries):
             put(bundle, path)
         os.mkfifo(path + ".fifo")
         os.rename(path + ".fifo", path)
-        assert "is no regular file but a FIFO" in finding(tell(daemon, path, finding))
+        assert "is no regular file but a FIFO" in finding(tell(daemon, finding))
         put(bundle, path)
-        tell(daemon, path, lambda found: not finding(found) and found["certificates"] == 1)
+        tell(daemon, lambda found: not finding(found) and found["certificates"] == 1)
     assert daemon.stop() == 0
 
 
@@ -169,7 +183,7 @@ def test_pkcs12_of_real_tools_is_read_whole(scratch, binaries):
     run("openssl", "pkcs12", "-export", "-nokeys", "-in", pem, "-passout", "pass:", "-iter", "600000", "-out", path)
     daemon = watch(scratch, binaries, path)
     with loop_answers(daemon):
-        found = tell(daemon, path, lambda found: finding(found) or found["certificates"])
+        found = tell(daemon, lambda found: finding(found) or found["certificates"])
     assert (finding(found), found["certificates"]) == (None, 100)
 
 
