@@ -92,19 +92,26 @@ static bool can_be_judged(const Trust *trust, const WatchedStore *store, const T
     return watched_store_is_known(store) && all_looked_at(&trust->manager->fleet, state->store);
 }
 
+/* What stands of it goes on standing. */
+static void recall(Trust *trust, TrustStoreState *state)
+{
+    Store *store = trust->manager->store;
+    const char *name = state->store->name;
+    alert_recall(store_alerts(store, SUBJECT_TRUST_STORE, name), &state->findings);
+    silence_list_apply(store_silences(store), name, &state->findings, clock_now());
+    state->changes_at = INSTANT_NEVER; /* what is awaited touches it */
+}
+
 static void judge_store(Trust *trust, WatchedStore *store)
 {
     Manager *manager = trust->manager;
     TrustStoreState *state = watched_store_state(store);
-    const char *name = state->store->name;
     if (!can_be_judged(trust, store, state)) {
-        alert_recall(store_alerts(manager->store, SUBJECT_TRUST_STORE, name), &state->findings);
-        silence_list_apply(store_silences(manager->store), name, &state->findings, clock_now());
-        state->changes_at = INSTANT_NEVER; /* what is awaited touches it */
+        recall(trust, state);
         return;
     }
     judge_trust_store(state, manager->loaded->catalogue, clock_now());
-    int64_t reminder = manager_tell(manager, SUBJECT_TRUST_STORE, name, &state->findings);
+    int64_t reminder = manager_tell(manager, SUBJECT_TRUST_STORE, state->store->name, &state->findings);
     state->changes_at = instant_earlier(state->changes_at, reminder);
 }
 
@@ -407,6 +414,7 @@ static int start_stores(Trust *trust)
         trust->n_stores++;
         watched_store_watch(trust->stores[i], on_store_touched);
         watched_store_look(trust->stores[i]);
+        recall(trust, trust->states[i]);
         set_due(trust, i);
     }
     return r;
