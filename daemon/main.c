@@ -6,10 +6,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "base/worker.h"
 #include "config/key.h"
 #include "manager/manager.h"
 #include "model/finding.h"
@@ -170,7 +172,11 @@ static int run(int argc, char **argv)
     r = manager_new(&manager, loaded);
     if (r >= 0)
         r = manager_run(manager);
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    status = r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    manager_free(TAKE(manager));
+    if (worker_was_abandoned())
+        _exit(status); /* what exit() tears down may still be in use */
+    return status;
 }
 
 int main(int argc, char **argv)

@@ -5,15 +5,68 @@
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "base/alloc.h"
 
-int file_read(const char *path, size_t max_bytes, Buffer *buffer)
+static const struct {
+    mode_t type;
+    int error;
+    const char *what;
+} refused_types[] = {
+    { S_IFDIR, EISDIR, "is no regular file but a directory" },
+    { S_IFIFO, ESPIPE, "is no regular file but a FIFO" },
+    { S_IFSOCK, ENOTSOCK, "is no regular file but a socket" },
+    { S_IFCHR, ENODEV, "is no regular file but a device" },
+    { S_IFBLK, ENOTBLK, "is no regular file but a device" },
+};
+
+const char *file_error(int error)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(refused_types); i++)
+        if (refused_types[i].error == -error)
+            return refused_types[i].what;
+    return strerror(-error);
+}
+
+/* The null device is as good as an empty file: so a file of dbcertd.d/ is masked. */
+static bool is_readable(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) || (S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3));
+}
+
+static int type_error(const struct stat *st)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(refused_types); i++)
+        if (refused_types[i].type == (st->st_mode & S_IFMT))
+            return -refused_types[i].error;
+    return -EINVAL;
+}
+
+/* A socket cannot be opened at all, and the error does not say that it is one. */
+static int open_error(const char *path, int error)
+{
+    struct stat st;
+    return error == ENXIO && stat(path, &st) == 0 && S_ISSOCK(st.st_mode) ? -ENOTSOCK : -error;
+}
+
+int file_open(const char *path, struct stat *ret_identity)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return open_error(path, errno);
+    if (fstat(fd, ret_identity) < 0)
+        return -errno;
+    if (!is_readable(ret_identity))
+        return type_error(ret_identity);
+    int opened = fd;
+    fd = -1;
+    return opened;
+}
+
+int file_read_from(int fd, size_t max_bytes, Buffer *buffer)
 {
     uint8_t chunk[16384];
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -errno;
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof chunk);
         if (n < 0 && errno == EINTR)
@@ -28,6 +81,27 @@ int file_read(const char *path, size_t max_bytes, Buffer *buffer)
     }
     buffer_append(buffer, "", 0); /* of an empty file, too, there is something to point to */
     return 0;
+}
+
+int file_read(const char *path, size_t max_bytes, Buffer *buffer)
+{
+    struct stat identity;
+    _cleanup_close_ int fd = file_open(path, &identity);
+    return fd < 0 ? fd : file_read_from(fd, max_bytes, buffer);
+}
+
+int file_read_stream(const char *path, size_t max_bytes, Buffer *buffer)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    return fd < 0 ? -errno : file_read_from(fd, max_bytes, buffer);
+}
+
+bool file_is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 static int write_all(int fd, const uint8_t *data, size_t size)

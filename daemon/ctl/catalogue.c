@@ -14,7 +14,7 @@ static bool offer(Catalogue **catalogue, const char *path, bool asked)
 {
     _cleanup_(buffer_deinit) Buffer text = { 0 };
     _cleanup_(strv_freep) char **errors = NULL, **warnings = NULL;
-    int r = file_read(path, CATALOGUE_BYTES_MAX, &text);
+    int r = file_read_stream(path, CATALOGUE_BYTES_MAX, &text);
     if (r < 0 && !asked)
         return true;
     if (r < 0)

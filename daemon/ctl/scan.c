@@ -90,7 +90,7 @@ static bool add_file(Scan *scan, const char *path)
     _cleanup_(buffer_deinit) Buffer text = { 0 };
     char *rest = NULL;
     bool ok = true;
-    int r = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, FILE_BYTES_MAX, &text);
+    int r = file_read_stream(strcmp(path, "-") == 0 ? "/dev/stdin" : path, FILE_BYTES_MAX, &text);
     if (r < 0) {
         fprintf(stderr, "dbcertctl: %s: %s\n", path, strerror(-r));
         return false;
@@ -108,7 +108,7 @@ static bool read_bundle(Scan *scan, const char *path)
 {
     _cleanup_(buffer_deinit) Buffer pem = { 0 };
     _cleanup_(strv_freep) char **errors = NULL;
-    int r = file_read(path, BUNDLE_BYTES_MAX, &pem);
+    int r = file_read_stream(path, BUNDLE_BYTES_MAX, &pem);
     if (r < 0) {
         fprintf(stderr, "dbcertctl: %s: %s\n", path, strerror(-r));
         return false;

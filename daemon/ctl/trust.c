@@ -25,7 +25,7 @@ enum {
 static int read_password(const char *path, char **ret)
 {
     _cleanup_(buffer_wipe) Buffer text = { 0 };
-    int r = file_read(path, PASSWORD_BYTES_MAX, &text);
+    int r = file_read_stream(path, PASSWORD_BYTES_MAX, &text);
     wipe_stack();
     if (r < 0) {
         fprintf(stderr, "dbcertctl: %s: %s\n", path, strerror(-r));
@@ -60,7 +60,7 @@ static Bundle *read_bundle(const TrustOptions *options)
     _cleanup_(buffer_deinit) Buffer data = { 0 };
     _cleanup_(strv_freep) char **errors = NULL;
     _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
-    int r = file_read(options->file, BUNDLE_BYTES_MAX, &data);
+    int r = file_read_stream(options->file, BUNDLE_BYTES_MAX, &data);
     if (r < 0)
         fprintf(stderr, "dbcertctl: %s: %s\n", options->file, strerror(-r));
     else

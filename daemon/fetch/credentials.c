@@ -380,7 +380,7 @@ static void take_file(CredentialsQuestion *q)
     wipe_stack();
     if (r < 0) {
         fail(q, "%s: %s; expected LoadCredential=%s:/path/to/file in dbcertd.service",
-             directory ? path : "$CREDENTIALS_DIRECTORY", strerror(-r), name);
+             directory ? path : "$CREDENTIALS_DIRECTORY", file_error(r), name);
         return;
     }
     static const char *const keys[][2] = { { "aws_access_key_id", "AWS_ACCESS_KEY_ID" },

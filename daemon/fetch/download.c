@@ -10,18 +10,21 @@
 #include "base/file.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "fetch/kept.h"
 #include "fetch/pause.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_SEC
-#define HEADERS_BYTES_MAX   8192
 #define STATUS_OK           200
 #define STATUS_NOT_MODIFIED 304
 #define NAMELESS            "it" /* to the reader; what it says of it is said without */
+#define NEWS_MAX            200  /* certificates; the global bundle has 108 */
 #define JITTER              10   /* part of the interval by which a fleet of bastions is spread */
 
 struct Download {
     Http *http;
     HttpExchange *exchange; /* NULL: none is on its way */
+    Worker *worker;
+    Job *reading, *parsing, *saving; /* what is kept, and what was fetched; NULL: that is not going on */
     sd_event_source *timer;
     const DownloadEvents *events;
     void *userdata;
@@ -37,15 +40,18 @@ void download_free(Download *d)
     if (!d)
         return;
     http_cancel(d->exchange);
+    worker_cancel(d->worker, d->reading);
+    worker_cancel(d->worker, d->parsing);
+    worker_cancel(d->worker, d->saving);
     sd_event_source_disable_unref(d->timer);
-    bundle_free(d->bundle);
+    bundle_free_later(d->bundle, d->worker);
     free(d->etag);
     free(d->last_modified);
     bundle_source_deinit(&d->source);
     free(d);
 }
 
-const Bundle *download_bundle(const Download *d)
+Bundle *download_bundle(const Download *d)
 {
     return d->bundle;
 }
@@ -57,18 +63,7 @@ BundleSource *download_source(Download *d)
 
 bool download_is_pending(const Download *d)
 {
-    return !d->bundle && d->source.answered_at == INSTANT_NONE && d->n_failures == 0;
-}
-
-void download_inherit(Download *d, Download *from)
-{
-    if (d->bundle || !from->bundle)
-        return;
-    d->bundle = TAKE(from->bundle);
-    d->etag = TAKE(from->etag);
-    d->last_modified = TAKE(from->last_modified);
-    d->source.modified_at = from->source.modified_at;
-    d->source.n_certificates = bundle_size(d->bundle);
+    return d->reading || (!d->bundle && d->source.answered_at == INSTANT_NONE && d->n_failures == 0);
 }
 
 /* "DIRECTORY/global-bundle.pem-3f2a...": for people the name, for the URL the hash. */
@@ -88,83 +83,18 @@ static int64_t http_date(const char *text)
     return end && !*end ? timegm(&tm) : INSTANT_NONE;
 }
 
-static void write_line(Buffer *text, const char *name, const char *value)
-{
-    if (value && *value != '-')
-        buffer_printf(text, "%s: %s\n", name, value);
-}
-
-/* What the next question and the next start need to know. */
-static int save_headers(const Download *d)
-{
-    _cleanup_(buffer_deinit) Buffer text = { 0 };
-    _cleanup_free_ char *path = xasprintf("%s.headers", d->source.path);
-    write_line(&text, "URL", d->source.url);
-    write_line(&text, "ETag", d->etag);
-    write_line(&text, "Last-Modified", d->last_modified);
-    write_line(&text, "Modified", INSTANT_TEXT(d->source.modified_at));
-    write_line(&text, "Changed", INSTANT_TEXT(d->source.changed_at));
-    write_line(&text, "Answered", INSTANT_TEXT(d->source.answered_at));
-    write_line(&text, "Refused", d->source.refused);
-    return file_replace(path, text.data, text.size, false);
-}
-
-static char *saved(const Buffer *text, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *line = (const char *)text->data; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, name, length) == 0 && strncmp(line + length, ": ", 2) == 0)
-            return xstrndup(line + length + 2, strcspn(line + length + 2, "\n"));
-    }
-    return NULL;
-}
-
-static int64_t saved_instant(const Buffer *text, const char *name)
-{
-    _cleanup_free_ char *value = saved(text, name);
-    int64_t instant;
-    return value && instant_parse(value, &instant) == 0 ? instant : INSTANT_NONE;
-}
-
-static void load_headers(Download *d)
-{
-    _cleanup_(buffer_deinit) Buffer text = { 0 };
-    _cleanup_free_ char *path = xasprintf("%s.headers", d->source.path), *url = NULL;
-    if (file_read(path, HEADERS_BYTES_MAX, &text) < 0 || !(url = saved(&text, "URL")) ||
-        strcmp(url, d->source.url) != 0)
-        return;
-    d->etag = saved(&text, "ETag");
-    d->last_modified = saved(&text, "Last-Modified");
-    d->source.modified_at = saved_instant(&text, "Modified");
-    d->source.changed_at = saved_instant(&text, "Changed");
-    d->source.answered_at = saved_instant(&text, "Answered");
-    d->source.refused = saved(&text, "Refused");
-}
-
-static Bundle *load_bundle(const char *path, char ***warnings)
-{
-    _cleanup_(buffer_deinit) Buffer data = { 0 };
-    _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
-    int r = file_read(path, BUNDLE_BYTES_MAX, &data);
-    if (r == -ENOENT)
-        return NULL;
-    if (r < 0)
-        strv_append(warnings, xasprintf("%s: cannot read: %s", path, strerror(-r)));
-    else
-        r = bundle_add(bundle, path, data.data, data.size, NULL, warnings);
-    return r > 0 ? TAKE(bundle) : NULL;
-}
-
-/* "Amazon RDS us-east-1 Root CA RSA2048 G1 (to 2061-05-25)" for each that the other one has not. */
-static char **names_not_in(const Bundle *bundle, const Bundle *other)
+/* "Amazon RDS us-east-1 Root CA RSA2048 G1 (to 2061-05-25)" for each that the other one has not, as many as are
+ * named; and of how many more. */
+static char **names_not_in(const Bundle *bundle, const Bundle *other, size_t *ret_more)
 {
     char **names = NULL;
+    size_t n = 0;
     for (size_t i = 0; i < bundle_size(bundle); i++) {
         const Certificate *c = bundle_certificate(bundle, i);
-        if (!bundle_has(other, c->sha256))
+        if (!bundle_has(other, c->sha256) && n++ < NEWS_MAX)
             strv_append(&names, xasprintf("%s (to %.10s)", certificate_label(c), INSTANT_TEXT(c->not_after)));
     }
+    *ret_more = n > NEWS_MAX ? n - NEWS_MAX : 0;
     return names;
 }
 
@@ -172,26 +102,97 @@ static void note_news(BundleSource *source, const Bundle *before, const Bundle *
 {
     strv_free(source->came);
     strv_free(source->went);
-    source->came = names_not_in(now, before);
-    source->went = names_not_in(before, now);
+    source->came = names_not_in(now, before, &source->n_more_came);
+    source->went = names_not_in(before, now, &source->n_more_went);
+}
+
+/* What is kept: read without the download, which may be beside the loop. */
+typedef struct Kept {
+    Download *download; /* the loop's alone, as this: */
+    Worker *worker;
+    char *path;
+    Bundle *bundle, *previous; /* NULL: there is none */
+    char **warnings;
+} Kept;
+
+static void run_kept(void *data)
+{
+    Kept *kept = data;
+    kept_read(kept->path, &kept->bundle, &kept->previous, &kept->warnings);
 }
 
 /* A file that was damaged has the one before it behind it; then all is asked for anew. */
-static void load_kept(Download *d, char ***warnings)
+static void take_kept(Download *d, Kept *kept)
 {
-    _cleanup_free_ char *previous_path = xasprintf("%s.previous", d->source.path);
-    _cleanup_(bundle_freep) Bundle *previous = load_bundle(previous_path, warnings);
-    d->bundle = load_bundle(d->source.path, warnings);
-    load_headers(d);
-    if (d->bundle && previous && d->source.changed_at != INSTANT_NONE)
-        note_news(&d->source, previous, d->bundle);
+    d->bundle = TAKE(kept->bundle);
+    kept_read_headers(&d->source, &d->etag, &d->last_modified);
+    if (d->bundle && kept->previous && d->source.changed_at != INSTANT_NONE)
+        note_news(&d->source, kept->previous, d->bundle);
     if (!d->bundle) {
-        d->bundle = TAKE(previous);
+        d->bundle = TAKE(kept->previous);
         free(TAKE(d->etag));
         free(TAKE(d->last_modified));
         d->source.answered_at = INSTANT_NONE;
     }
     d->source.n_certificates = d->bundle ? bundle_size(d->bundle) : 0;
+}
+
+static void on_kept(void *data)
+{
+    Kept *kept = data;
+    Download *d = kept->download;
+    d->reading = NULL;
+    take_kept(d, kept);
+    d->events->changed(d->bundle != NULL, d->userdata);
+}
+
+static void free_kept(void *data)
+{
+    Kept *kept = data;
+    bundle_free_later(kept->bundle, kept->worker);
+    bundle_free_later(kept->previous, kept->worker);
+    strv_free(kept->warnings);
+    free(kept->path);
+    free(kept);
+}
+
+static const JobType kept_type = { .run = run_kept, .done = on_kept, .free = free_kept };
+
+static void load_kept(Download *d, bool in_loop, char ***warnings)
+{
+    Kept *kept = xcalloc(1, sizeof *kept);
+    kept->download = d;
+    kept->worker = d->worker;
+    kept->path = xstrdup(d->source.path);
+    if (in_loop) {
+        d->reading = worker_submit(d->worker, &kept_type, kept);
+        return;
+    }
+    run_kept(kept);
+    take_kept(d, kept);
+    for (size_t i = 0; kept->warnings && kept->warnings[i]; i++)
+        strv_append(warnings, xstrdup(kept->warnings[i]));
+    free_kept(kept);
+}
+
+/* A reload does not read again what is used, nor forget what could not be kept in a file. */
+static void inherit(Download *d, const Download *from)
+{
+    if (from->bundle)
+        d->bundle = bundle_ref(from->bundle);
+    d->etag = xstrdup(from->etag);
+    d->last_modified = xstrdup(from->last_modified);
+    d->source.refused = xstrdup(from->source.refused);
+    d->source.modified_at = from->source.modified_at;
+    d->source.changed_at = from->source.changed_at;
+    d->source.answered_at = from->source.answered_at;
+    for (char **name = from->source.came; name && *name; name++)
+        strv_append(&d->source.came, xstrdup(*name));
+    for (char **name = from->source.went; name && *name; name++)
+        strv_append(&d->source.went, xstrdup(*name));
+    d->source.n_more_came = from->source.n_more_came;
+    d->source.n_more_went = from->source.n_more_went;
+    d->source.n_certificates = from->source.n_certificates;
 }
 
 /* Why it must not take the place of what there is; NULL if it may. The caller's. */
@@ -203,13 +204,11 @@ static char *objection(const Download *d, const Bundle *fresh)
     if (bundle_size(fresh) * 2 < bundle_size(kept))
         return xasprintf("it has %zu certificate%s, less than half of the %zu before", bundle_size(fresh),
                          PLURAL(bundle_size(fresh)), bundle_size(kept));
-    for (size_t i = 0; i < bundle_size(kept); i++) {
-        const Certificate *c = bundle_certificate(kept, i);
-        const char *endpoint = bundle_has(fresh, c->sha256) ? NULL : d->events->used_by(c->sha256, d->userdata);
-        if (endpoint)
-            return xasprintf("it lacks the root \"%s\", which %s leads to now", certificate_label(c), endpoint);
-    }
-    return NULL;
+    const Certificate *root;
+    const char *endpoint = d->events->lost_by(kept, fresh, &root, d->userdata);
+    return endpoint
+               ? xasprintf("it lacks the root \"%s\", which %s leads to now", certificate_label(root), endpoint)
+               : NULL;
 }
 
 static bool is_same(const Bundle *a, const Bundle *b)
@@ -220,56 +219,35 @@ static bool is_same(const Bundle *a, const Bundle *b)
     return bundle_size(a) == bundle_size(b);
 }
 
-static void refuse(Download *d, const HttpAnswer *answer, char *why)
+static void refuse(Download *d, char *why)
 {
-    _cleanup_free_ char *path = xasprintf("%s.refused", d->source.path);
-    /* There are names out of certificates in it, and it is kept in a line. */
-    text_set(&d->source.refused, text_escape_take(why));
-    (void)file_replace(path, answer->body, answer->size,
-                       false); /* to be looked at; the finding says the rest */
+    text_set(&d->source.refused, text_escape_take(why)); /* names out of certificates are in it */
 }
 
 /* Returns whether another bundle is in use now. Takes fresh. */
-static bool adopt(Download *d, const HttpAnswer *answer, Bundle *fresh)
+static bool adopt(Download *d, const char *etag, const char *last_modified, Bundle *fresh)
 {
     BundleSource *source = &d->source;
-    int64_t now = clock_now(), modified = http_date(answer->last_modified);
+    int64_t now = clock_now(), modified = http_date(last_modified);
     bool is_news = !d->bundle || !is_same(fresh, d->bundle);
     text_set(&source->refused, NULL);
-    text_set(&d->etag, xstrdup(answer->etag));
-    text_set(&d->last_modified, xstrdup(answer->last_modified));
+    text_set(&d->etag, xstrdup(etag));
+    text_set(&d->last_modified, xstrdup(last_modified));
     source->modified_at = modified != INSTANT_NONE && modified <= now ? modified
                           : is_news                                   ? now
                                                                       : source->modified_at;
     if (!is_news) {
-        bundle_free(fresh);
+        bundle_free_later(fresh, d->worker);
         return false;
     }
     if (d->bundle) {
         note_news(source, d->bundle, fresh);
         source->changed_at = now;
     }
-    bundle_free(d->bundle);
+    bundle_free_later(d->bundle, d->worker);
     d->bundle = fresh;
     source->n_certificates = bundle_size(fresh);
-    int r = file_replace(source->path, answer->body, answer->size, true);
-    if (r < 0)
-        text_set(&source->error, xasprintf("%s: cannot keep it: %s", source->path, strerror(-r)));
     return true;
-}
-
-/* What came with status 200. */
-static bool consider(Download *d, const HttpAnswer *answer)
-{
-    _cleanup_(strv_freep) char **errors = NULL;
-    _cleanup_(bundle_freep) Bundle *fresh = bundle_new();
-    int n = bundle_add(fresh, NAMELESS, answer->body, answer->size, NULL, &errors);
-    char *why = n < 0 ? xstrdup(errors[0] + strlen(NAMELESS ": ")) : objection(d, fresh);
-    if (why) {
-        refuse(d, answer, why);
-        return false;
-    }
-    return adopt(d, answer, TAKE(fresh));
 }
 
 static void arm(Download *d, int64_t seconds)
@@ -294,31 +272,141 @@ static void note_success(Download *d)
     text_set(&d->source.error, NULL);
 }
 
+/* What an answer leaves behind, written beside the loop: a disk may be slow. */
+typedef struct Save {
+    Download *download; /* the loop's alone, as these: */
+    int64_t failing_since;
+    bool is_news;
+    char *path;
+    Buffer adopted, refused, headers;
+    int r;
+} Save;
+
+static void run_save(void *data)
+{
+    Save *save = data;
+    save->r = kept_write(save->path, &save->adopted, &save->refused, &save->headers);
+}
+
+static void on_saved(void *data)
+{
+    const Save *save = data;
+    Download *d = save->download;
+    d->saving = NULL;
+    if (save->r < 0) {
+        text_set(&d->source.error, xasprintf("%s: cannot keep it: %s", d->source.path, strerror(-save->r)));
+        d->source.failing_since =
+            save->failing_since != INSTANT_NONE ? save->failing_since : d->source.answered_at;
+    }
+    arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
+    d->events->changed(save->is_news, d->userdata);
+}
+
+static void free_save(void *data)
+{
+    Save *save = data;
+    buffer_deinit(&save->adopted);
+    buffer_deinit(&save->refused);
+    buffer_deinit(&save->headers);
+    free(save->path);
+    free(save);
+}
+
+static const JobType save_type = { .run = run_save, .done = on_saved, .free = free_save };
+
+static void save_answer(Download *d, Save *save)
+{
+    save->download = d;
+    save->path = xstrdup(d->source.path);
+    save->headers = kept_headers(&d->source, d->etag, d->last_modified);
+    d->saving = worker_submit(d->worker, &save_type, save);
+}
+
+/* What came with status 200, parsed beside the loop: whoever sent it chose how long that takes. */
+typedef struct Parse {
+    Download *download; /* the loop's alone, as this: */
+    Worker *worker;
+    Buffer body;
+    char *etag, *last_modified;
+    Bundle *bundle;
+    char **errors;
+    int n; /* certificates, or a negative errno */
+} Parse;
+
+static void run_parse(void *data)
+{
+    Parse *parse = data;
+    parse->bundle = bundle_new_list();
+    parse->n = bundle_add(parse->bundle, NAMELESS, parse->body.data, parse->body.size, NULL, &parse->errors);
+}
+
+/* First durable, then used. */
+static void on_parsed(void *data)
+{
+    Parse *parse = data;
+    Download *d = parse->download;
+    Save *save = xcalloc(1, sizeof *save);
+    save->failing_since = d->source.failing_since;
+    d->parsing = NULL;
+    d->source.awaited = false;
+    note_success(d);
+    char *why = parse->n < 0 ? xstrdup(parse->errors[0] + strlen(NAMELESS ": ")) : objection(d, parse->bundle);
+    if (why)
+        refuse(d, why);
+    else
+        save->is_news = adopt(d, parse->etag, parse->last_modified, TAKE(parse->bundle));
+    if (why || save->is_news) {
+        *(why ? &save->refused : &save->adopted) = parse->body;
+        parse->body = (Buffer) { 0 };
+    }
+    save_answer(d, save);
+}
+
+static void free_parse(void *data)
+{
+    Parse *parse = data;
+    bundle_free_later(parse->bundle, parse->worker);
+    buffer_deinit(&parse->body);
+    strv_free(parse->errors);
+    free(parse->etag);
+    free(parse->last_modified);
+    free(parse);
+}
+
+static const JobType parse_type = { .run = run_parse, .done = on_parsed, .free = free_parse };
+
+static void parse_answer(Download *d, const HttpAnswer *answer)
+{
+    Parse *parse = xcalloc(1, sizeof *parse);
+    parse->download = d;
+    parse->worker = d->worker;
+    parse->etag = xstrdup(answer->etag);
+    parse->last_modified = xstrdup(answer->last_modified);
+    buffer_append(&parse->body, answer->body, answer->size);
+    d->parsing = worker_submit(d->worker, &parse_type, parse);
+}
+
 static void on_answer(const HttpAnswer *answer, void *userdata)
 {
     Download *d = userdata;
-    bool adopted = false;
     d->exchange = NULL;
-    d->source.awaited = false;
-    if (answer->error)
-        note_failure(d, xstrdup(answer->error));
-    else if (answer->status != STATUS_OK && answer->status != STATUS_NOT_MODIFIED)
-        note_failure(d, xasprintf("the server answers with HTTP status %u", answer->status));
-    else {
-        int64_t since = d->source.failing_since;
-        note_success(d);
-        if (answer->status == STATUS_OK)
-            adopted = consider(d, answer);
-        else
-            text_set(&d->source.refused, NULL); /* the server is back at what is in use */
-        int r = save_headers(d);
-        if (r < 0)
-            text_set(&d->source.error, xasprintf("%s: cannot keep it: %s", d->source.path, strerror(-r)));
-        if (d->source.error)
-            d->source.failing_since = since != INSTANT_NONE ? since : d->source.answered_at;
+    if (!answer->error && answer->status == STATUS_OK) {
+        parse_answer(d, answer);
+        return;
     }
+    d->source.awaited = false;
+    if (!answer->error && answer->status == STATUS_NOT_MODIFIED) {
+        Save *save = xcalloc(1, sizeof *save);
+        save->failing_since = d->source.failing_since;
+        note_success(d);
+        text_set(&d->source.refused, NULL); /* the server is back at what is in use */
+        save_answer(d, save);
+        return;
+    }
+    note_failure(d, answer->error ? xstrdup(answer->error)
+                                  : xasprintf("the server answers with HTTP status %u", answer->status));
     arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
-    d->events->changed(adopted, d->userdata);
+    d->events->changed(false, d->userdata);
 }
 
 static void ask(Download *d)
@@ -380,7 +468,11 @@ int download_new(Download **ret, sd_event *event, Http *http, const DownloadPara
         .changed_at = INSTANT_NONE,
         .changes_at = INSTANT_NEVER,
     };
-    load_kept(d, warnings);
+    d->worker = params->worker;
+    if (params->from && !params->from->reading)
+        inherit(d, params->from);
+    else
+        load_kept(d, params->in_loop, warnings);
     int64_t pause = first_pause(d, params->asked, clock_now());
     d->source.awaited = pause == 0;
     int r = sd_event_add_time_relative(event, &d->timer, CLOCK_BOOTTIME, (uint64_t)pause * USEC_PER_SEC,

@@ -6,6 +6,7 @@
  * before; PATH.refused, one that was not adopted; PATH.headers, what the server said of it.
  */
 
+#include "base/worker.h"
 #include "http/http.h"
 #include "model/trust.h"
 #include "pki/bundle.h"
@@ -15,8 +16,10 @@
 typedef struct Download Download;
 
 typedef struct DownloadEvents {
-    /* The name of an endpoint whose chain leads to the certificate with this SHA-256 now; NULL: none does. */
-    const char *(*used_by)(const char *sha256, void *userdata);
+    /* The name of an endpoint whose chain leads now to a root that kept has and fresh has not, and that root;
+     * NULL: none does. */
+    const char *(*lost_by)(const Bundle *kept, const Bundle *fresh, const Certificate **ret_root,
+                           void *userdata);
 
     /* The source's state is another one; adopted: and so is its bundle. */
     void (*changed)(bool adopted, void *userdata);
@@ -28,10 +31,13 @@ typedef struct DownloadParams {
     bool plain_allowed;
     int64_t interval_seconds;
     bool asked; /* somebody wants it now; else one that was answered lately is not asked again */
+    Worker *worker;
+    const Download *from; /* one of the same URL, whose bundle it takes over; NULL: there is none */
+    bool in_loop;         /* what is kept is read beside it; else at once */
 } DownloadParams;
 
-/* Reads what is kept; the first question is asked from the loop. Errors of what is kept are said in *warnings.
- */
+/* Reads what is kept; the first question is asked from the loop. Errors of what is kept, where it is read at
+ * once, are said in *warnings. */
 int download_new(Download **ret, sd_event *event, Http *http, const DownloadParams *params,
                  const DownloadEvents *events, void *userdata, char ***warnings);
 void download_free(Download *download);
@@ -40,9 +46,6 @@ CLEANUP_OF(Download, download_free);
 /* Whether nothing is known yet, one way or the other: no bundle, no answer, no failure. */
 bool download_is_pending(const Download *download);
 
-/* Takes over what the other one has in memory, where this one has found nothing kept. */
-void download_inherit(Download *download, Download *from);
-
 /* Both are borrowed; the bundle is NULL while there is none. */
-const Bundle *download_bundle(const Download *download);
+Bundle *download_bundle(const Download *download);
 BundleSource *download_source(Download *download);

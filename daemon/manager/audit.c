@@ -89,8 +89,8 @@ static char *label_of(const AddressState *address, const Catalogue *catalogue)
     return xstrdup(authority.id[0] ? authority.id : certificate_issuer_label(server));
 }
 
-static TrustVerdict verdict_on(const EndpointState *state, const TrustStoreState *store, const Bundle *bundle,
-                               AuditMemory *memory, const Catalogue *catalogue)
+static TrustVerdict verdict_on(const EndpointState *state, const Bundle *bundle, AuditMemory *memory,
+                               const Catalogue *catalogue)
 {
     const Endpoint *e = state->endpoint;
     TrustVerdict v = { .endpoint = xstrdup(e->name), .region = xstrdup(e->region) };
@@ -110,15 +110,34 @@ static TrustVerdict verdict_on(const EndpointState *state, const TrustStoreState
     const KnownCertificate *root = e->region ? catalogue_root(catalogue, next, e->region) : NULL;
     v.next_ca = xstrdup(next);
     if (root)
-        v.next = strv_contains(store->fingerprints, root->sha256) ? ACCEPTANCE_YES : ACCEPTANCE_NO;
+        v.next = bundle_has(bundle, root->sha256) ? ACCEPTANCE_YES : ACCEPTANCE_NO;
     return v;
 }
 
-void audit(TrustStoreState *store, const Bundle *bundle, AuditMemory *memory, EndpointState *const *endpoints,
-           size_t n_endpoints, const Catalogue *catalogue)
+bool audit_step(Audit *audit, TrustStoreState *store, const Bundle *bundle, EndpointState *const *endpoints,
+                size_t n_endpoints, const Catalogue *catalogue)
 {
+    if (audit->next < n_endpoints) {
+        const EndpointState *state = endpoints[audit->next++];
+        if (trust_store_concerns(store->store, state->endpoint->name))
+            trust_verdicts_append(&audit->verdicts, verdict_on(state, bundle, &audit->memory, catalogue));
+        return false;
+    }
     trust_verdicts_deinit(&store->verdicts);
-    for (size_t i = 0; i < n_endpoints; i++)
-        if (trust_store_concerns(store->store, endpoints[i]->endpoint->name))
-            trust_verdicts_append(&store->verdicts, verdict_on(endpoints[i], store, bundle, memory, catalogue));
+    store->verdicts = audit->verdicts;
+    audit->verdicts = (TrustVerdicts) { 0 };
+    audit->next = 0;
+    return true;
+}
+
+void audit_restart(Audit *audit)
+{
+    trust_verdicts_deinit(&audit->verdicts);
+    audit->next = 0;
+}
+
+void audit_deinit(Audit *audit)
+{
+    audit_restart(audit);
+    audit_memory_deinit(&audit->memory);
 }

@@ -18,9 +18,20 @@ typedef struct AuditMemory {
 
 void audit_memory_deinit(AuditMemory *memory);
 
+/* One of a store, endpoint by endpoint: of thousands, all at once would hold up the loop. */
+typedef struct Audit {
+    AuditMemory memory;
+    TrustVerdicts verdicts; /* so far */
+    size_t next;
+} Audit;
+
 /*
- * Makes the verdicts of a store about the endpoints that concern it anew. The memory is of this bundle: who has
- * another one forgets it.
+ * The next endpoint's turn. True when there is none left, and the store has its verdicts about the endpoints
+ * that concern it. The memory is of this bundle: for another one, audit_deinit() comes first.
  */
-void audit(TrustStoreState *store, const Bundle *bundle, AuditMemory *memory, EndpointState *const *endpoints,
-           size_t n_endpoints, const Catalogue *catalogue);
+bool audit_step(Audit *audit, TrustStoreState *store, const Bundle *bundle, EndpointState *const *endpoints,
+                size_t n_endpoints, const Catalogue *catalogue);
+
+/* From the first endpoint. */
+void audit_restart(Audit *audit);
+void audit_deinit(Audit *audit);

@@ -48,7 +48,7 @@ static void read_source(Sources *sources, const char *path, char ***errors)
     _cleanup_(buffer_deinit) Buffer text = { 0 };
     int r = file_read(path, CONFIG_FILE_BYTES, &text);
     if (r < 0) {
-        strv_append(errors, xasprintf("%s: cannot read: %s", path, strerror(-r)));
+        strv_append(errors, xasprintf("%s: cannot read: %s", path, file_error(r)));
         return;
     }
     sources->items = xgrow(sources->items, sources->n, sizeof *sources->items);
@@ -85,7 +85,7 @@ static void read_bundle(Bundle *bundle, const char *path, const Catalogue *catal
     _cleanup_(strv_freep) char **complaints = NULL;
     int r = file_read(path, BUNDLE_BYTES_MAX, &pem);
     if (r < 0) {
-        strv_append(errors, xasprintf("trust.bundles: %s: cannot read: %s", path, strerror(-r)));
+        strv_append(errors, xasprintf("trust.bundles: %s: cannot read: %s", path, file_error(r)));
         return;
     }
     r = bundle_add(file, path, pem.data, pem.size, NULL, &complaints);
@@ -154,7 +154,7 @@ static void read_secret(Loaded *loaded, const char *credential, const char *orig
             errors,
             xasprintf("%s: password_credential \"%s\": %s: %s; expected LoadCredential=%s:/path/to/file "
                       "in dbcertd.service",
-                      origin, credential, path, strerror(-r), credential));
+                      origin, credential, path, file_error(r), credential));
         return;
     }
     wipe_stack();
@@ -209,7 +209,7 @@ static void offer_catalogue(Loaded *loaded, char *path, char ***errors, char ***
     if (r == -ENOENT || r == -ENOTDIR)
         return;
     if (r < 0)
-        strv_append(errors, xasprintf("%s: cannot read: %s", path, strerror(-r)));
+        strv_append(errors, xasprintf("%s: cannot read: %s", path, file_error(r)));
     else
         (void)catalogue_offer(&loaded->catalogue, path, (const char *)text.data, errors, warnings);
 }

@@ -5,6 +5,7 @@
 #include <systemd/sd-event.h>
 
 #include "alert/group.h"
+#include "base/worker.h"
 #include "control/control.h"
 #include "http/http.h"
 #include "manager/fleet.h"
@@ -30,6 +31,7 @@ struct Manager {
     uint64_t announced_usec;    /* CLOCK_BOOTTIME: when it last was */
     Notifier *notifier;
     Loaded *loaded;
+    Worker *worker; /* what files and fetched bodies make take long */
     Http *http;
     Posting *posting; /* to the Alertmanager */
     Trust *trust;

@@ -35,6 +35,7 @@ void manager_free(Manager *manager)
     posting_free(manager->posting);
     http_free(manager->http);
     notifier_free(manager->notifier);
+    worker_free(manager->worker);
     sd_event_source_disable_unref(manager->announce);
     sd_event_source_disable_unref(manager->turns);
     sd_event_source_disable_unref(manager->wake);
@@ -314,6 +315,8 @@ static int start(Manager *manager)
         r = delivery_start(manager);
     if (r >= 0)
         r = self_start(manager);
+    if (r >= 0)
+        r = worker_new(&manager->worker, manager->event);
     if (r >= 0)
         r = http_new(&manager->http, manager->event);
     if (r >= 0)

@@ -2,19 +2,17 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <systemd/sd-event.h>
 
 #include "alert/alert.h"
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/instant.h"
 #include "base/log.h"
 #include "fetch/download.h"
-#include "manager/audit.h"
 #include "manager/manager-internal.h"
+#include "manager/truststore.h"
 #include "rules/trust.h"
 
 /* A file that is written in pieces, and a first round of probes, are looked at once. */
@@ -23,21 +21,7 @@
 /* For what inotify does not see: network file systems, a link's other end, a directory that is made later. */
 #define LOOK_AGAIN_USEC (15 * 60 * USEC_PER_SEC)
 
-#define STORE_BYTES_MAX BUNDLE_BYTES_MAX
-
-#define STORE_EVENTS \
-    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_ONLYDIR)
-
-/* A trust store that is watched. */
-typedef struct WatchedStore {
-    Trust *trust;
-    TrustStoreState state;
-    Bundle *bundle; /* as it was last read; NULL: never */
-    AuditMemory memory;
-    struct stat identity; /* of the file that was read, or failed to be */
-    bool looked;
-    sd_event_source *watch; /* on its directory; NULL: there is none to watch */
-} WatchedStore;
+#define SLICE_USEC (10 * USEC_PER_MSEC) /* of judging stores; then others have their turn */
 
 struct Trust {
     Manager *manager;
@@ -45,39 +29,36 @@ struct Trust {
     size_t n_downloads;
     BundleSource **sources; /* of the downloads, for snapshots */
     Bundle *bundle;
+    Job *merge;   /* makes the next one; NULL: nothing has changed */
     bool pending; /* the first answer is awaited: until then nothing is verified, and nothing is untrusted */
     char **fingerprints; /* of the bundle */
     WatchedStore **stores;
+    bool *due; /* stores that are to be judged */
     size_t n_stores;
     TrustStoreState **states; /* of the stores, for snapshots */
     sd_event_source *settle;  /* then the stores are read, if they have changed, and judged */
+    sd_event_source *more;    /* stores are due that did not fit in a slice */
     sd_event_source *look_again;
 };
-
-static void watched_store_free(WatchedStore *store)
-{
-    sd_event_source_disable_unref(store->watch);
-    trust_store_state_deinit(&store->state);
-    audit_memory_deinit(&store->memory);
-    bundle_free(store->bundle);
-    free(store);
-}
 
 void trust_free(Trust *trust)
 {
     if (!trust)
         return;
+    worker_cancel(trust->manager->worker, trust->merge);
     for (size_t i = 0; i < trust->n_downloads; i++)
         download_free(trust->downloads[i]);
     for (size_t i = 0; i < trust->n_stores; i++)
         watched_store_free(trust->stores[i]);
     sd_event_source_disable_unref(trust->settle);
+    sd_event_source_disable_unref(trust->more);
     sd_event_source_disable_unref(trust->look_again);
-    bundle_free(trust->bundle);
+    bundle_free_later(trust->bundle, trust->manager->worker);
     strv_free(trust->fingerprints);
     free(trust->downloads);
     free(trust->sources);
     free(trust->stores);
+    free(trust->due);
     free(trust->states);
     free(trust);
 }
@@ -105,59 +86,206 @@ static bool all_looked_at(const Fleet *fleet, const TrustStore *store)
     return true;
 }
 
-static void judge_store_now(Trust *trust, WatchedStore *store)
+/* Nothing is raised and nothing resolved before it was read, and its clients' servers were probed. */
+static bool can_be_judged(const Trust *trust, const WatchedStore *store, const TrustStoreState *state)
+{
+    return watched_store_is_known(store) && all_looked_at(&trust->manager->fleet, state->store);
+}
+
+/* What stands of it goes on standing. */
+static void recall(Trust *trust, TrustStoreState *state)
+{
+    Store *store = trust->manager->store;
+    const char *name = state->store->name;
+    alert_recall(store_alerts(store, SUBJECT_TRUST_STORE, name), &state->findings);
+    silence_list_apply(store_silences(store), name, &state->findings, clock_now());
+    state->changes_at = INSTANT_NEVER; /* what is awaited touches it */
+}
+
+static void judge_store(Trust *trust, WatchedStore *store)
 {
     Manager *manager = trust->manager;
-    const char *name = store->state.store->name;
-    if (manager->self.clock_waits)
-        return;
-    if (store->bundle)
-        audit(&store->state, store->bundle, &store->memory, manager->fleet.states, manager->fleet.n,
-              manager->loaded->catalogue);
-    if (!all_looked_at(&manager->fleet, store->state.store)) {
-        alert_recall(store_alerts(manager->store, SUBJECT_TRUST_STORE, name), &store->state.findings);
-        silence_list_apply(store_silences(manager->store), name, &store->state.findings, clock_now());
-        store->state.changes_at = INSTANT_NEVER; /* the last of those turns touches it */
+    TrustStoreState *state = watched_store_state(store);
+    if (!can_be_judged(trust, store, state)) {
+        recall(trust, state);
         return;
     }
-    judge_trust_store(&store->state, manager->loaded->catalogue, clock_now());
-    int64_t reminder = manager_tell(manager, SUBJECT_TRUST_STORE, name, &store->state.findings);
-    store->state.changes_at = instant_earlier(store->state.changes_at, reminder);
+    judge_trust_store(state, manager->loaded->catalogue, clock_now());
+    int64_t reminder = manager_tell(manager, SUBJECT_TRUST_STORE, state->store->name, &state->findings);
+    state->changes_at = instant_earlier(state->changes_at, reminder);
+}
+
+/* One step: an endpoint, or what all of them came to. */
+static void judge_step(Trust *trust, size_t i)
+{
+    WatchedStore *store = trust->stores[i];
+    const Bundle *bundle = watched_store_bundle(store);
+    const Fleet *fleet = &trust->manager->fleet;
+    if (bundle && !audit_step(watched_store_audit(store), trust->states[i], bundle, fleet->states, fleet->n,
+                              trust->manager->loaded->catalogue))
+        return;
+    judge_store(trust, store);
+    trust->due[i] = false;
+}
+
+static void set_due(Trust *trust, size_t i)
+{
+    audit_restart(watched_store_audit(trust->stores[i]));
+    trust->states[i]->changes_at = INSTANT_NEVER; /* it is being judged */
+    trust->due[i] = true;
+}
+
+/* Judges stores that are due, for as long as a slice is; the others come to their turn from the loop. */
+static void judge_stores(Trust *trust)
+{
+    uint64_t until_usec = clock_boottime_usec() + SLICE_USEC;
+    bool in_time = !trust->manager->self.clock_waits; /* once it is set, all is judged */
+    for (size_t i = 0; i < trust->n_stores && in_time; i++)
+        while (trust->due[i] && (in_time = clock_boottime_usec() < until_usec))
+            judge_step(trust, i);
+    (void)sd_event_source_set_enabled(
+        trust->more, in_time || trust->manager->self.clock_waits ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    manager_judged(trust->manager);
+}
+
+static int on_more(sd_event_source *source _unused_, void *userdata)
+{
+    judge_stores(userdata);
+    return 0;
+}
+
+static void on_store_read(WatchedStore *store, void *userdata)
+{
+    Trust *trust = userdata;
+    int enabled;
+    for (size_t i = 0; i < trust->n_stores; i++)
+        if (trust->stores[i] == store)
+            set_due(trust, i);
+    if (sd_event_source_get_enabled(trust->settle, &enabled) >= 0 && enabled == SD_EVENT_OFF)
+        judge_stores(trust); /* else with the others, soon */
 }
 
 static char **fingerprints_of(const Bundle *bundle)
 {
-    char **list = NULL;
+    char **list = xcalloc(bundle_size(bundle) + 1, sizeof(char *));
     for (size_t i = 0; i < bundle_size(bundle); i++)
-        strv_append(&list, xstrdup(bundle_certificate(bundle, i)->sha256));
+        list[i] = xstrdup(bundle_certificate(bundle, i)->sha256);
     return list;
 }
 
-static void make_bundle(Trust *trust)
+static void use_bundle(Trust *trust, Bundle *bundle)
 {
-    bundle_free(trust->bundle);
+    bundle_free_later(trust->bundle, trust->manager->worker);
     strv_free(trust->fingerprints);
-    trust->bundle = bundle_new();
+    trust->bundle = bundle;
+    trust->fingerprints = fingerprints_of(bundle);
+}
+
+/* Bundles that are made into one. */
+typedef struct Merge {
+    Trust *trust; /* the loop's alone, as this: it outlives the trust if the job is cancelled */
+    Worker *worker;
+    Bundle **parts;
+    size_t n;
+    bool is_news; /* one was fetched; else it is as the configuration has it */
+    Bundle *whole;
+} Merge;
+
+static void run_merge(void *data)
+{
+    Merge *merge = data;
+    merge->whole = bundle_new();
+    for (size_t i = 0; i < merge->n; i++)
+        bundle_merge(merge->whole, merge->parts[i]);
+}
+
+static void on_merged(void *data)
+{
+    Merge *merge = data;
+    Trust *trust = merge->trust;
+    trust->merge = NULL;
+    use_bundle(trust, TAKE(merge->whole));
+    if (merge->is_news)
+        log_info("another bundle is used: %zu trusted certificates", bundle_size(trust->bundle));
+    manager_verify_again(trust->manager);
+    manager_judged(trust->manager);
+}
+
+static void free_merge(void *data)
+{
+    Merge *merge = data;
+    for (size_t i = 0; i < merge->n; i++)
+        bundle_free_later(merge->parts[i], merge->worker);
+    bundle_free_later(merge->whole, merge->worker);
+    free(merge->parts);
+    free(merge);
+}
+
+static const JobType merge_type = { .run = run_merge, .done = on_merged, .free = free_merge };
+
+static void note_pending(Trust *trust)
+{
     trust->pending = false;
     for (size_t i = 0; i < trust->n_downloads; i++)
         trust->pending |= download_is_pending(trust->downloads[i]);
-    if (!trust->pending)
-        bundle_merge(trust->bundle, trust->manager->loaded->bundle);
-    for (size_t i = 0; i < trust->n_downloads && !trust->pending; i++)
-        if (download_bundle(trust->downloads[i]))
-            bundle_merge(trust->bundle, download_bundle(trust->downloads[i]));
-    trust->fingerprints = fingerprints_of(trust->bundle);
 }
 
-static const char *on_used_by(const char *sha256, void *userdata)
+/* What the files have and what was fetched; none while a first answer is awaited. */
+static Merge *merge_new(Trust *trust)
+{
+    Merge *merge = xcalloc(1, sizeof *merge);
+    merge->trust = trust;
+    merge->worker = trust->manager->worker;
+    merge->parts = xcalloc(trust->n_downloads + 1, sizeof(Bundle *));
+    note_pending(trust);
+    if (trust->pending)
+        return merge;
+    merge->parts[merge->n++] = bundle_ref(trust->manager->loaded->bundle);
+    for (size_t i = 0; i < trust->n_downloads; i++)
+        if (download_bundle(trust->downloads[i]))
+            merge->parts[merge->n++] = bundle_ref(download_bundle(trust->downloads[i]));
+    return merge;
+}
+
+/* Beside the loop: thousands of certificates take a while. What is used until then stays. */
+static void make_bundle(Trust *trust)
+{
+    Merge *merge = merge_new(trust);
+    merge->is_news = true;
+    worker_cancel(trust->manager->worker, trust->merge);
+    trust->merge = worker_submit(trust->manager->worker, &merge_type, merge);
+}
+
+/* At a start nobody waits yet, and what the files have needs no merging. */
+static void make_first_bundle(Trust *trust, const Trust *old)
+{
+    Merge *merge = merge_new(trust);
+    if (merge->n == 1)
+        use_bundle(trust, bundle_ref(merge->parts[0]));
+    else if (old) {
+        use_bundle(trust, bundle_ref(old->bundle));
+        trust->merge = worker_submit(trust->manager->worker, &merge_type, merge);
+        return;
+    } else {
+        run_merge(merge);
+        use_bundle(trust, TAKE(merge->whole));
+    }
+    free_merge(merge);
+}
+
+static const char *on_lost_by(const Bundle *kept, const Bundle *fresh, const Certificate **ret_root,
+                              void *userdata)
 {
     const Trust *trust = userdata;
     const Fleet *fleet = &trust->manager->fleet;
     for (size_t i = 0; i < fleet->n; i++)
         for (size_t j = 0; j < fleet->states[i]->n_addresses; j++) {
             const Verification *v = &fleet->states[i]->addresses[j].verification;
-            if (v->anchored && strcmp(v->path.certificates[v->path.n - 1]->sha256, sha256) == 0)
+            const Certificate *root = v->anchored ? v->path.certificates[v->path.n - 1] : NULL;
+            if (root && bundle_has(kept, root->sha256) && !bundle_has(fresh, root->sha256)) {
+                *ret_root = root;
                 return fleet->states[i]->endpoint->name;
+            }
         }
     return NULL;
 }
@@ -165,20 +293,26 @@ static const char *on_used_by(const char *sha256, void *userdata)
 static void on_changed(bool adopted, void *userdata)
 {
     Trust *trust = userdata;
-    if (adopted || trust->pending) {
+    if (adopted || trust->pending)
         make_bundle(trust);
-        log_info("another bundle is used: %zu trusted certificates", bundle_size(trust->bundle));
-        manager_verify_again(trust->manager);
-    }
     for (size_t i = 0; i < trust->n_downloads; i++)
         judge_source_now(trust, trust->sources[i]);
     manager_judged(trust->manager);
 }
 
-static const DownloadEvents download_events = { .used_by = on_used_by, .changed = on_changed };
+static const DownloadEvents download_events = { .lost_by = on_lost_by, .changed = on_changed };
+
+/* NULL: none is of that URL. */
+static const Download *find_download(const Trust *trust, const char *url)
+{
+    for (size_t i = 0; i < trust->n_downloads; i++)
+        if (strcmp(trust->sources[i]->url, url) == 0)
+            return trust->downloads[i];
+    return NULL;
+}
 
 /* A bundle of a download that a file of trust.bundles overlaps is no harm: certificates are held once. */
-static int start_downloads(Trust *trust, bool asked)
+static int start_downloads(Trust *trust, const Trust *old)
 {
     const Loaded *loaded = trust->manager->loaded;
     char **urls = loaded->config->fetch;
@@ -198,7 +332,10 @@ static int start_downloads(Trust *trust, bool asked)
             .directory = directory,
             .plain_allowed = loaded->config->fetch_http,
             .interval_seconds = loaded->config->fetch_interval_seconds,
-            .asked = asked,
+            .asked = old != NULL,
+            .worker = trust->manager->worker,
+            .from = old ? find_download(old, urls[i]) : NULL,
+            .in_loop = old != NULL,
         };
         r = download_new(&trust->downloads[i], trust->manager->event, trust->manager->http, &params,
                          &download_events, trust, &warnings);
@@ -212,95 +349,6 @@ static int start_downloads(Trust *trust, bool asked)
     return r;
 }
 
-static int read_file(const WatchedStore *store, const struct stat *st, Buffer *data)
-{
-    if (!S_ISREG(st->st_mode))
-        return -EINVAL; /* to open a pipe would wait for its writer */
-    return file_read(store->state.store->path, STORE_BYTES_MAX, data);
-}
-
-/* The texts are taken over, or freed. */
-static void note_content(WatchedStore *store, Bundle *bundle, char **warnings)
-{
-    TrustStoreState *state = &store->state;
-    bundle_free(store->bundle);
-    store->bundle = bundle;
-    audit_memory_deinit(&store->memory);
-    strv_free(state->fingerprints);
-    strv_free(state->warnings);
-    state->fingerprints = fingerprints_of(bundle);
-    state->warnings = warnings;
-    state->n_certificates = bundle_size(bundle);
-    state->read_at = clock_now();
-    state->last_end = INSTANT_NONE;
-    for (size_t i = 0; i < bundle_size(bundle); i++)
-        if (state->last_end < bundle_certificate(bundle, i)->not_after)
-            state->last_end = bundle_certificate(bundle, i)->not_after;
-}
-
-/* What was read before goes on being judged where it cannot be read any more: its clients have read it, too. */
-static void read_store(WatchedStore *store)
-{
-    TrustStoreState *state = &store->state;
-    const TrustStore *config = state->store;
-    _cleanup_(buffer_deinit) Buffer data = { 0 };
-    _cleanup_(bundle_freep) Bundle *bundle = bundle_new();
-    char **errors = NULL;
-    struct stat st = { 0 };
-    int r = stat(config->path, &st) < 0 ? -errno : read_file(store, &st, &data);
-    store->identity = st;
-    store->looked = true;
-    free(TAKE(state->error));
-    if (r < 0)
-        state->error = xasprintf("%s: %s", config->path, r == -EINVAL ? "is no regular file" : strerror(-r));
-    else {
-        const char *password = loaded_secret(store->trust->manager->loaded, config->password_credential);
-        r = bundle_add(bundle, config->path, data.data, data.size, password, &errors);
-        state->format = bundle_format(data.data, data.size);
-        if (r < 0)
-            state->error = xstrdup(errors[0]);
-    }
-    state->locked = state->format && r == -EACCES && data.size > 0;
-    state->denied = r == -EACCES && !state->locked;
-    if (r >= 0)
-        note_content(store, TAKE(bundle), TAKE(errors));
-    strv_free(errors);
-}
-
-static bool has_changed(const WatchedStore *store)
-{
-    struct stat st = { 0 };
-    const struct stat *was = &store->identity;
-    (void)stat(store->state.store->path, &st); /* none is all zeros */
-    return !store->looked || st.st_dev != was->st_dev || st.st_ino != was->st_ino ||
-           st.st_size != was->st_size || st.st_mode != was->st_mode || st.st_uid != was->st_uid ||
-           st.st_gid != was->st_gid || st.st_mtim.tv_sec != was->st_mtim.tv_sec ||
-           st.st_mtim.tv_nsec != was->st_mtim.tv_nsec || st.st_ctim.tv_sec != was->st_ctim.tv_sec ||
-           st.st_ctim.tv_nsec != was->st_ctim.tv_nsec;
-}
-
-static int on_store_event(sd_event_source *source _unused_, const struct inotify_event *event, void *userdata)
-{
-    WatchedStore *store = userdata;
-    if (event->mask & IN_IGNORED) /* the directory is gone; another one may come */
-        store->watch = sd_event_source_disable_unref(store->watch);
-    trust_touch(store->trust);
-    return 0;
-}
-
-/* The directory, since a new store takes the old one's place by a rename. */
-static void watch_store(WatchedStore *store)
-{
-    const char *path = store->state.store->path;
-    _cleanup_free_ char *directory = xstrndup(path, (size_t)(strrchr(path, '/') - path + 1));
-    if (store->watch)
-        return;
-    int r = sd_event_add_inotify(store->trust->manager->event, &store->watch, directory, STORE_EVENTS,
-                                 on_store_event, store);
-    if (r < 0)
-        log_debug("%s: cannot watch it: %s; looking again every 15 minutes", directory, strerror(-r));
-}
-
 void trust_touch(Trust *trust)
 {
     int enabled;
@@ -309,6 +357,11 @@ void trust_touch(Trust *trust)
         return; /* it is coming */
     (void)sd_event_source_set_time_relative(trust->settle, SETTLE_USEC);
     (void)sd_event_source_set_enabled(trust->settle, SD_EVENT_ONESHOT);
+}
+
+static void on_store_touched(void *userdata)
+{
+    trust_touch(userdata);
 }
 
 void trust_settle(Trust *trust)
@@ -320,13 +373,11 @@ void trust_settle(Trust *trust)
     for (size_t i = 0; i < trust->n_downloads; i++)
         judge_source_now(trust, trust->sources[i]);
     for (size_t i = 0; i < trust->n_stores; i++) {
-        WatchedStore *store = trust->stores[i];
-        watch_store(store);
-        if (has_changed(store))
-            read_store(store);
-        judge_store_now(trust, store);
+        watched_store_watch(trust->stores[i], on_store_touched);
+        watched_store_look(trust->stores[i]);
+        set_due(trust, i);
     }
-    manager_judged(trust->manager);
+    judge_stores(trust);
 }
 
 static int on_settle(sd_event_source *source, uint64_t usec _unused_, void *userdata)
@@ -348,35 +399,25 @@ static int start_stores(Trust *trust)
 {
     const Config *config = trust->manager->loaded->config;
     trust->stores = xcalloc(config->n_trust_stores + 1, sizeof *trust->stores);
+    trust->due = xcalloc(config->n_trust_stores + 1, sizeof *trust->due);
     trust->states = xcalloc(config->n_trust_stores + 1, sizeof *trust->states);
     if (config->n_trust_stores == 0)
         return 0;
     int r = sd_event_add_time_relative(trust->manager->event, &trust->look_again, CLOCK_BOOTTIME,
                                        LOOK_AGAIN_USEC, USEC_PER_SEC, on_look_again, trust);
     for (size_t i = 0; i < config->n_trust_stores && r >= 0; i++) {
-        WatchedStore *store = xcalloc(1, sizeof *store);
-        store->trust = trust;
-        store->state = (TrustStoreState) {
-            .store = config->trust_stores[i],
-            .read_at = INSTANT_NONE,
-            .last_end = INSTANT_NONE,
-            .changes_at = INSTANT_NEVER,
-        };
-        trust->states[i] = &store->state;
-        trust->stores[trust->n_stores++] = store;
-        watch_store(store);
-        read_store(store);
+        const TrustStore *store = config->trust_stores[i];
+        const char *password = loaded_secret(trust->manager->loaded, store->password_credential);
+        trust->stores[i] = watched_store_new(store, password, trust->manager->event, trust->manager->worker,
+                                             on_store_read, trust);
+        trust->states[i] = watched_store_state(trust->stores[i]);
+        trust->n_stores++;
+        watched_store_watch(trust->stores[i], on_store_touched);
+        watched_store_look(trust->stores[i]);
+        recall(trust, trust->states[i]);
+        set_due(trust, i);
     }
     return r;
-}
-
-/* A reload does not forget what could not be kept in a file. */
-static void inherit(Trust *trust, const Trust *old)
-{
-    for (size_t i = 0; i < trust->n_downloads; i++)
-        for (size_t j = 0; j < old->n_downloads; j++)
-            if (strcmp(trust->sources[i]->url, old->sources[j]->url) == 0)
-                download_inherit(trust->downloads[i], old->downloads[j]);
 }
 
 int trust_new(Trust **ret, Manager *manager, Trust *old)
@@ -388,14 +429,16 @@ int trust_new(Trust **ret, Manager *manager, Trust *old)
     if (r >= 0)
         r = sd_event_source_set_enabled(trust->settle, SD_EVENT_OFF);
     if (r >= 0)
-        r = start_downloads(trust, old != NULL);
+        r = sd_event_add_defer(manager->event, &trust->more, on_more, trust);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(trust->more, SD_EVENT_OFF);
+    if (r >= 0)
+        r = start_downloads(trust, old);
     if (r >= 0)
         r = start_stores(trust);
     if (r < 0)
         return r;
-    if (old)
-        inherit(trust, old);
-    make_bundle(trust);
+    make_first_bundle(trust, old);
     trust_touch(trust);
     *ret = TAKE(trust);
     return 0;
@@ -406,9 +449,14 @@ void trust_wake(Trust *trust, int64_t now)
     for (size_t i = 0; i < trust->n_downloads; i++)
         if (trust->sources[i]->changes_at <= now)
             judge_source_now(trust, trust->sources[i]);
+    bool any = false;
     for (size_t i = 0; i < trust->n_stores; i++)
-        if (trust->states[i]->changes_at <= now)
-            judge_store_now(trust, trust->stores[i]);
+        if (trust->states[i]->changes_at <= now) {
+            set_due(trust, i);
+            any = true;
+        }
+    if (any)
+        judge_stores(trust);
 }
 
 int64_t trust_wakes_at(const Trust *trust)

@@ -20,7 +20,7 @@ typedef enum CertificateRole {
 DECLARE_STRING_TABLE(certificate_role, CertificateRole);
 
 typedef struct Certificate {
-    unsigned n_refs;
+    _Atomic unsigned n_refs; /* a bundle is made of another one's on a thread */
     CertificateRole role;
     char *subject; /* whole names, RFC 4514 */
     char *issuer;

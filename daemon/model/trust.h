@@ -74,10 +74,11 @@ typedef struct BundleSource {
     char *refused;            /* why what was downloaded last is not used; NULL: it is */
     int64_t
         modified_at; /* the server's Last-Modified, else when it was adopted; INSTANT_NONE: there is none yet */
-    int64_t changed_at;    /* when another one was adopted in place of an older one; INSTANT_NONE: never */
-    char **came, **went;   /* the certificates that were news then: "CN (to 2061-05-25)" */
-    size_t n_certificates; /* of the one in use */
-    char *path;            /* of the one in use */
+    int64_t changed_at;  /* when another one was adopted in place of an older one; INSTANT_NONE: never */
+    char **came, **went; /* the certificates that were news then: "CN (to 2061-05-25)" */
+    size_t n_more_came, n_more_went; /* beside those */
+    size_t n_certificates;           /* of the one in use */
+    char *path;                      /* of the one in use */
     FindingList findings;
     int64_t changes_at; /* when time alone will change the findings */
 } BundleSource;

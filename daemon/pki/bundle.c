@@ -1,9 +1,13 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
+
+#define PLACES_MIN 64
 
 bool constrains_names(gnutls_x509_crt_t crt)
 {
@@ -74,26 +78,67 @@ void proven_add(Proven *proven, Certificate *certificate, const Verification *ve
 Bundle *bundle_new(void)
 {
     Bundle *bundle = xcalloc(1, sizeof *bundle);
+    bundle->n_refs = 1;
     bundle->proven = xcalloc(1, sizeof *bundle->proven);
     make_list(&bundle->all);
     return bundle;
 }
 
+Bundle *bundle_new_list(void)
+{
+    Bundle *bundle = bundle_new();
+    bundle->is_list = true;
+    return bundle;
+}
+
+Bundle *bundle_ref(Bundle *bundle)
+{
+    bundle->n_refs++;
+    return bundle;
+}
+
 void bundle_free(Bundle *bundle)
 {
-    if (!bundle)
+    if (!bundle || --bundle->n_refs > 0)
         return;
     proven_clear(bundle->proven);
     free(bundle->proven);
     gnutls_x509_trust_list_deinit(bundle->all, 0);
     for (size_t i = 0; i < bundle->n; i++) {
-        gnutls_x509_crt_deinit(bundle->certificates[i]);
+        if (!bundle->is_list)
+            gnutls_x509_crt_deinit(bundle->certificates[i]);
         certificate_unref(bundle->facts[i]);
     }
     free(bundle->certificates);
     free(bundle->facts);
     free(bundle->is_root);
+    free(bundle->places);
     free(bundle);
+}
+
+/* The job is the pointer that is freed. */
+static void run_free(void *data)
+{
+    Bundle **bundle = data;
+    bundle_free(TAKE(*bundle));
+}
+
+static void free_unrun(void *data)
+{
+    run_free(data);
+    free(data);
+}
+
+static void ignore(void *data _unused_)
+{
+}
+
+static const JobType free_type = { .run = run_free, .done = ignore, .free = free_unrun };
+
+void bundle_free_later(Bundle *bundle, Worker *worker)
+{
+    if (bundle)
+        (void)worker_submit(worker, &free_type, xmemdup(&bundle, sizeof bundle));
 }
 
 size_t bundle_size(const Bundle *bundle)
@@ -106,23 +151,63 @@ Certificate *bundle_certificate(const Bundle *bundle, size_t i)
     return bundle->facts[i];
 }
 
+/* Where a certificate with this SHA-256, in hexadecimal, is in the index, or would be. */
+static size_t *place_of(const Bundle *bundle, const char *sha256)
+{
+    size_t i = 0;
+    (void)sscanf(sha256, "%8zx", &i); /* of what is no hexadecimal, 0 */
+    i &= bundle->n_places - 1;
+    while (bundle->places[i] && strcmp(bundle->facts[bundle->places[i] - 1]->sha256, sha256) != 0)
+        i = (i + 1) & (bundle->n_places - 1);
+    return &bundle->places[i];
+}
+
+/* NULL if it is not in the bundle. */
+static Certificate *find(const Bundle *bundle, const char *sha256)
+{
+    size_t place = bundle->n > 0 ? *place_of(bundle, sha256) : 0;
+    return place > 0 ? bundle->facts[place - 1] : NULL;
+}
+
 bool bundle_has(const Bundle *bundle, const char *sha256)
 {
+    return find(bundle, sha256) != NULL;
+}
+
+/* Room for one more in the index, which is at most half full. */
+static void grow_index(Bundle *bundle)
+{
+    if (2 * (bundle->n + 1) <= bundle->n_places)
+        return;
+    free(bundle->places);
+    bundle->n_places = bundle->n_places > 0 ? 2 * bundle->n_places : PLACES_MIN;
+    bundle->places = xcalloc(bundle->n_places, sizeof *bundle->places);
     for (size_t i = 0; i < bundle->n; i++)
-        if (strcmp(bundle->facts[i]->sha256, sha256) == 0)
-            return true;
-    return false;
+        *place_of(bundle, bundle->facts[i]->sha256) = i + 1;
+}
+
+/* Takes it. */
+static void add_facts(Bundle *bundle, Certificate *facts)
+{
+    bundle->facts = xgrow(bundle->facts, bundle->n, sizeof(Certificate *));
+    grow_index(bundle);
+    bundle->facts[bundle->n++] = facts;
+    *place_of(bundle, facts->sha256) = bundle->n;
 }
 
 /* Takes both. */
 static void add(Bundle *bundle, gnutls_x509_crt_t crt, Certificate *facts)
 {
-    bundle->certificates = xgrow(bundle->certificates, bundle->n, sizeof(gnutls_x509_crt_t));
-    bundle->facts = xgrow(bundle->facts, bundle->n, sizeof(Certificate *));
-    bundle->is_root = xgrow(bundle->is_root, bundle->n, sizeof(bool));
-    bundle->facts[bundle->n] = facts;
-    bundle->is_root[bundle->n] = gnutls_x509_crt_check_issuer(crt, crt) != 0;
-    bundle->certificates[bundle->n++] = crt;
+    size_t n = bundle->n;
+    add_facts(bundle, facts);
+    if (bundle->is_list) {
+        gnutls_x509_crt_deinit(crt);
+        return;
+    }
+    bundle->certificates = xgrow(bundle->certificates, n, sizeof(gnutls_x509_crt_t));
+    bundle->certificates[n] = crt;
+    bundle->is_root = xgrow(bundle->is_root, n, sizeof(bool));
+    bundle->is_root[n] = gnutls_x509_crt_check_issuer(crt, crt) != 0;
     proven_clear(bundle->proven);
     put_into(bundle->all, crt);
 }
@@ -131,10 +216,12 @@ int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size)
 {
     Certificate *facts;
     gnutls_x509_crt_t crt;
+    if (size > CERTIFICATE_BYTES_MAX)
+        return GNUTLS_E_LARGE_PACKET;
     int r = pki_import(der, size, &crt);
     if (r < 0)
         return r;
-    if (certificate_from_der(der, size, &facts) < 0) { /* it or its key is too large */
+    if (certificate_from_der(der, size, &facts) < 0) { /* its key is too large */
         gnutls_x509_crt_deinit(crt);
         return GNUTLS_E_LARGE_PACKET;
     }

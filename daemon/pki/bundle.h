@@ -2,6 +2,7 @@
 
 /* What is verified against: certificates of the operator's bundles, or of a client's trust store. */
 
+#include "base/worker.h"
 #include "model/certificate.h"
 
 #define BUNDLE_BYTES_MAX        (16 * 1024 * 1024) /* the global bundle has 170 KB */
@@ -9,9 +10,15 @@
 
 typedef struct Bundle Bundle;
 
+/* Used by one thread at a time. bundle_ref(): one more owner. */
 Bundle *bundle_new(void);
+Bundle *bundle_new_list(void); /* nothing is verified against it: it takes a fifth of the memory */
+Bundle *bundle_ref(Bundle *bundle);
 void bundle_free(Bundle *bundle);
 CLEANUP_OF(Bundle, bundle_free);
+
+/* The same by the worker's thread: to free thousands of certificates takes a while. NULL is no bundle. */
+void bundle_free_later(Bundle *bundle, Worker *worker);
 
 /* Certificates in it, without doubles. */
 size_t bundle_size(const Bundle *bundle);

@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
+#include "pki/kdf.h"
 
 #define MAGIC_JKS   0xfeedfeedu
 #define MAGIC_JCEKS 0xcecececeu
@@ -73,13 +74,7 @@ static bool password_fits(const uint8_t *data, size_t size, const char *password
     static const char words[] = "Mighty Aphrodite";
     _cleanup_(buffer_wipe) Buffer text = { 0 };
     uint8_t digest[DIGEST_SIZE];
-    for (const unsigned char *c = (const unsigned char *)password; *c;) {
-        unsigned length = *c < 0x80 ? 1 : *c < 0xe0 ? 2 : 3; /* beyond the basic plane nobody's keyboard goes */
-        unsigned code = length == 1 ? *c : *c & (0x3fu >> (length - 1));
-        for (c++; --length > 0 && (*c & 0xc0) == 0x80; c++)
-            code = code << 6 | (*c & 0x3f);
-        buffer_append(&text, (uint8_t[]) { (uint8_t)(code >> 8), (uint8_t)code }, 2);
-    }
+    kdf_append_utf16(&text, password);
     buffer_append(&text, words, strlen(words));
     buffer_append(&text, data, size - DIGEST_SIZE);
     pki_sha1(text.data, text.size, digest);
@@ -96,8 +91,7 @@ bool jks_is(const uint8_t *data, size_t size)
     return magic == MAGIC_JKS || magic == MAGIC_JCEKS;
 }
 
-int jks_read(const uint8_t *data, size_t size, const char *password,
-             void (*found)(const uint8_t *der, size_t size, void *userdata), void *userdata)
+int jks_read(const uint8_t *data, size_t size, const char *password, CertificateFound *found, void *userdata)
 {
     if (!jks_is(data, size) || size < 12 + DIGEST_SIZE)
         return -EBADMSG;

@@ -1,8 +1,6 @@
 /* The files that certificates come in. Told apart by what is in them: names and suffixes lie. */
 
 #include <errno.h>
-#include <gnutls/pkcs12.h>
-#include <gnutls/pkcs7.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -10,16 +8,10 @@
 #include "pki/facts.h"
 #include "pki/key.h"
 
-#define BEGIN         "-----BEGIN "
-#define DASHES        "-----"
-#define EXCERPT_BYTES 40
-#define ROUNDS_MAX \
-    1000000         /* of key derivation: about a second, in which nothing else is done; keytool has 10000 */
-#define BAGS_MAX 64 /* of a PKCS#12 file; keytool makes one or two */
-
-CLEANUP_OF(struct gnutls_pkcs7_int, gnutls_pkcs7_deinit);
-CLEANUP_OF(struct gnutls_pkcs12_int, gnutls_pkcs12_deinit);
-CLEANUP_OF(struct gnutls_pkcs12_bag_int, gnutls_pkcs12_bag_deinit);
+#define BEGIN          "-----BEGIN "
+#define DASHES         "-----"
+#define EXCERPT_BYTES  40
+#define COMPLAINTS_MAX 20 /* of one file are named; a person needs one */
 
 typedef struct File {
     Bundle *bundle;
@@ -29,12 +21,17 @@ typedef struct File {
     const char *password;
     char ***errors;
     unsigned n_seen, n_read; /* certificates */
-    bool locked;             /* the password does not open it */
+    unsigned n_complaints;
+    const uint8_t *line_begin; /* of the line that was counted last, */
+    size_t line;               /* and its number */
+    bool locked;               /* the password does not open it */
 } File;
 
 _printf_(2, 3) static void complain(File *file, const char *format, ...)
 {
     va_list args;
+    if (++file->n_complaints > COMPLAINTS_MAX)
+        return;
     va_start(args, format);
     _cleanup_free_ char *what = xvasprintf(format, args);
     va_end(args);
@@ -58,114 +55,53 @@ static void add(File *file, const uint8_t *der, size_t size, const char *where)
         file->n_read++;
 }
 
-static void read_pkcs7(File *file, const uint8_t *der, size_t size)
-{
-    _cleanup_(gnutls_pkcs7_deinitp) gnutls_pkcs7_t pkcs7 = NULL;
-    const gnutls_datum_t datum = { (unsigned char *)der, (unsigned)size };
-    if (gnutls_pkcs7_init(&pkcs7) < 0)
-        out_of_memory();
-    int r = pki_result(gnutls_pkcs7_import(pkcs7, &datum, GNUTLS_X509_FMT_DER));
-    if (r < 0) {
-        complain(file, "its PKCS#7 does not parse: %s", gnutls_strerror(r));
-        return;
-    }
-    int n = gnutls_pkcs7_get_crt_count(pkcs7);
-    for (int i = 0; i < n && i <= BUNDLE_CERTIFICATES_MAX; i++) {
-        gnutls_datum_t crt = { 0 };
-        if (pki_result(gnutls_pkcs7_get_crt_raw2(pkcs7, (unsigned)i, &crt)) >= 0)
-            add(file, crt.data, crt.size, "");
-        gnutls_free(crt.data);
-    }
-}
-
-/* As a password it may be none at all, or an empty one; files differ in that, and nobody can see it. */
-static bool unlock(gnutls_pkcs12_t pkcs12, const char **password)
-{
-    int r = pki_result(gnutls_pkcs12_verify_mac(pkcs12, *password));
-    if (r == GNUTLS_E_MAC_VERIFY_FAILED && !*password)
-        r = pki_result(gnutls_pkcs12_verify_mac(pkcs12, *password = ""));
-    return r != GNUTLS_E_MAC_VERIFY_FAILED; /* anything else: it has no MAC, or one of a kind yet to come */
-}
-
-/* Whoever wrote the file chose how long it takes to open it. Takes the name of the algorithm. */
-static bool takes_too_long(File *file, int r, unsigned rounds, char *oid)
-{
-    gnutls_free(oid);
-    if (r < 0 || rounds <= ROUNDS_MAX)
-        return false;
-    complain(file, "its key derivation has %u rounds; dbcertd takes at most %d", rounds, ROUNDS_MAX);
-    return true;
-}
-
-static void read_bag(File *file, gnutls_pkcs12_bag_t bag, const char *password)
-{
-    unsigned rounds = 0;
-    char *oid = NULL;
-    int r = pki_result(gnutls_pkcs12_bag_enc_info(bag, NULL, NULL, NULL, NULL, &rounds, &oid));
-    if (takes_too_long(file, r, rounds, oid))
-        return;
-    if (gnutls_pkcs12_bag_get_type(bag, 0) == GNUTLS_BAG_ENCRYPTED &&
-        pki_result(gnutls_pkcs12_bag_decrypt(bag, password)) < 0) {
-        file->locked = true;
-        return;
-    }
-    int n = gnutls_pkcs12_bag_get_count(bag);
-    for (unsigned i = 0; n > 0 && i < (unsigned)n; i++) {
-        gnutls_datum_t der = { 0 }, key_id = { 0 };
-        bool of_a_key = pki_result(gnutls_pkcs12_bag_get_key_id(bag, i, &key_id)) >= 0 && key_id.size > 0;
-        if (gnutls_pkcs12_bag_get_type(bag, i) == GNUTLS_BAG_CERTIFICATE && !of_a_key &&
-            pki_result(gnutls_pkcs12_bag_get_data(bag, i, &der)) >= 0)
-            add(file, der.data, der.size, "");
-    }
-}
-
-static void read_pkcs12(File *file)
-{
-    _cleanup_(gnutls_pkcs12_deinitp) gnutls_pkcs12_t pkcs12 = NULL;
-    const gnutls_datum_t datum = { (unsigned char *)file->data, (unsigned)file->size };
-    const char *password = file->password;
-    unsigned rounds = 0;
-    char *oid = NULL;
-    if (gnutls_pkcs12_init(&pkcs12) < 0)
-        out_of_memory();
-    int r = pki_result(gnutls_pkcs12_import(pkcs12, &datum, GNUTLS_X509_FMT_DER, 0));
-    if (r < 0) {
-        complain(file, "its PKCS#12 does not parse: %s", gnutls_strerror(r));
-        return;
-    }
-    r = pki_result(gnutls_pkcs12_mac_info(pkcs12, NULL, NULL, NULL, &rounds, &oid));
-    if (takes_too_long(file, r, rounds, oid))
-        return;
-    file->locked = !unlock(pkcs12, &password);
-    for (int i = 0; !file->locked && i < BAGS_MAX; i++) {
-        _cleanup_(gnutls_pkcs12_bag_deinitp) gnutls_pkcs12_bag_t bag = NULL;
-        if (gnutls_pkcs12_bag_init(&bag) < 0)
-            out_of_memory();
-        if (pki_result(gnutls_pkcs12_get_bag(pkcs12, i, bag)) < 0)
-            break;
-        read_bag(file, bag, password);
-    }
-}
-
-static void on_trusted(const uint8_t *der, size_t size, void *userdata)
+static void on_found(const uint8_t *der, size_t size, void *userdata)
 {
     add(userdata, der, size, "");
 }
 
+static void read_pkcs7(File *file, const uint8_t *der, size_t size)
+{
+    if (pkcs7_read(der, size, on_found, file) < 0)
+        complain(file, "its PKCS#7 does not parse: it is cut off, or holds what dbcertd cannot read");
+}
+
+static void read_pkcs12(File *file)
+{
+    int r = pkcs12_read(file->data, file->size, file->password, on_found, file);
+    file->locked = r == -EACCES;
+    if (r == -EBADMSG)
+        complain(file, "its PKCS#12 does not parse: it is cut off, or holds what dbcertd cannot read");
+    else if (r == -ENOTSUP)
+        complain(file, "its PKCS#12 is encrypted in a way that dbcertd does not know");
+    else if (r == -E2BIG)
+        complain(file,
+                 "its key derivation takes more than %d rounds of SHA-256 or as much of another hash in all, "
+                 "or it has too many parts; keytool and OpenSSL write far less",
+                 PKCS12_WORK_MAX);
+}
+
 static void read_jks(File *file)
 {
-    int r = jks_read(file->data, file->size, file->password, on_trusted, file);
+    int r = jks_read(file->data, file->size, file->password, on_found, file);
     file->locked = r == -EACCES;
     if (r == -EBADMSG)
         complain(file, "its Java key store does not parse: it is cut off, or holds what dbcertd cannot read");
 }
 
-static size_t count_lines(const uint8_t *from, const uint8_t *to)
+/* The number of the line that `at` is in; lines are asked for in their order, and each is counted once. */
+static size_t line_of(File *file, const uint8_t *at)
 {
-    size_t n = 1;
-    for (; from < to; from++)
-        n += *from == '\n';
-    return n;
+    const uint8_t *end;
+    if (!file->line_begin) {
+        file->line_begin = file->data;
+        file->line = 1;
+    }
+    while ((end = memchr(file->line_begin, '\n', (size_t)(at - file->line_begin)))) {
+        file->line_begin = end + 1;
+        file->line++;
+    }
+    return file->line;
 }
 
 /* Where text stands in place of base64, its beginning; NULL if it may be base64. The caller's. */
@@ -190,7 +126,7 @@ static void read_frame(File *file, const uint8_t *begin, const uint8_t *end, boo
 {
     const gnutls_datum_t frame = { (unsigned char *)begin, (unsigned)(end - begin) };
     gnutls_datum_t der = { 0 };
-    _cleanup_free_ char *where = xasprintf(" (line %zu)", count_lines(file->data, begin));
+    _cleanup_free_ char *where = xasprintf(" (line %zu)", line_of(file, begin));
     if (begin > file->data && begin[-1] != '\n' && begin[-1] != '\r') {
         file->n_seen++;
         complain(
@@ -306,6 +242,23 @@ static bool is_blank(const uint8_t *data, size_t size)
     return true;
 }
 
+/* Says what the whole came to. */
+static int conclude(File *file)
+{
+    if (file->locked) {
+        complain(file, file->password ? "its password does not open it" : "needs its password");
+        return -EACCES;
+    }
+    if (file->n_read > 0)
+        return (int)file->n_read;
+    if (file->n_seen > 0)
+        complain(file, "none of its certificates can be used");
+    else
+        complain(file, "no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----), PKCS#7, PKCS#12 or a "
+                       "Java key store");
+    return -ENODATA;
+}
+
 int bundle_add(Bundle *bundle, const char *path, const uint8_t *data, size_t size, const char *password,
                char ***errors)
 {
@@ -319,17 +272,8 @@ int bundle_add(Bundle *bundle, const char *path, const uint8_t *data, size_t siz
     }
     (void)format_of(data, size, &read);
     read(&file);
-    if (file.locked) {
-        complain(&file, password ? "its password does not open it" : "needs its password");
-        return -EACCES;
-    }
-    if (file.n_read > 0)
-        return (int)file.n_read;
-    if (file.n_seen > 0)
-        complain(&file, "none of its certificates can be used");
-    else
-        complain(&file,
-                 "no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----), PKCS#7, PKCS#12 or a "
-                 "Java key store");
-    return -ENODATA;
+    int r = conclude(&file);
+    if (file.n_complaints > COMPLAINTS_MAX)
+        strv_append(errors, xasprintf("%s: and %u more of its kind", path, file.n_complaints - COMPLAINTS_MAX));
+    return r;
 }

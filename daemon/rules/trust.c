@@ -228,8 +228,10 @@ static void rule_changed(BundleSource *source, int64_t now)
     Buffer text = { 0 };
     buffer_printf(&text, "another one is used since %s, with %zu certificate%s",
                   INSTANT_TEXT(source->changed_at), source->n_certificates, PLURAL(source->n_certificates));
-    write_names(&text, "; came:", (const char *const *)source->came, strv_length(source->came));
-    write_names(&text, "; went:", (const char *const *)source->went, strv_length(source->went));
+    write_names(&text, "; came:", (const char *const *)source->came,
+                strv_length(source->came) + source->n_more_came);
+    write_names(&text, "; went:", (const char *const *)source->went,
+                strv_length(source->went) + source->n_more_went);
     finding_list_say(&source->findings, FINDING_BUNDLE_CHANGED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
                      buffer_take_text(&text), xasprintf("dbcertctl authorities; dbcertctl trust"));
 }

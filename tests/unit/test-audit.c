@@ -9,7 +9,7 @@
 typedef struct Scene {
     Bundle *bundle;
     Catalogue *catalogue;
-    AuditMemory memory;
+    Audit audit;
     TrustStore store;
     TrustStoreState state;
     EndpointState *endpoint;
@@ -31,7 +31,7 @@ static Scene scene(const Made *anchor)
 static void scene_end(Scene *s)
 {
     trust_verdicts_deinit(&s->state.verdicts);
-    audit_memory_deinit(&s->memory);
+    audit_deinit(&s->audit);
     endpoint_state_free(s->endpoint);
     catalogue_free(s->catalogue);
     bundle_free(s->bundle);
@@ -48,7 +48,8 @@ static bool accepts(Scene *s, const Bundle *bundle, const Made *first, const Mad
     verify_address(bundle, s->endpoint->endpoint, endpoint_state_find(s->endpoint, "10.0.1.7"));
     observation_unref(o);
     s->state.store = &s->store;
-    audit(&s->state, s->bundle, &s->memory, &s->endpoint, 1, s->catalogue);
+    while (!audit_step(&s->audit, &s->state, s->bundle, &s->endpoint, 1, s->catalogue))
+        ; /* the one endpoint, then the end */
     assert_int_equal(s->state.verdicts.n, 1);
     assert_true((s->state.verdicts.items[0].now == ACCEPTANCE_YES) == !s->state.verdicts.items[0].reason);
     return s->state.verdicts.items[0].now == ACCEPTANCE_YES;
@@ -91,7 +92,7 @@ TEST(a_store_without_the_ca_refuses_each_server_and_remembers_the_chain)
         assert_string_equal(s.state.verdicts.items[0].reason, "its issuer is not in it");
         assert_false(accepts(&s, main_bundle, two, i, NULL));
     }
-    assert_int_equal(s.memory.n, 2);
+    assert_int_equal(s.audit.memory.n, 2);
     scene_end(&s);
     made_free_all();
 }
