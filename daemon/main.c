@@ -6,9 +6,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/worker.h"
 #include "config/key.h"
 #include "manager/manager.h"
 #include "model/finding.h"
@@ -163,5 +165,9 @@ int main(int argc, char **argv)
     r = manager_new(&manager, loaded);
     if (r >= 0)
         r = manager_run(manager);
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    manager_free(TAKE(manager));
+    status = r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (worker_was_abandoned())
+        _exit(status); /* what exit() tears down is in use */
+    return status;
 }

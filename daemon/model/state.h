@@ -185,8 +185,7 @@ struct Snapshot {
     void (*authorities)(const Snapshot *snapshot, AuthorityUses *ret);
     int (*plan)(const Snapshot *snapshot, const char *ca, Plan *ret);
     void (*forecast)(const Snapshot *snapshot, int64_t until, Forecast *ret); /* until: may be INSTANT_NONE */
-    void (*history)(const Snapshot *snapshot, const char *endpoint, History *ret);
-    void *userdata; /* of these four */
+    void *userdata;                                                           /* of these three */
 };
 
 /* What findings are about, and those: all borrowed. */
