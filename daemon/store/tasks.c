@@ -204,12 +204,12 @@ static void cancel(Store *store, Task *task)
     worker_cancel(store->worker, task->job); /* frees it, at once or once it has run */
 }
 
-/* Behind what is under way, memory is not to fill up: then all is written anew, once the disk answers. */
+/* Behind the task that is under way, memory is not to fill up: then all is written anew, once the disk answers. */
 static bool queue_is_full(const Store *store)
 {
     size_t bytes = batch_bytes(store->batch);
     for (const Task *task = store->tasks; task; task = task->next)
-        bytes += task->batch ? batch_bytes(task->batch) : 0;
+        bytes += task->batch && task != store->tasks ? batch_bytes(task->batch) : 0;
     return store->tasks && bytes > STORE_QUEUE_BYTES_MAX;
 }
 
