@@ -204,7 +204,8 @@ static void cancel(Store *store, Task *task)
     worker_cancel(store->worker, task->job); /* frees it, at once or once it has run */
 }
 
-/* Behind the task that is under way, memory is not to fill up: then all is written anew, once the disk answers. */
+/* Behind the task that is under way, memory is not to fill up: then all is written anew, once the disk answers.
+ */
 static bool queue_is_full(const Store *store)
 {
     size_t bytes = batch_bytes(store->batch);
