@@ -149,7 +149,7 @@ bool endpoint_state_retain(EndpointState *state, const Address *present, size_t 
 /* The same at the end of a turn, when the present ones have been looked at. */
 bool endpoint_state_forget_gone(EndpointState *state);
 
-/* Of what is kept on disk: how many transactions there were, and how long the loop waited for the longest. */
+/* Of what is kept on disk: how many transactions there were, and how long the longest took the thread. */
 typedef struct StoreFigures {
     uint64_t n_commits;
     uint64_t longest_usec;
