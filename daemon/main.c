@@ -172,16 +172,15 @@ static int run(int argc, char **argv)
     r = manager_new(&manager, loaded);
     if (r >= 0)
         r = manager_run(manager);
-    status = r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     manager_free(TAKE(manager));
-    if (worker_was_abandoned())
-        _exit(status); /* what exit() tears down may still be in use */
-    return status;
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
     int status = run(argc, argv);
     log_flush(FLUSH_USEC);
+    if (worker_was_abandoned())
+        _exit(status); /* what exit() tears down may still be in use */
     return status;
 }

@@ -39,6 +39,9 @@ typedef struct Exchange {
     Buffer body;
     char *waits_for; /* name of the endpoint whose probe is awaited */
     int64_t turn;
+    int64_t history;       /* id of the history that is awaited; 0: none is */
+    uint64_t ticket;       /* of the change that is to be kept before it is answered; 0: none is */
+    Answer answer;         /* what it will be answered; .status 0: not known yet */
     struct Exchange *next; /* of those that wait */
 } Exchange;
 
@@ -49,6 +52,7 @@ struct Control {
     Listener *listeners[LISTENERS_MAX];
     size_t n_listeners;
     Exchange *waiting;
+    int64_t last_history; /* the highest id that was given */
     Streams streams;
     sd_event_source *heartbeat;
     char *path; /* of a socket that we made, to be removed again */
@@ -150,7 +154,39 @@ static enum MHD_Result send_answer(const Exchange *exchange, Answer answer)
     return respond(exchange->connection, answer, control->events->snapshot, control->userdata);
 }
 
-/* The answer comes when the probe is over; until then MHD leaves the connection alone. */
+/* Until resume() MHD leaves the connection alone. */
+static void suspend(Exchange *exchange)
+{
+    Control *control = exchange->listener->control;
+    exchange->next = control->waiting;
+    control->waiting = exchange;
+    MHD_suspend_connection(exchange->connection);
+}
+
+/* The answer comes when it is read. */
+static enum MHD_Result await_history(Exchange *exchange, char *name)
+{
+    Control *control = exchange->listener->control;
+    _cleanup_free_ char *asked = name;
+    exchange->history = ++control->last_history;
+    suspend(exchange);
+    control->events->history(asked, exchange->history, control->userdata);
+    return MHD_YES;
+}
+
+/* Whoever is told that a silence was made or ended may rely on that. Takes the answer. */
+static enum MHD_Result answer_when_kept(Exchange *exchange, Answer answer)
+{
+    const Control *control = exchange->listener->control;
+    exchange->ticket = control->events->keep(control->userdata);
+    if (exchange->ticket == 0)
+        return send_answer(exchange, answer);
+    exchange->answer = answer;
+    suspend(exchange);
+    return MHD_YES;
+}
+
+/* The answer comes when the probe is over. */
 static enum MHD_Result await_probe(Exchange *exchange, char *name)
 {
     Control *control = exchange->listener->control;
@@ -162,9 +198,7 @@ static enum MHD_Result await_probe(Exchange *exchange, char *name)
         return send_answer(exchange, route_probed(name, &snapshot));
     }
     exchange->turn = turn;
-    exchange->next = control->waiting;
-    control->waiting = exchange;
-    MHD_suspend_connection(exchange->connection);
+    suspend(exchange);
     return MHD_YES;
 }
 
@@ -214,14 +248,16 @@ static enum MHD_Result do_and_answer(Exchange *exchange, Answer answer)
     case DEED_SILENCE:
         id = control->events->silence(answer.silence, control->userdata);
         control->events->snapshot(&snapshot, control->userdata);
-        return send_answer(exchange, route_silenced(id, &snapshot));
+        return answer_when_kept(exchange, route_silenced(id, &snapshot));
     case DEED_PAGE:
         return send_page(exchange);
     case DEED_STREAM:
         return send_stream(exchange);
     case DEED_UNSILENCE:
         control->events->unsilence(id, control->userdata);
-        return send_answer(exchange, route_unsilenced(id));
+        return answer_when_kept(exchange, route_unsilenced(id));
+    case DEED_HISTORY:
+        return await_history(exchange, answer.probe);
     default:
         return send_answer(exchange, answer);
     }
@@ -237,6 +273,10 @@ static enum MHD_Result answer_request(Exchange *exchange, const char *method, co
     struct MHD_Connection *connection = exchange->connection;
     Control *control = exchange->listener->control;
     Snapshot snapshot = { 0 };
+    Answer answer = exchange->answer;
+    exchange->answer = (Answer) { 0 };
+    if (answer.status > 0)
+        return send_answer(exchange, answer);
     control->events->snapshot(&snapshot, control->userdata);
     if (exchange->waits_for)
         return send_answer(exchange, route_probed(exchange->waits_for, &snapshot));
@@ -298,6 +338,7 @@ static void on_completed(void *userdata _unused_, struct MHD_Connection *connect
     if (!exchange)
         return;
     free(exchange->waits_for);
+    json_decref(exchange->answer.body);
     buffer_deinit(&exchange->body);
     free(exchange);
     *state = NULL;
@@ -466,7 +507,7 @@ static void resume_those(Control *control, const char *name, int64_t turn)
 {
     for (Exchange *exchange = control->waiting, *next; exchange; exchange = next) {
         next = exchange->next;
-        if (strcmp(exchange->waits_for, name) == 0 && exchange->turn <= turn)
+        if (exchange->waits_for && strcmp(exchange->waits_for, name) == 0 && exchange->turn <= turn)
             resume(control, exchange);
     }
 }
@@ -479,4 +520,26 @@ void control_probed(Control *control, const char *name, int64_t turn)
 void control_given_up(Control *control, const char *name)
 {
     resume_those(control, name, INT64_MAX);
+}
+
+void control_history(Control *control, int64_t id, const char *name, const History *history)
+{
+    Exchange *exchange = control->waiting;
+    Snapshot snapshot = { 0 };
+    while (exchange && exchange->history != id)
+        exchange = exchange->next;
+    if (!exchange)
+        return;
+    control->events->snapshot(&snapshot, control->userdata);
+    exchange->answer = route_history(name, history, &snapshot);
+    resume(control, exchange);
+}
+
+void control_kept(Control *control, uint64_t ticket)
+{
+    for (Exchange *exchange = control->waiting, *next; exchange; exchange = next) {
+        next = exchange->next;
+        if (exchange->ticket > 0 && exchange->ticket <= ticket)
+            resume(control, exchange);
+    }
 }

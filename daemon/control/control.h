@@ -24,6 +24,12 @@ typedef struct ControlEvents {
     /* Makes a silence, which it takes, and returns its id; ends one. */
     int64_t (*silence)(Silence silence, void *userdata);
     void (*unsilence)(int64_t id, void *userdata);
+
+    /* Asks what an endpoint has served; control_history() with this id has the answer. */
+    void (*history)(const char *name, int64_t id, void *userdata);
+
+    /* Has what was changed kept. Returns the ticket that control_kept() will be called with, 0: it is. */
+    uint64_t (*keep)(void *userdata);
 } ControlEvents;
 
 int control_new(Control **ret, sd_event *event, const ControlEvents *events, void *userdata);
@@ -41,6 +47,12 @@ void control_probed(Control *control, const char *name, int64_t turn);
 
 /* There will be no such turn: whoever waits is answered with what there is. */
 void control_given_up(Control *control, const char *name);
+
+/* An endpoint's history was read; NULL: it cannot be. */
+void control_history(Control *control, int64_t id, const char *name, const History *history);
+
+/* What was changed up to this ticket is kept: whoever has made such a change is answered. */
+void control_kept(Control *control, uint64_t ticket);
 
 /* Something is different: those who listen on /v1/events are told. endpoint: which; NULL: any of them. */
 void control_changed(Control *control, const char *endpoint);

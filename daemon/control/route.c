@@ -196,13 +196,19 @@ static Answer get_check(const Request *request, const Snapshot *snapshot, const 
     return (Answer) { .status = 200, .text = line, .type = "text/plain; charset=utf-8" };
 }
 
-static Answer get_history(const Request *request _unused_, const Snapshot *snapshot, const char *name)
+static Answer get_history(const Request *request _unused_, const Snapshot *snapshot _unused_, const char *name)
 {
-    _cleanup_(history_deinit) History history = { 0 };
-    snapshot->history(snapshot, name, &history);
-    if (history.n == 0 && !snapshot_find(snapshot, name))
+    return (Answer) { .deed = DEED_HISTORY, .probe = xstrdup(name) };
+}
+
+Answer route_history(const char *name, const History *history, const Snapshot *snapshot)
+{
+    if (!history)
+        return route_error(503, "unavailable",
+                           "the disk with the state database does not answer; try again later");
+    if (history->n == 0 && !snapshot_find(snapshot, name))
         return no_such_endpoint(name);
-    return ok(json_of_history(name, &history));
+    return ok(json_of_history(name, history));
 }
 
 static Answer get_silences(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)

@@ -28,6 +28,7 @@ typedef enum Deed {
     DEED_UNSILENCE,
     DEED_PAGE,   /* drawn with something random in it */
     DEED_STREAM, /* events until the client goes */
+    DEED_HISTORY,
 } Deed;
 
 typedef struct Answer {
@@ -39,11 +40,14 @@ typedef struct Answer {
     char *policy;     /* its Content-Security-Policy, owned; NULL: none */
     char *allow;      /* for 405, owned; else NULL */
     Deed deed;
-    char *probe;     /* owned; name of the endpoint to probe, and to answer with afterwards */
+    char *probe;     /* owned; name of the endpoint to probe, or whose history to read, before the answer */
     Silence silence; /* owned; the one to make, or, with nothing but its id, to end */
 } Answer;
 
 Answer route_request(const Request *request, const Snapshot *snapshot);
+
+/* The answer to a request for a history, once that is read; NULL: the disk does not answer. */
+Answer route_history(const char *name, const History *history, const Snapshot *snapshot);
 
 /* The answer to a probe request, once the probe is over; to one for a silence, once it is made or ended. */
 Answer route_probed(const char *name, const Snapshot *snapshot);

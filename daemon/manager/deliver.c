@@ -18,15 +18,44 @@
 
 static void mind_error(Manager *manager)
 {
-    if ((store_error(manager->store) != NULL) != (manager->self.unwritable != NULL))
+    if ((store_error(manager->store) != NULL) != (manager->self.unwritable != NULL) ||
+        store_wants_tending(manager->store))
         (void)sd_event_source_set_time_relative(manager->look, 0); /* from the loop: a finding says so */
 }
 
-void delivery_keep(Manager *manager)
+Ticket delivery_keep(Manager *manager)
 {
-    store_end(manager->store);
+    Ticket ticket = store_end(manager->store);
     (void)sd_event_source_set_enabled(manager->keep, SD_EVENT_OFF);
     mind_error(manager);
+    return ticket;
+}
+
+void delivery_promise(Manager *manager, const char *name, int64_t turn)
+{
+    Ticket ticket = delivery_keep(manager);
+    if (store_kept(manager->store) >= ticket) {
+        control_probed(manager->control, name, turn);
+        return;
+    }
+    manager->promises = xgrow(manager->promises, manager->n_promises, sizeof *manager->promises);
+    manager->promises[manager->n_promises++] =
+        (Promise) { .name = xstrdup(name), .turn = turn, .ticket = ticket };
+}
+
+static void keep_promises(Manager *manager)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < manager->n_promises; i++) {
+        Promise *promise = &manager->promises[i];
+        if (promise->ticket > store_kept(manager->store)) {
+            manager->promises[left++] = *promise;
+            continue;
+        }
+        control_probed(manager->control, promise->name, promise->turn);
+        free(promise->name);
+    }
+    manager->n_promises = left;
 }
 
 static void note_failure(Manager *manager, int r)
@@ -72,6 +101,8 @@ static int say(Manager *manager, const BulletinList *bulletins)
     else if (bulletins->n > 0)
         manager->journal_fails = false;
     store_delivered(manager->store, OUTBOX_JOURNAL, said, n);
+    if (n > 0)
+        (void)delivery_keep(manager);
     free(said);
     return r;
 }
@@ -80,7 +111,6 @@ static int64_t deliver(Manager *manager, const GroupPolicy *policy)
 {
     _cleanup_(bulletin_list_deinit) BulletinList bulletins = { 0 };
     int64_t now = clock_now();
-    delivery_keep(manager);
     int64_t next =
         group(&manager->groups, policy, store_outbox(manager->store, OUTBOX_JOURNAL), now, &bulletins);
     if (say(manager, &bulletins) < 0)
@@ -88,7 +118,8 @@ static int64_t deliver(Manager *manager, const GroupPolicy *policy)
     return next == INSTANT_NEVER ? next : next - now;
 }
 
-void delivery_run(Manager *manager)
+/* Of what is kept. */
+static void deliver_due(Manager *manager)
 {
     const GroupPolicy policy = {
         .wait_seconds = manager->loaded->config->group_wait_seconds,
@@ -101,6 +132,32 @@ void delivery_run(Manager *manager)
     (void)sd_event_source_set_enabled(manager->deliver,
                                       wait == INSTANT_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
+
+void delivery_run(Manager *manager)
+{
+    (void)delivery_keep(manager);
+    deliver_due(manager);
+}
+
+/* What was to be kept before it is said is, or cannot be waited for. */
+static void on_kept(void *userdata)
+{
+    Manager *manager = userdata;
+    mind_error(manager);
+    keep_promises(manager);
+    control_kept(manager->control, store_kept(manager->store));
+    if (store_outbox(manager->store, OUTBOX_JOURNAL)->n > 0 && !manager->journal_fails)
+        deliver_due(manager);
+    if (store_outbox(manager->store, OUTBOX_ALERTMANAGER)->n > 0)
+        posting_soon(manager->posting);
+}
+
+static void on_history(const char *name, History *history, int64_t id, void *userdata)
+{
+    snapshot_history(userdata, name, history, id);
+}
+
+static const StoreEvents store_events = { .kept = on_kept, .history = on_history };
 
 /* What has a cause is waited for anyway: no later than the policy says. */
 static void deliver_within(Manager *manager, int64_t seconds)
@@ -169,7 +226,7 @@ void manager_resolve(Manager *manager, SubjectKind about, const char *subject)
 
 static int on_keep(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
-    delivery_keep(userdata);
+    (void)delivery_keep(userdata);
     return 0;
 }
 
@@ -181,8 +238,10 @@ static int on_deliver(sd_event_source *source _unused_, uint64_t usec _unused_, 
 
 int delivery_start(Manager *manager)
 {
-    int r =
-        sd_event_add_time(manager->event, &manager->keep, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_keep, manager);
+    int r = store_start(manager->store, manager->event, &store_events, manager);
+    if (r >= 0)
+        r = sd_event_add_time(manager->event, &manager->keep, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_keep,
+                              manager);
     if (r >= 0)
         r = sd_event_source_set_enabled(manager->keep, SD_EVENT_OFF);
     if (r >= 0)
@@ -194,8 +253,13 @@ int delivery_start(Manager *manager)
 void delivery_stop(Manager *manager)
 {
     const GroupPolicy at_once = { 0 };
-    if (manager->store)
+    if (manager->store) {
+        store_settle(manager->store);
         (void)deliver(manager, &at_once);
+    }
+    for (size_t i = 0; i < manager->n_promises; i++)
+        free(manager->promises[i].name);
+    free(manager->promises);
     sd_event_source_disable_unref(manager->deliver);
     sd_event_source_disable_unref(manager->keep);
     group_memory_deinit(&manager->groups);

@@ -18,6 +18,13 @@
 #include "pki/pool.h"
 #include "store/store.h"
 
+/* Whoever waits for this turn is answered once that is kept. */
+typedef struct Promise {
+    char *name;
+    int64_t turn;
+    Ticket ticket;
+} Promise;
+
 struct Manager {
     sd_event *event;
     sd_event_source *turns;   /* CLOCK_BOOTTIME: the next turn that is due */
@@ -42,6 +49,8 @@ struct Manager {
     GroupMemory groups;
     bool journal_fails; /* said once, until it takes entries again */
     bool together;      /* many are judged: what there is to say is said when all have been */
+    Promise *promises;  /* probes that were asked for, until what they have changed is kept */
+    size_t n_promises;
     SelfState self;
     uint64_t forget_usec; /* CLOCK_BOOTTIME: when the store is to forget what is old */
     Control *control;
@@ -99,20 +108,22 @@ void manager_judged(Manager *manager);
 /* A member is to be probed by then, if it would be later; a turn that is running comes to that at its end. */
 void manager_probe_by(Manager *manager, Member *member, int64_t at);
 
-/* A member's turn has ended; it may be freed by this. */
-void manager_turn_over(Manager *manager, Member *member);
+/* A member's turn has ended; it may be freed by this. asked: somebody may wait for it. */
+void manager_turn_over(Manager *manager, Member *member, bool asked);
 
 /* Reads the configuration again; with an error in it, the old one goes on. */
 void manager_reload(Manager *manager);
 
 /* snapshot.c: what the status socket shows, and systemctl's line: at once, or within a second. */
 void snapshot_take(Manager *manager, Snapshot *ret);
+void snapshot_history(Manager *manager, const char *endpoint, History *history, int64_t id); /* was read */
 void snapshot_announce(Manager *manager);
 void snapshot_announce_soon(Manager *manager);
 
 /* deliver.c: what has changed is kept, and what is to be said is said, many of one cause at once. */
 int delivery_start(Manager *manager);
-void delivery_keep(Manager *manager); /* now */
+Ticket delivery_keep(Manager *manager); /* now; store_kept() comes to the ticket when it is */
+void delivery_promise(Manager *manager, const char *name, int64_t turn); /* answers who has asked for it */
 void delivery_run(Manager *manager);
 void delivery_stop(Manager *manager); /* says what is still kept waiting */
 

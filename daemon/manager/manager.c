@@ -117,13 +117,14 @@ void manager_judged(Manager *manager)
     control_changed(manager->control, NULL);
 }
 
-void manager_turn_over(Manager *manager, Member *member)
+void manager_turn_over(Manager *manager, Member *member, bool asked)
 {
     manager->n_running--;
     if (member->retired)
         fleet_drop_retired(&manager->fleet, member);
     else {
-        control_probed(manager->control, member->state->endpoint->name, member->turns);
+        if (asked)
+            delivery_promise(manager, member->state->endpoint->name, member->turns);
         control_changed(manager->control, member->state->endpoint->name);
     }
     dispatch(manager);
@@ -159,11 +160,26 @@ static void on_unsilence_asked(int64_t id, void *userdata)
     silencing_end(userdata, id);
 }
 
+static void on_history_asked(const char *name, int64_t id, void *userdata)
+{
+    Manager *manager = userdata;
+    store_history(manager->store, name, id);
+}
+
+static uint64_t on_keep_asked(void *userdata)
+{
+    Manager *manager = userdata;
+    Ticket ticket = delivery_keep(manager);
+    return store_kept(manager->store) >= ticket ? 0 : ticket;
+}
+
 static const ControlEvents control_events = {
     .snapshot = on_snapshot_asked,
     .probe = on_probe_asked,
     .silence = on_silence_asked,
     .unsilence = on_unsilence_asked,
+    .history = on_history_asked,
+    .keep = on_keep_asked,
 };
 
 static int on_turns(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)

@@ -15,8 +15,8 @@ static void on_removed(Member *member)
         _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
         alert_resolve_all(store_alerts(manager->store, SUBJECT_ENDPOINT, name), clock_now(), &transitions);
         alert_of_endpoint(&transitions, member->state);
-        store_flush(manager->store, &member->state, 1,
-                    clock_now()); /* for when it comes back, and for history */
+        store_remember(manager->store, member->state,
+                       clock_now()); /* for when it comes back, and for history */
         manager_commit(manager,
                        &(Change) { .about = SUBJECT_ENDPOINT, .subject = name, .transitions = &transitions });
     }

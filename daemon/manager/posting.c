@@ -174,7 +174,7 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         run_in(posting, REPEAT_USEC); /* nothing is told by a clock that cannot be right */
         return 0;
     }
-    delivery_keep(posting->manager);
+    (void)delivery_keep(posting->manager);
     _cleanup_(json_decrefp) json_t *array = json_array();
     bool due = now_usec >= posting->repeat_at_usec;
     if (due) {

@@ -30,11 +30,12 @@ static void show_forecast(const Snapshot *snapshot, int64_t until, Forecast *ret
     forecast_make(snapshot, &policy, clock_now(), until, ret);
 }
 
-static void show_history(const Snapshot *snapshot, const char *endpoint, History *ret)
+void snapshot_history(Manager *manager, const char *endpoint, History *history, int64_t id)
 {
-    Manager *manager = snapshot->userdata;
-    store_history(manager->store, endpoint, ret);
-    history_complete(ret, snapshot_find(snapshot, endpoint), catalogue_of(snapshot));
+    const Member *member = fleet_find(&manager->fleet, endpoint);
+    if (history)
+        history_complete(history, member ? member->state : NULL, manager->loaded->catalogue);
+    control_history(manager->control, id, endpoint, history);
 }
 
 void snapshot_take(Manager *manager, Snapshot *ret)
@@ -56,7 +57,6 @@ void snapshot_take(Manager *manager, Snapshot *ret)
         .authorities = show_authorities,
         .plan = show_plan,
         .forecast = show_forecast,
-        .history = show_history,
         .userdata = manager,
     };
     trust_show(manager->trust, ret);

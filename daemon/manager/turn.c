@@ -278,9 +278,7 @@ static void on_done(Survey *survey, void *userdata)
             turn_judge(member); /* now they can be compared */
         schedule_put(&member->manager->fleet.schedule, &member->slot, next_turn(member));
     }
-    if (asked)
-        delivery_keep(member->manager); /* who is told of it may rely on that */
-    manager_turn_over(member->manager, member);
+    manager_turn_over(member->manager, member, asked);
 }
 
 static const SurveyEvents events = {

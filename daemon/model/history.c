@@ -8,13 +8,17 @@ void history_append(History *history, HistoryLine line)
     history->items[history->n++] = line;
 }
 
+void history_line_deinit(HistoryLine *line)
+{
+    free(line->address);
+    free(line->ca);
+    chain_deinit(&line->chain);
+}
+
 void history_deinit(History *history)
 {
-    for (size_t i = 0; i < history->n; i++) {
-        free(history->items[i].address);
-        free(history->items[i].ca);
-        chain_deinit(&history->items[i].chain);
-    }
+    for (size_t i = 0; i < history->n; i++)
+        history_line_deinit(&history->items[i]);
     free(history->items);
     *history = (History) { 0 };
 }

@@ -20,4 +20,5 @@ typedef struct History {
 } History;
 
 void history_append(History *history, HistoryLine line); /* takes what it holds */
+void history_line_deinit(HistoryLine *line);
 void history_deinit(History *history);

@@ -149,7 +149,7 @@ bool endpoint_state_retain(EndpointState *state, const Address *present, size_t 
 /* The same at the end of a turn, when the present ones have been looked at. */
 bool endpoint_state_forget_gone(EndpointState *state);
 
-/* Of what is kept on disk: how many transactions there were, and how long the loop waited for the longest. */
+/* Of what is kept on disk: how many transactions there were, and how long the longest took the thread. */
 typedef struct StoreFigures {
     uint64_t n_commits;
     uint64_t longest_usec;
@@ -185,8 +185,7 @@ struct Snapshot {
     void (*authorities)(const Snapshot *snapshot, AuthorityUses *ret);
     int (*plan)(const Snapshot *snapshot, const char *ca, Plan *ret);
     void (*forecast)(const Snapshot *snapshot, int64_t until, Forecast *ret); /* until: may be INSTANT_NONE */
-    void (*history)(const Snapshot *snapshot, const char *endpoint, History *ret);
-    void *userdata; /* of these four */
+    void *userdata;                                                           /* of these three */
 };
 
 /* What findings are about, and those: all borrowed. */

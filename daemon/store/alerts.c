@@ -6,24 +6,21 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 
-int alerts_write(Database *db, SubjectKind about, const char *subject, const AlertList *alerts)
+void alerts_write(Batch *batch, SubjectKind about, const char *subject, const AlertList *alerts)
 {
     const char *kind = subject_kind_to_string(about);
-    int r = database_run(db, "DELETE FROM alert WHERE about = ? AND subject = ?",
-                         VALUES(TEXT(kind), TEXT(subject)));
-    for (size_t i = 0; i < alerts->n && r == SQLITE_OK; i++) {
+    batch_add(batch, "DELETE FROM alert WHERE about = ? AND subject = ?", VALUES(TEXT(kind), TEXT(subject)));
+    for (size_t i = 0; i < alerts->n; i++) {
         const Alert *a = &alerts->items[i];
         const Finding *f = &a->finding;
-        r = database_run(db, "INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                         VALUES(TEXT(kind), TEXT(subject), TEXT(finding_to_string(f->id)),
-                                TEXT(severity_to_string(f->severity)), TEXT(f->address), TEXT(f->ca),
-                                INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(f->remedy),
-                                TEXT(f->cause), TEXT(alert_state_to_string(a->state)),
-                                TEXT(severity_to_string(a->said)), TEXT(severity_to_string(a->worst)),
-                                INSTANT(a->sent_at), INSTANT(a->calmer_since), INTEGER(a->raises),
-                                INSTANT(a->raises_since)));
+        batch_add(batch, "INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  VALUES(TEXT(kind), TEXT(subject), TEXT(finding_to_string(f->id)),
+                         TEXT(severity_to_string(f->severity)), TEXT(f->address), TEXT(f->ca),
+                         INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(f->remedy), TEXT(f->cause),
+                         TEXT(alert_state_to_string(a->state)), TEXT(severity_to_string(a->said)),
+                         TEXT(severity_to_string(a->worst)), INSTANT(a->sent_at), INSTANT(a->calmer_since),
+                         INTEGER(a->raises), INSTANT(a->raises_since)));
     }
-    return r;
 }
 
 #define OUTBOX_VALUES " VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -37,48 +34,47 @@ static const struct {
                               "DELETE FROM posting", "SELECT * FROM posting ORDER BY number" },
 };
 
-int outbox_write(Database *db, Outbox box, const Transition *t)
+void outbox_write(Batch *batch, Outbox box, const Transition *t)
 {
     const Finding *f = &t->finding;
-    return database_run(db, outboxes[box].insert,
-                        VALUES(TEXT(t->id), TEXT(transition_to_string(t->kind)), INTEGER(t->at),
-                               INTEGER(t->raises), TEXT(subject_kind_to_string(t->about)), TEXT(t->subject),
-                               TEXT(t->engine), TEXT(t->ca), TEXT(t->configured_ca), TEXT(t->fingerprint),
-                               INSTANT(t->not_after), TEXT(finding_to_string(f->id)),
-                               TEXT(severity_to_string(f->severity)), TEXT(f->address), TEXT(f->ca),
-                               INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(f->remedy),
-                               TEXT(f->cause)));
+    batch_add(batch, outboxes[box].insert,
+              VALUES(TEXT(t->id), TEXT(transition_to_string(t->kind)), INTEGER(t->at), INTEGER(t->raises),
+                     TEXT(subject_kind_to_string(t->about)), TEXT(t->subject), TEXT(t->engine), TEXT(t->ca),
+                     TEXT(t->configured_ca), TEXT(t->fingerprint), INSTANT(t->not_after),
+                     TEXT(finding_to_string(f->id)), TEXT(severity_to_string(f->severity)), TEXT(f->address),
+                     TEXT(f->ca), INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(f->remedy),
+                     TEXT(f->cause)));
 }
 
-int outbox_remove(Database *db, Outbox box, const char *id)
+void outbox_remove(Batch *batch, Outbox box, const char *id)
 {
-    return database_run(db, outboxes[box].remove, VALUES(TEXT(id)));
+    batch_add(batch, outboxes[box].remove, VALUES(TEXT(id)));
 }
 
-int silence_write(Database *db, const Silence *s)
+void silence_write(Batch *batch, const Silence *s)
 {
-    return database_run(db, "INSERT INTO silence VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        VALUES(INTEGER(s->id), TEXT(s->subject),
-                               TEXT(s->finding < 0 ? NULL : finding_to_string((FindingId)s->finding)),
-                               INTEGER(s->begins_at), INTEGER(s->ends_at), TEXT(s->reason), TEXT(s->author)));
+    batch_add(batch, "INSERT INTO silence VALUES (?, ?, ?, ?, ?, ?, ?)",
+              VALUES(INTEGER(s->id), TEXT(s->subject),
+                     TEXT(s->finding < 0 ? NULL : finding_to_string((FindingId)s->finding)),
+                     INTEGER(s->begins_at), INTEGER(s->ends_at), TEXT(s->reason), TEXT(s->author)));
 }
 
-int silence_remove(Database *db, int64_t id)
+void silence_remove(Batch *batch, int64_t id)
 {
-    return database_run(db, "DELETE FROM silence WHERE id = ?", VALUES(INTEGER(id)));
+    batch_add(batch, "DELETE FROM silence WHERE id = ?", VALUES(INTEGER(id)));
 }
 
-int outbox_clear(Database *db, Outbox box)
+void outbox_clear(Batch *batch, Outbox box)
 {
-    return database_run(db, outboxes[box].clear, NO_VALUES);
+    batch_add(batch, outboxes[box].clear, NO_VALUES);
 }
 
-int alerts_clear(Database *db)
+void alerts_clear(Batch *batch)
 {
-    int r = database_run(db, "DELETE FROM alert", NO_VALUES);
-    for (Outbox box = 0; box < N_OUTBOXES && r == SQLITE_OK; box++)
-        r = outbox_clear(db, box);
-    return r == SQLITE_OK ? database_run(db, "DELETE FROM silence", NO_VALUES) : r;
+    batch_add(batch, "DELETE FROM alert", NO_VALUES);
+    for (Outbox box = 0; box < N_OUTBOXES; box++)
+        outbox_clear(batch, box);
+    batch_add(batch, "DELETE FROM silence", NO_VALUES);
 }
 
 static char *text_or_empty(sqlite3_stmt *row, int column)

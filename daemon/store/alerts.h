@@ -5,20 +5,20 @@
 #include "model/alert.h"
 #include "model/silence.h"
 #include "model/transition.h"
-#include "store/database.h"
+#include "store/batch.h"
 #include "store/store.h"
 
 /* Replaces what is kept of a subject. */
-int alerts_write(Database *database, SubjectKind about, const char *subject, const AlertList *alerts);
+void alerts_write(Batch *batch, SubjectKind about, const char *subject, const AlertList *alerts);
 
-int outbox_write(Database *database, Outbox box, const Transition *transition);
-int outbox_remove(Database *database, Outbox box, const char *id);
-int outbox_clear(Database *database, Outbox box);
-int silence_write(Database *database, const Silence *silence);
-int silence_remove(Database *database, int64_t id);
+void outbox_write(Batch *batch, Outbox box, const Transition *transition);
+void outbox_remove(Batch *batch, Outbox box, const char *id);
+void outbox_clear(Batch *batch, Outbox box);
+void silence_write(Batch *batch, const Silence *silence);
+void silence_remove(Batch *batch, int64_t id);
 
 /* Empties them all. */
-int alerts_clear(Database *database);
+void alerts_clear(Batch *batch);
 
 /* Gives each alert that is kept to fn, which takes what it holds; the subject is borrowed. */
 int alerts_read(Database *database,

@@ -10,7 +10,8 @@
 
 #define APPLICATION_ID 0x64626364 /* "dbcd", for file(1) */
 
-/* A checkpoint writes and syncs so many pages at most in between two turns: 1 MiB. */
+/* A checkpoint writes and syncs so many pages at most: 1 MiB. The commit that makes it takes that much longer.
+ */
 #define CHECKPOINT_PAGES "256"
 
 struct Database {
@@ -188,8 +189,8 @@ static int bring_forward(Database *database, char **ret_words)
 
 /*
  * Exclusive: no second daemon, and no shared memory beside the file. WAL with `synchronous = NORMAL` syncs at
- * checkpoints alone, so that a commit costs a write: kill -9 loses nothing, a power cut at most the latest
- * commits, and never the file.
+ * checkpoints alone, so that a commit costs a write: kill -9 loses no batch that was reported as kept, a power
+ * cut at most the latest of them, and never the file.
  */
 static int prepare_file(Database *database, char **ret_words)
 {

@@ -5,29 +5,28 @@
 
 #define COLUMNS_MAX 32
 
-int discovered_write(Database *db, const RdsEndpoint *endpoint)
+void discovered_write(Batch *batch, const RdsEndpoint *endpoint)
 {
     RdsEndpoint e = *endpoint; /* its texts are borrowed */
     Value values[COLUMNS_MAX];
     for (size_t i = 0; i < n_rds_fields; i++)
         values[i] = rds_fields[i].is_text ? TEXT(*rds_field_text(&e, &rds_fields[i]))
                                           : INSTANT(*rds_field_number(&e, &rds_fields[i]));
-    return database_run(db,
-                        "INSERT OR REPLACE INTO discovered VALUES "
-                        "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        values, n_rds_fields);
+    batch_add(batch,
+              "INSERT OR REPLACE INTO discovered VALUES "
+              "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+              values, n_rds_fields);
 }
 
-int discovered_remove(Database *db, const RdsEndpoint *e)
+void discovered_remove(Batch *batch, const RdsEndpoint *e)
 {
-    return database_run(db,
-                        "DELETE FROM discovered WHERE source = ? AND kind = ? AND identifier = ? AND host = ?",
-                        VALUES(TEXT(e->source), INTEGER(e->kind), TEXT(e->identifier), TEXT(e->host)));
+    batch_add(batch, "DELETE FROM discovered WHERE source = ? AND kind = ? AND identifier = ? AND host = ?",
+              VALUES(TEXT(e->source), INTEGER(e->kind), TEXT(e->identifier), TEXT(e->host)));
 }
 
-int discovered_clear(Database *db)
+void discovered_clear(Batch *batch)
 {
-    return database_run(db, "DELETE FROM discovered", NO_VALUES);
+    batch_add(batch, "DELETE FROM discovered", NO_VALUES);
 }
 
 static int on_row(sqlite3_stmt *row, void *userdata)

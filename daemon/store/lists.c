@@ -16,10 +16,9 @@ int64_t store_silence(Store *store, Silence silence)
 {
     silence.id = ++store->last_silence;
     silence_list_append(&store->silences, silence);
-    if (store_is_kept(store)) {
-        int r = store_open_transaction(store);
-        store_close_transaction(store, r == SQLITE_OK ? silence_write(store->db, &silence) : r);
-    }
+    if (store_is_kept(store))
+        silence_write(store_open_batch(store), &silence);
+    store_close_batch(store);
     return silence.id;
 }
 
@@ -31,10 +30,9 @@ bool store_unsilence(Store *store, int64_t id)
     if (i == store->silences.n)
         return false;
     silence_list_remove(&store->silences, i);
-    if (store_is_kept(store)) {
-        int r = store_open_transaction(store);
-        store_close_transaction(store, r == SQLITE_OK ? silence_remove(store->db, id) : r);
-    }
+    if (store_is_kept(store))
+        silence_remove(store_open_batch(store), id);
+    store_close_batch(store);
     return true;
 }
 
@@ -59,18 +57,16 @@ static const RdsEndpoint *find(const RdsInventory *inventory, const RdsEndpoint 
 }
 
 /* What differs between two inventories of one source. */
-static int write_difference(Database *db, const RdsInventory *before, const RdsInventory *now)
+static void write_difference(Store *store, const RdsInventory *before, const RdsInventory *now)
 {
-    int r = SQLITE_OK;
-    for (size_t i = 0; i < before->n_endpoints && r == SQLITE_OK; i++)
+    for (size_t i = 0; i < before->n_endpoints; i++)
         if (!find(now, &before->endpoints[i]))
-            r = discovered_remove(db, &before->endpoints[i]);
-    for (size_t i = 0; i < now->n_endpoints && r == SQLITE_OK; i++) {
+            discovered_remove(store_open_batch(store), &before->endpoints[i]);
+    for (size_t i = 0; i < now->n_endpoints; i++) {
         const RdsEndpoint *was = find(before, &now->endpoints[i]);
         if (!was || !rds_endpoint_same(was, &now->endpoints[i]))
-            r = discovered_write(db, &now->endpoints[i]);
+            discovered_write(store_open_batch(store), &now->endpoints[i]);
     }
-    return r;
 }
 
 void store_keep_discovered(Store *store, const char *source, const RdsInventory *inventory)
@@ -85,10 +81,9 @@ void store_keep_discovered(Store *store, const char *source, const RdsInventory 
     for (size_t i = 0; i < inventory->n_endpoints; i++)
         rds_inventory_append(&others, rds_endpoint_copy(&inventory->endpoints[i]));
     store->discovered = others;
-    if (store_is_kept(store)) {
-        int r = store_open_transaction(store);
-        store_close_transaction(store, r == SQLITE_OK ? write_difference(store->db, &before, inventory) : r);
-    }
+    if (store_is_kept(store))
+        write_difference(store, &before, inventory);
+    store_close_batch(store);
     rds_inventory_deinit(&before);
 }
 

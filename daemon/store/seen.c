@@ -72,8 +72,7 @@ static void read_replacements(const char *text, AddressState *address)
     }
 }
 
-/* seen: the row of the certificate that was last seen there. */
-static void write_row(const EndpointState *state, const AddressState *a, const char *replacements, int64_t seen,
+static void write_row(const EndpointState *state, const AddressState *a, const char *replacements,
                       Value row[N_COLUMNS])
 {
     const Observation *latest = a->latest, *o = a->seen;
@@ -99,7 +98,7 @@ static void write_row(const EndpointState *state, const AddressState *a, const c
         row[COLUMN_DETAIL] = TEXT(latest->detail);
     }
     if (o) {
-        row[COLUMN_SEEN] = PASSING(INTEGER(seen)); /* its fingerprint is looked at instead */
+        row[COLUMN_SEEN] = PASSING(TEXT(o->chain.certificates[0]->sha256)); /* digest_of() has all of them */
         row[COLUMN_SEEN_AT] = PASSING(INSTANT(o->observed_at));
         row[COLUMN_TLS_VERSION] = TEXT(o->tls_version);
         row[COLUMN_TLS_CIPHER] = TEXT(o->tls_cipher);
@@ -131,7 +130,7 @@ static uint64_t digest_of(const EndpointState *state)
         const AddressState *a = &state->addresses[i];
         Value row[N_COLUMNS];
         _cleanup_free_ char *replacements = replacements_text(a);
-        write_row(state, a, replacements, 0, row);
+        write_row(state, a, replacements, row);
         for (size_t j = 0; j < N_COLUMNS; j++)
             digest_value(&text, &row[j]);
         for (size_t j = 0; a->seen && j < a->seen->chain.n; j++)
@@ -146,120 +145,94 @@ bool seen_differs(const EndpointState *state)
     return digest_of(state) != state->kept_digest;
 }
 
-static int get_id(sqlite3_stmt *row, void *userdata)
+#define ROW_OF_CERTIFICATE(n) "(SELECT id FROM certificate WHERE sha256 = ?" #n ")"
+
+static void keep_certificate(Batch *batch, const Certificate *c)
 {
-    *(int64_t *)userdata = sqlite3_column_int64(row, 0);
-    return SQLITE_OK;
+    batch_add(batch, "INSERT INTO certificate (sha256, der) VALUES (?, ?) ON CONFLICT DO NOTHING",
+              VALUES(TEXT(c->sha256), BLOB(c->der, c->der_size)));
 }
 
-/* The row of a certificate; makes it if there is none. */
-static int keep_certificate(Database *db, const Certificate *c, int64_t *ret)
+static void keep_chain(Batch *batch, const Chain *chain)
 {
-    *ret = 0;
-    int r = database_run(db, "INSERT INTO certificate (sha256, der) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                         VALUES(TEXT(c->sha256), BLOB(c->der, c->der_size)));
-    if (r == SQLITE_OK)
-        r = database_query(db, "SELECT id FROM certificate WHERE sha256 = ?", VALUES(TEXT(c->sha256)), get_id,
-                           ret);
-    return r;
-}
-
-static int keep_chain(Database *db, const Chain *chain, int64_t *ret_server)
-{
-    int r = keep_certificate(db, chain->certificates[0], ret_server);
-    if (r == SQLITE_OK)
-        r = database_run(db, "DELETE FROM chain WHERE server = ?", VALUES(INTEGER(*ret_server)));
-    for (size_t i = 1; i < chain->n && r == SQLITE_OK; i++) {
-        int64_t id;
-        r = keep_certificate(db, chain->certificates[i], &id);
-        if (r == SQLITE_OK)
-            r = database_run(db, "INSERT INTO chain VALUES (?, ?, ?)",
-                             VALUES(INTEGER(*ret_server), INTEGER(i), INTEGER(id)));
+    const char *server = chain->certificates[0]->sha256;
+    keep_certificate(batch, chain->certificates[0]);
+    batch_add(batch, "DELETE FROM chain WHERE server = " ROW_OF_CERTIFICATE(1), VALUES(TEXT(server)));
+    for (size_t i = 1; i < chain->n; i++) {
+        keep_certificate(batch, chain->certificates[i]);
+        batch_add(batch, "INSERT INTO chain VALUES (" ROW_OF_CERTIFICATE(1) ", ?2, " ROW_OF_CERTIFICATE(3) ")",
+                  VALUES(TEXT(server), INTEGER(i), TEXT(chain->certificates[i]->sha256)));
     }
-    return r;
 }
 
 /* Its chain, and that it was served until then. */
-static int keep_served(Database *db, const EndpointState *state, const Observation *o, int64_t *ret_server)
+static void keep_served(Batch *batch, const EndpointState *state, const Observation *o)
 {
-    int r = keep_chain(db, &o->chain, ret_server);
-    if (r != SQLITE_OK)
-        return r;
-    return database_run(db,
-                        "INSERT INTO served VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO UPDATE SET first_seen = "
-                        "min(first_seen, ?4), last_seen = max(last_seen, ?4)",
-                        VALUES(TEXT(state->endpoint->name), TEXT(o->address.text), INTEGER(*ret_server),
-                               INTEGER(o->observed_at)));
+    keep_chain(batch, &o->chain);
+    batch_add(batch,
+              "INSERT INTO served VALUES (?1, ?2, " ROW_OF_CERTIFICATE(
+                  3) ", ?4, ?4) ON CONFLICT DO UPDATE SET "
+                     "first_seen = min(first_seen, ?4), last_seen = max(last_seen, ?4)",
+              VALUES(TEXT(state->endpoint->name), TEXT(o->address.text), TEXT(o->chain.certificates[0]->sha256),
+                     INTEGER(o->observed_at)));
 }
 
-static int keep_address(Database *db, const EndpointState *state, const AddressState *a)
+static void keep_address(Batch *batch, const EndpointState *state, const AddressState *a)
 {
-    int64_t seen = 0;
     Value row[N_COLUMNS];
     _cleanup_free_ char *replacements = replacements_text(a);
-    int r = a->seen ? keep_served(db, state, a->seen, &seen) : SQLITE_OK;
-    if (r != SQLITE_OK)
-        return r;
-    write_row(state, a, replacements, seen, row);
-    return database_run(db,
-                        "INSERT INTO address VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                        "?, ?, ?, ?, ?, ?)",
-                        row, N_COLUMNS);
+    if (a->seen)
+        keep_served(batch, state, a->seen);
+    write_row(state, a, replacements, row);
+    batch_add(batch,
+              "INSERT INTO address VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " ROW_OF_CERTIFICATE(
+                  14) ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+              row, N_COLUMNS);
 }
 
-int seen_write(Database *db, EndpointState *state, const Observation *replaced, int64_t now)
+void seen_write(Batch *batch, EndpointState *state, const Observation *replaced, int64_t now)
 {
-    int64_t ignored;
     _cleanup_free_ char *server = server_of(state);
     const Streak *unresolved = &state->unresolved;
     bool any = unresolved->n > 0;
-    int r = database_run(db, "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?, ?, ?)",
-                         VALUES(TEXT(state->endpoint->name), TEXT(server), INTEGER(unresolved->n),
-                                INSTANT(any ? unresolved->first_at : INSTANT_NONE),
-                                INSTANT(any ? state->unresolved_at : INSTANT_NONE),
-                                TEXT(any ? state->unresolved_detail : NULL), INTEGER(now)));
-    if (r == SQLITE_OK && replaced)
-        r = keep_served(db, state, replaced, &ignored);
-    if (r == SQLITE_OK)
-        r = database_run(db, "DELETE FROM address WHERE endpoint = ?", VALUES(TEXT(state->endpoint->name)));
-    for (size_t i = 0; i < state->n_addresses && r == SQLITE_OK; i++)
-        r = keep_address(db, state, &state->addresses[i]);
-    if (r == SQLITE_OK) {
-        state->kept_digest = digest_of(state);
-        state->kept_at = now;
-    }
-    return r;
+    batch_add(batch, "INSERT OR REPLACE INTO endpoint VALUES (?, ?, ?, ?, ?, ?, ?)",
+              VALUES(TEXT(state->endpoint->name), TEXT(server), INTEGER(unresolved->n),
+                     INSTANT(any ? unresolved->first_at : INSTANT_NONE),
+                     INSTANT(any ? state->unresolved_at : INSTANT_NONE),
+                     TEXT(any ? state->unresolved_detail : NULL), INTEGER(now)));
+    if (replaced)
+        keep_served(batch, state, replaced);
+    batch_add(batch, "DELETE FROM address WHERE endpoint = ?", VALUES(TEXT(state->endpoint->name)));
+    for (size_t i = 0; i < state->n_addresses; i++)
+        keep_address(batch, state, &state->addresses[i]);
+    state->kept_digest = digest_of(state);
+    state->kept_at = now;
 }
 
-static int touch_address(Database *db, const char *name, const AddressState *a)
+static void touch_address(Batch *batch, const char *name, const AddressState *a)
 {
     const Observation *latest = a->latest, *o = a->seen;
-    int r = database_run(db,
-                         "UPDATE address SET observed_at = ?, duration_usec = ?, seen_at = ?, plaintext_at = ? "
-                         "WHERE endpoint = ? AND address = ?",
-                         VALUES(INSTANT(latest->observed_at), INTEGER(latest->duration_usec),
-                                INSTANT(o ? o->observed_at : INSTANT_NONE), INSTANT(a->plaintext_at),
-                                TEXT(name), TEXT(a->address.text)));
-    if (r == SQLITE_OK && o)
-        r = database_run(
-            db,
-            "UPDATE served SET last_seen = max(last_seen, ?1) WHERE endpoint = ?2 AND address = ?3 AND "
-            "server = (SELECT seen FROM address WHERE endpoint = ?2 AND address = ?3)",
-            VALUES(INTEGER(o->observed_at), TEXT(name), TEXT(a->address.text)));
-    return r;
+    batch_add(batch,
+              "UPDATE address SET observed_at = ?, duration_usec = ?, seen_at = ?, plaintext_at = ? "
+              "WHERE endpoint = ? AND address = ?",
+              VALUES(INSTANT(latest->observed_at), INTEGER(latest->duration_usec),
+                     INSTANT(o ? o->observed_at : INSTANT_NONE), INSTANT(a->plaintext_at), TEXT(name),
+                     TEXT(a->address.text)));
+    if (o)
+        batch_add(batch,
+                  "UPDATE served SET last_seen = max(last_seen, ?1) WHERE endpoint = ?2 AND address = ?3 AND "
+                  "server = (SELECT seen FROM address WHERE endpoint = ?2 AND address = ?3)",
+                  VALUES(INTEGER(o->observed_at), TEXT(name), TEXT(a->address.text)));
 }
 
-int seen_touch(Database *db, EndpointState *state, int64_t now)
+void seen_touch(Batch *batch, EndpointState *state, int64_t now)
 {
     const char *name = state->endpoint->name;
-    int r =
-        database_run(db, "UPDATE endpoint SET kept_at = ? WHERE name = ?", VALUES(INTEGER(now), TEXT(name)));
-    for (size_t i = 0; i < state->n_addresses && r == SQLITE_OK; i++)
+    batch_add(batch, "UPDATE endpoint SET kept_at = ? WHERE name = ?", VALUES(INTEGER(now), TEXT(name)));
+    for (size_t i = 0; i < state->n_addresses; i++)
         if (state->addresses[i].latest)
-            r = touch_address(db, name, &state->addresses[i]);
-    if (r == SQLITE_OK)
-        state->kept_at = now;
-    return r;
+            touch_address(batch, name, &state->addresses[i]);
+    state->kept_at = now;
 }
 
 /* What is read back, of one endpoint. */
@@ -272,21 +245,32 @@ typedef struct Recall {
     History *history;
 } Recall;
 
-/* The columns are DER and fingerprint. One bit that has changed on the disk would be another certificate, and
- * its successor a rotation that never was. */
+/* One bit that has changed on the disk would be another certificate, and its successor a rotation that never
+ * was. */
+static int read_certificate(const SeenReader *reader, const void *der, size_t size, const char *sha256,
+                            Chain *chain)
+{
+    Certificate *certificate = NULL;
+    if (!der || size == 0 || reader->read(der, size, chain->n == 0, &certificate, reader->userdata) < 0)
+        return SQLITE_CORRUPT;
+    chain_append(chain, certificate);
+    return sha256 && strcmp(sha256, certificate->sha256) == 0 ? SQLITE_OK : SQLITE_CORRUPT;
+}
+
+/* The columns are DER and fingerprint. */
 static int on_certificate(sqlite3_stmt *row, void *userdata)
 {
     Recall *recall = userdata;
-    Certificate *certificate = NULL;
     const void *der = sqlite3_column_blob(row, 0);
-    int size = sqlite3_column_bytes(row, 0);
-    const char *sha256 = column_text(row, 1);
-    bool server = recall->chain.n == 0;
-    if (!der || size <= 0 ||
-        recall->reader->read(der, (size_t)size, server, &certificate, recall->reader->userdata) < 0)
-        return SQLITE_CORRUPT;
-    chain_append(&recall->chain, certificate);
-    return sha256 && strcmp(sha256, certificate->sha256) == 0 ? SQLITE_OK : SQLITE_CORRUPT;
+    size_t size = (size_t)sqlite3_column_bytes(row, 0);
+    if (recall->reader)
+        return read_certificate(recall->reader, der, size, column_text(row, 1), &recall->chain);
+    Certificate *unread = certificate_new();
+    unread->der = xmemdup(der, size);
+    unread->der_size = size;
+    unread->sha256 = xstrdup(column_text(row, 1));
+    chain_append(&recall->chain, unread);
+    return SQLITE_OK;
 }
 
 /* The server's own first, as it was sent. */
@@ -390,6 +374,11 @@ static int on_endpoint(sqlite3_stmt *row, void *userdata)
     return SQLITE_OK;
 }
 
+bool seen_same_server(const EndpointState *a, const EndpointState *b)
+{
+    return strcmp(a->endpoint->host, b->endpoint->host) == 0 && a->endpoint->port == b->endpoint->port;
+}
+
 int seen_recall(Database *db, const SeenReader *reader, EndpointState *state)
 {
     Recall recall = { .db = db, .reader = reader, .state = state };
@@ -437,24 +426,45 @@ int seen_history(Database *db, const SeenReader *reader, const char *name, Histo
     return r;
 }
 
-int seen_forget(Database *db, int64_t before)
+static int read_chain_of(const SeenReader *reader, HistoryLine *line)
 {
-    const Value values[] = { INTEGER(before) };
+    Chain read = { 0 };
+    int r = SQLITE_OK;
+    for (size_t i = 0; i < line->chain.n && r == SQLITE_OK; i++) {
+        const Certificate *c = line->chain.certificates[i];
+        r = read_certificate(reader, c->der, c->der_size, c->sha256, &read);
+    }
+    chain_deinit(&line->chain);
+    line->chain = read;
+    return r;
+}
+
+int seen_read_history(const SeenReader *reader, History *history)
+{
+    for (size_t i = 0; i < history->n; i++) {
+        int r = read_chain_of(reader, &history->items[i]);
+        if (r == SQLITE_OK)
+            continue;
+        for (; history->n > i; history->n--)
+            history_line_deinit(&history->items[history->n - 1]);
+        return r;
+    }
+    return SQLITE_OK;
+}
+
+void seen_forget(Batch *batch, int64_t before)
+{
     static const char *const statements[] = {
         "DELETE FROM address WHERE endpoint IN (SELECT name FROM endpoint WHERE kept_at < ?)",
         "DELETE FROM endpoint WHERE kept_at < ?",
         "DELETE FROM served WHERE last_seen < ? AND NOT EXISTS (SELECT * FROM address WHERE address.endpoint = "
         "served.endpoint AND seen = server)",
     };
-    int r = SQLITE_OK;
-    for (size_t i = 0; i < ARRAY_SIZE(statements) && r == SQLITE_OK; i++)
-        r = database_run(db, statements[i], values, ARRAY_SIZE(values));
-    if (r == SQLITE_OK)
-        r = database_run(db, "DELETE FROM chain WHERE server NOT IN (SELECT server FROM served)", NO_VALUES);
-    if (r == SQLITE_OK)
-        r = database_run(db,
-                         "DELETE FROM certificate WHERE id NOT IN (SELECT server FROM served UNION SELECT "
-                         "certificate FROM chain)",
-                         NO_VALUES);
-    return r;
+    for (size_t i = 0; i < ARRAY_SIZE(statements); i++)
+        batch_add(batch, statements[i], VALUES(INTEGER(before)));
+    batch_add(batch, "DELETE FROM chain WHERE server NOT IN (SELECT server FROM served)", NO_VALUES);
+    batch_add(batch,
+              "DELETE FROM certificate WHERE id NOT IN (SELECT server FROM served UNION SELECT certificate "
+              "FROM chain)",
+              NO_VALUES);
 }

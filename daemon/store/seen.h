@@ -4,17 +4,17 @@
 
 #include "model/history.h"
 #include "model/state.h"
-#include "store/database.h"
+#include "store/batch.h"
 #include "store/store.h"
 
 /* Whether the file would say something else of it than it does. The heartbeat aside. */
 bool seen_differs(const EndpointState *state);
 
 /* Writes it, with what an address served until now (may be NULL). */
-int seen_write(Database *database, EndpointState *state, const Observation *replaced, int64_t now);
+void seen_write(Batch *batch, EndpointState *state, const Observation *replaced, int64_t now);
 
 /* Writes the times of its latest probes alone. */
-int seen_touch(Database *database, EndpointState *state, int64_t now);
+void seen_touch(Batch *batch, EndpointState *state, int64_t now);
 
 /* Who reads certificates. */
 typedef struct SeenReader {
@@ -23,7 +23,15 @@ typedef struct SeenReader {
 } SeenReader;
 
 int seen_recall(Database *database, const SeenReader *reader, EndpointState *state);
+
+/* Whether what was seen of one is of the other's server, too. */
+bool seen_same_server(const EndpointState *a, const EndpointState *b);
+
+/* Without a reader, certificates are as yet nothing but DER and fingerprint: seen_read_history() reads them. */
 int seen_history(Database *database, const SeenReader *reader, const char *name, History *ret);
 
+/* SQLITE_CORRUPT if one is no certificate, or another one: the history ends before it. */
+int seen_read_history(const SeenReader *reader, History *history);
+
 /* Forgets what was last seen before then; of endpoints that are watched, the present stays. */
-int seen_forget(Database *database, int64_t before);
+void seen_forget(Batch *batch, int64_t before);

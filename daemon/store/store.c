@@ -23,7 +23,7 @@ void store_free(Store *store)
 {
     if (!store)
         return;
-    store_end(store);
+    tasks_deinit(store);
     for (size_t i = 0; i < store->n_entries; i++)
         entry_free(store->entries[i]);
     free(store->entries);
@@ -31,15 +31,15 @@ void store_free(Store *store)
         transition_list_deinit(&store->outbox[box]);
     silence_list_deinit(&store->silences);
     rds_inventory_deinit(&store->discovered);
-    database_close(store->db);
-    free(store->path);
+    remembered_deinit(&store->remembered);
+    free(store->stalled_words);
     free(store->error);
     free(store);
 }
 
 const char *store_error(const Store *store)
 {
-    return store->error;
+    return store->error ? store->error : store->stalled ? store->stalled_words : NULL;
 }
 
 static int compare(const Entry *entry, SubjectKind about, const char *subject)
@@ -107,34 +107,6 @@ void store_each_subject(Store *store, void (*fn)(SubjectKind about, const char *
     }
 }
 
-static void note_error(Store *store, const char *words)
-{
-    char *error = xasprintf("%s: %s", store->path ? store->path : "memory", words);
-    free(store->error);
-    store->error = error;
-    store->lacks = true;
-}
-
-/* The damaged file keeps its content for whoever wants to look at it, and its journal with it. */
-static void set_aside(Store *store, int64_t now)
-{
-    static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
-    char date[INSTANT_TEXT_MAX], *to = date;
-    if (!store->path)
-        return;
-    instant_text(now, date);
-    for (const char *from = date; *from; from++)
-        if (*from != '-' && *from != ':')
-            *to++ = *from;
-    *to = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-        _cleanup_free_ char *old = xasprintf("%s%s", store->path, suffixes[i]);
-        _cleanup_free_ char *new = xasprintf("%s.damaged-%s%s", store->path, date, suffixes[i]);
-        if (rename(old, new) < 0 && i == 0 && errno != ENOENT)
-            note_error(store, strerror(errno));
-    }
-}
-
 static void on_alert(SubjectKind about, const char *subject, Alert alert, void *userdata)
 {
     AlertList *alerts = store_alerts(userdata, about, subject);
@@ -144,45 +116,44 @@ static void on_alert(SubjectKind about, const char *subject, Alert alert, void *
 
 static int read_all(Store *store)
 {
-    int r = alerts_read(store->db, on_alert, store);
+    Database *db = store->disk->db;
+    int r = alerts_read(db, on_alert, store);
     for (Outbox box = 0; box < N_OUTBOXES && r == SQLITE_OK; box++)
-        r = outbox_read(store->db, box, &store->outbox[box]);
+        r = outbox_read(db, box, &store->outbox[box]);
     if (r == SQLITE_OK)
-        r = silences_read(store->db, &store->silences);
+        r = silences_read(db, &store->silences);
     if (r == SQLITE_OK)
-        r = discovered_read(store->db, &store->discovered);
+        r = discovered_read(db, &store->discovered);
+    if (r == SQLITE_OK)
+        r = remembered_read(db, &store->reader, &store->remembered);
     for (size_t i = 0; i < store->silences.n; i++)
         if (store->silences.items[i].id > store->last_silence)
             store->last_silence = store->silences.items[i].id;
     return r;
 }
 
-/* Opens the file, a new one in place of a damaged one. */
-static int open_file(Store *store, int64_t now, char **ret_words)
+static Store *store_new(const char *path, CertificateReader reader, void *userdata, int64_t now)
 {
-    int r = database_open(&store->db, store->path, ret_words);
-    if (store->path && database_is_damage(r)) {
-        set_aside(store, now);
-        free(TAKE(*ret_words));
-        r = database_open(&store->db, store->path, ret_words);
-    }
-    return r;
+    Store *store = xcalloc(1, sizeof *store);
+    store->disk = disk_new(path);
+    store->tasks_end = &store->tasks;
+    store->stalled_words = xasprintf("%s: the disk does not answer", path);
+    store->beat_at = now;
+    store->reader = (SeenReader) { .read = reader, .userdata = userdata };
+    return store;
 }
 
 int store_open(Store **ret, const char *path, CertificateReader reader, void *userdata, int64_t now,
                char **ret_words)
 {
-    _cleanup_(store_freep) Store *store = xcalloc(1, sizeof *store);
+    _cleanup_(store_freep) Store *store = store_new(path, reader, userdata, now);
     _cleanup_free_ char *words = NULL;
-    store->path = xstrdup(path);
-    store->beat_at = now;
-    store->reader = (SeenReader) { .read = reader, .userdata = userdata };
-    int r = open_file(store, now, &words);
+    Disk *disk = store->disk;
+    int r = disk_open(disk, now, &words);
     if (r == SQLITE_OK && read_all(store) != SQLITE_OK) { /* what could be read is kept */
-        database_close(TAKE(store->db));
-        set_aside(store, now);
+        disk_abandon(disk, now);
         store->lacks = true;
-        r = database_open(&store->db, path, &words);
+        r = disk_open(disk, now, &words);
     }
     if (r == SQLITE_MISMATCH || (r & 0xff) == SQLITE_BUSY) {
         *ret_words =
@@ -192,74 +163,52 @@ int store_open(Store **ret, const char *path, CertificateReader reader, void *us
                                              "of its own for each dbcertd");
         return r == SQLITE_MISMATCH ? -EPROTONOSUPPORT : -EBUSY;
     }
+    disk->lacks = store->lacks |= r != SQLITE_OK;
     if (r != SQLITE_OK)
-        note_error(store, words);
+        tasks_note_error(store, words);
+    store->figures.bytes = disk_bytes(disk);
     *ret = TAKE(store);
     return 0;
 }
 
 bool store_is_kept(const Store *store)
 {
-    return store->db && !store->lacks;
+    return !store->lacks;
 }
 
-/* Goes on without the damaged file, until another one is made. */
-static void abandon(Store *store)
+bool store_wants_tending(const Store *store)
 {
-    store->together = store->open = false;
-    database_close(TAKE(store->db));
-    set_aside(store, clock_now());
+    return store->lacks && !store->error && !store->tasks;
 }
 
-int store_open_transaction(Store *store)
+Batch *store_open_batch(Store *store)
 {
-    if (store->together && store->open)
-        return store->together_result;
-    store->open = store->together;
-    store->began_usec = clock_boottime_usec();
-    store->together_result = database_run(store->db, "BEGIN IMMEDIATE", NO_VALUES);
-    return store->together_result;
+    if (!store->batch)
+        store->batch = batch_new();
+    return store->batch;
 }
 
-void store_close_transaction(Store *store, int r)
+void store_close_batch(Store *store)
 {
-    if (store->together) {
-        store->together_result = r;
-        return;
-    }
-    if (r == SQLITE_OK)
-        r = database_run(store->db, "COMMIT", NO_VALUES);
-    uint64_t usec = clock_boottime_usec() - store->began_usec;
-    if (r == SQLITE_OK) {
-        store->figures.n_commits++;
-        store->figures.longest_usec = usec > store->figures.longest_usec ? usec : store->figures.longest_usec;
-        return;
-    }
-    note_error(store, database_error(store->db));
-    if (database_is_damage(r))
-        abandon(store);
-    else
-        (void)database_run(store->db, "ROLLBACK", NO_VALUES); /* SQLite may have done so by itself */
+    if (!store->together && store->batch)
+        tasks_hand_over_batch(store);
 }
 
 void store_begin(Store *store)
 {
-    store->together |= store_is_kept(store);
+    store->together = true;
 }
 
 bool store_is_open(const Store *store)
 {
-    return store->open;
+    return store->batch != NULL;
 }
 
-void store_end(Store *store)
+Ticket store_end(Store *store)
 {
-    bool open = store->open;
-    store->together = store->open = false;
-    if (!open)
-        return;
-    store->began_usec = clock_boottime_usec(); /* the steps were between other things */
-    store_close_transaction(store, store->together_result);
+    store->together = false;
+    store_close_batch(store);
+    return store->handed;
 }
 
 static void give_identity(Transition *t)
@@ -282,79 +231,63 @@ static void bound_outbox(Store *store, Outbox box)
         store_delivered(store, box, oldest, n);
 }
 
+static void append(Store *store, Outbox box, Transition transition)
+{
+    transition_list_append(&store->outbox[box], transition);
+    if (!store_is_kept(store))
+        return;
+    outbox_write(store_open_batch(store), box, &transition);
+    store->news[box]++;
+    store->unkept[box]++;
+}
+
 /* Into every outbox; what the items held is the journal's now. */
 static void post(Store *store, TransitionList *transitions)
 {
     for (size_t i = 0; i < transitions->n; i++) {
         give_identity(&transitions->items[i]);
         if (store->feeds[OUTBOX_ALERTMANAGER])
-            transition_list_append(&store->outbox[OUTBOX_ALERTMANAGER],
-                                   transition_copy(&transitions->items[i]));
-        transition_list_append(&store->outbox[OUTBOX_JOURNAL], transitions->items[i]);
+            append(store, OUTBOX_ALERTMANAGER, transition_copy(&transitions->items[i]));
+        append(store, OUTBOX_JOURNAL, transitions->items[i]);
     }
     transitions->n = 0;
-}
-
-/* What came to the outboxes since they had so many. */
-static int write_news(Store *store, const size_t before[N_OUTBOXES])
-{
-    int r = SQLITE_OK;
-    for (Outbox box = 0; box < N_OUTBOXES; box++)
-        for (size_t i = before[box]; i < store->outbox[box].n && r == SQLITE_OK; i++)
-            r = outbox_write(store->db, box, &store->outbox[box].items[i]);
-    return r;
 }
 
 void store_commit(Store *store, const Change *change, int64_t now)
 {
     AlertList *alerts = store_alerts(store, change->about, change->subject);
     EndpointState *state = change->state;
-    const size_t before[N_OUTBOXES] = { store->outbox[OUTBOX_JOURNAL].n, store->outbox[OUTBOX_ALERTMANAGER].n };
-    bool news = change->transitions && change->transitions->n > 0;
-    if (news)
+    bool kept = store_is_kept(store);
+    if (change->transitions)
         post(store, change->transitions);
-    bool seen = state && (change->replaced || seen_differs(state));
-    if (store_is_kept(store) && (seen || alerts->changed || news)) {
-        int r = store_open_transaction(store);
-        if (r == SQLITE_OK)
-            r = write_news(store, before);
-        if (r == SQLITE_OK && alerts->changed)
-            r = alerts_write(store->db, change->about, change->subject, alerts);
-        if (r == SQLITE_OK && seen)
-            r = seen_write(store->db, state, change->replaced, now);
-        store_close_transaction(store, r);
-    }
+    if (kept && alerts->changed)
+        alerts_write(store_open_batch(store), change->about, change->subject, alerts);
+    if (kept && state && (change->replaced || seen_differs(state)))
+        seen_write(store_open_batch(store), state, change->replaced, now);
+    store_close_batch(store);
     alerts->changed = false;
     drop_if_empty(store, change->about, change->subject);
     for (Outbox box = 0; box < N_OUTBOXES; box++)
         bound_outbox(store, box);
 }
 
-/* What is read besides the alerts is no reason to stop: without it, an endpoint starts anew. */
-static void note_reading(Store *store, int r)
-{
-    if (r == SQLITE_OK)
-        return;
-    note_error(store, database_is_damage(r) ? "it is damaged" : database_error(store->db));
-    if (database_is_damage(r))
-        abandon(store);
-}
-
 void store_recall(Store *store, EndpointState *state)
 {
-    if (store->db)
-        note_reading(store, seen_recall(store->db, &store->reader, state));
+    remembered_take(&store->remembered, state);
 }
 
-void store_history(Store *store, const char *name, History *ret)
+void store_remember(Store *store, EndpointState *state, int64_t now)
 {
-    if (store->db)
-        note_reading(store, seen_history(store->db, &store->reader, name, ret));
+    store_flush(store, &state, 1, now);
+    remembered_put(&store->remembered, state);
 }
 
-const TransitionList *store_outbox(const Store *store, Outbox box)
+const TransitionList *store_outbox(Store *store, Outbox box)
 {
-    return &store->outbox[box];
+    const TransitionList *all = &store->outbox[box];
+    store->visible[box] = *all;
+    store->visible[box].n -= store->unkept[box] < all->n ? store->unkept[box] : all->n;
+    return &store->visible[box];
 }
 
 void store_delivered(Store *store, Outbox box, const Transition *const *delivered, size_t n)
@@ -362,16 +295,12 @@ void store_delivered(Store *store, Outbox box, const Transition *const *delivere
     TransitionList *list = &store->outbox[box];
     if (n == 0)
         return;
-    bool keeps = store_is_kept(store);
-    int r = keeps ? store_open_transaction(store) : SQLITE_OK;
     for (size_t i = 0; i < n; i++) {
         Transition *t = &list->items[delivered[i] - list->items];
-        if (keeps && r == SQLITE_OK)
-            r = outbox_remove(store->db, box, t->id);
+        if (store_is_kept(store))
+            outbox_remove(store_open_batch(store), box, t->id);
         transition_deinit(t);
     }
-    if (keeps)
-        store_close_transaction(store, r);
     size_t left = 0;
     for (size_t i = 0; i < list->n; i++)
         if (list->items[i].subject) /* those that were freed have none */
@@ -379,6 +308,8 @@ void store_delivered(Store *store, Outbox box, const Transition *const *delivere
     list->n = left;
     if (left == 0)
         transition_list_deinit(list);
+    (void)store_outbox(store, box); /* the caller may hold it */
+    store_close_batch(store);
 }
 
 void store_feed_alertmanager(Store *store, bool wanted)
@@ -388,50 +319,40 @@ void store_feed_alertmanager(Store *store, bool wanted)
     if (wanted || list->n == 0)
         return;
     transition_list_deinit(list);
-    if (store_is_kept(store)) {
-        int r = store_open_transaction(store);
-        store_close_transaction(store, r == SQLITE_OK ? outbox_clear(store->db, OUTBOX_ALERTMANAGER) : r);
-    }
+    store->unkept[OUTBOX_ALERTMANAGER] = 0;
+    if (store_is_kept(store))
+        outbox_clear(store_open_batch(store), OUTBOX_ALERTMANAGER);
+    store_close_batch(store);
 }
 
-static int write_all(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
+static Batch *batch_of_all(const Store *store, EndpointState *const *states, size_t n_states, int64_t now)
 {
-    int r = alerts_clear(store->db);
-    if (r == SQLITE_OK)
-        r = discovered_clear(store->db);
-    for (size_t i = 0; i < store->n_entries && r == SQLITE_OK; i++) {
-        const Entry *e = store->entries[i];
-        r = alerts_write(store->db, e->about, e->subject, &e->alerts);
-    }
-    if (r == SQLITE_OK)
-        r = write_news(store, (const size_t[N_OUTBOXES]) { 0 });
-    for (size_t i = 0; i < store->silences.n && r == SQLITE_OK; i++)
-        r = silence_write(store->db, &store->silences.items[i]);
-    for (size_t i = 0; i < store->discovered.n_endpoints && r == SQLITE_OK; i++)
-        r = discovered_write(store->db, &store->discovered.endpoints[i]);
-    for (size_t i = 0; i < n_states && r == SQLITE_OK; i++)
-        r = seen_write(store->db, states[i], NULL, now);
-    return r;
+    Batch *batch = batch_new();
+    alerts_clear(batch);
+    discovered_clear(batch);
+    for (size_t i = 0; i < store->n_entries; i++)
+        alerts_write(batch, store->entries[i]->about, store->entries[i]->subject, &store->entries[i]->alerts);
+    for (Outbox box = 0; box < N_OUTBOXES; box++)
+        for (size_t i = 0; i < store->outbox[box].n; i++)
+            outbox_write(batch, box, &store->outbox[box].items[i]);
+    for (size_t i = 0; i < store->silences.n; i++)
+        silence_write(batch, &store->silences.items[i]);
+    for (size_t i = 0; i < store->discovered.n_endpoints; i++)
+        discovered_write(batch, &store->discovered.endpoints[i]);
+    for (size_t i = 0; i < store->remembered.n; i++)
+        seen_write(batch, store->remembered.states[i], NULL, store->remembered.states[i]->kept_at);
+    for (size_t i = 0; i < n_states; i++)
+        seen_write(batch, states[i], NULL, now);
+    return batch;
 }
 
 void store_tend(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
 {
-    _cleanup_free_ char *words = NULL;
     store_end(store);
-    if (store->db && !database_is_there(store->db)) {
-        database_close(TAKE(store->db));
-        store->lacks = true;
-    }
-    if (!store->lacks)
-        return;
-    if (!store->db && open_file(store, now, &words) != SQLITE_OK) {
-        note_error(store, words);
-        return;
-    }
-    free(TAKE(store->error));
-    int r = store_open_transaction(store);
-    store->lacks = false;
-    store_close_transaction(store, r == SQLITE_OK ? write_all(store, states, n_states, now) : r);
+    if (!store->lacks && !store->tasks)
+        tasks_look(store);
+    if (store->lacks && !store->tasks) /* else the disk is still to answer */
+        tasks_renew(store, batch_of_all(store, states, n_states, now));
 }
 
 /* Not written since this beat began, or by a clock that was ahead. */
@@ -444,48 +365,41 @@ static bool is_stale(const Store *store, const EndpointState *state, int64_t now
 void store_heartbeat(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
 {
     size_t n = 0;
-    int r = SQLITE_OK;
     store_end(store);
     if (now - store->beat_at >= STORE_HEARTBEAT || now < store->beat_at)
         store->beat_at = now;
-    for (size_t i = 0; i < n_states && n < STORE_HEARTBEATS_MAX && store_is_kept(store); i++) {
-        if (!is_stale(store, states[i], now))
-            continue;
-        if (n++ == 0)
-            r = store_open_transaction(store);
-        if (r == SQLITE_OK)
-            r = seen_touch(store->db, states[i], now);
-    }
-    if (n > 0)
-        store_close_transaction(store, r);
+    for (size_t i = 0; i < n_states && n < STORE_HEARTBEATS_MAX && store_is_kept(store); i++)
+        if (is_stale(store, states[i], now)) {
+            seen_touch(store_open_batch(store), states[i], now);
+            n++;
+        }
+    store_close_batch(store);
 }
 
 void store_forget(Store *store, int64_t before)
 {
     store_end(store);
-    if (!store_is_kept(store))
-        return;
-    int r = store_open_transaction(store);
-    store_close_transaction(store, r == SQLITE_OK ? seen_forget(store->db, before) : r);
+    remembered_forget(&store->remembered, before);
+    if (store_is_kept(store))
+        seen_forget(store_open_batch(store), before);
+    store_close_batch(store);
 }
 
 void store_flush(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
 {
     store_end(store);
-    if (!store_is_kept(store))
-        return;
-    int r = store_open_transaction(store);
-    for (size_t i = 0; i < n_states && r == SQLITE_OK; i++)
-        if (states[i]->n_addresses > 0 || states[i]->unresolved.n > 0)
-            r = seen_write(store->db, states[i], NULL, now);
-    store_close_transaction(store, r);
+    for (size_t i = 0; i < n_states && store_is_kept(store); i++) {
+        if (states[i]->n_addresses == 0 && states[i]->unresolved.n == 0)
+            continue;
+        if (seen_differs(states[i]))
+            seen_write(store_open_batch(store), states[i], NULL, now);
+        else
+            seen_touch(store_open_batch(store), states[i], now);
+    }
+    store_close_batch(store);
 }
 
 StoreFigures store_figures(const Store *store)
 {
-    StoreFigures figures = store->figures;
-    struct stat st;
-    if (store->path && store->db && stat(store->path, &st) == 0)
-        figures.bytes = st.st_size;
-    return figures;
+    return store->figures;
 }

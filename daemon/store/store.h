@@ -5,7 +5,12 @@
  * still to be delivered. Memory has it all and is what counts; the file in the state directory follows it, one
  * transaction for what one step has changed. While the file cannot be written, nothing is lost but its being
  * kept, and it is written anew once it can be.
+ *
+ * A thread of its own does all that may wait for the disk, so that the caller never does. What is to be
+ * delivered becomes visible in the outbox once it is kept: first durable, then loud.
  */
+
+#include <systemd/sd-event.h>
 
 #include "base/instant.h"
 #include "base/macro.h"
@@ -24,7 +29,20 @@
 /* Transitions that wait for one to take them; beyond, the oldest are dropped. */
 #define STORE_OUTBOX_MAX 100000
 
+/* A disk that has not answered for so long is not waited for: what is to be said is said, and may come twice
+ * after a crash. It is far more than a busy disk takes, and little for an alert. */
+#define STORE_PATIENCE_USEC (5 * USEC_PER_SEC)
+
+/* How long all waiting for the disk takes at a stop: systemd's patience is 10 seconds. */
+#define STORE_SETTLE_USEC (2 * USEC_PER_SEC)
+
+/* Memory for what waits behind a disk that does not answer: some 4,000 endpoints that have changed. */
+#define STORE_QUEUE_BYTES_MAX ((size_t)16 * 1024 * 1024)
+
 typedef struct Store Store;
+
+/* Names a moment: all that was changed until then. */
+typedef uint64_t Ticket;
 
 /* Who is told of transitions, each in order and until it has taken them. */
 typedef enum Outbox {
@@ -48,6 +66,21 @@ int store_open(Store **ret, const char *path, CertificateReader reader, void *us
                char **ret_words);
 void store_free(Store *store);
 CLEANUP_OF(Store, store_free);
+
+typedef struct StoreEvents {
+    /* Something was kept, or cannot be: store_kept(), store_outbox(), store_error() may say something new. */
+    void (*kept)(void *userdata);
+
+    /* What store_history() asked for; NULL: the disk does not answer. It may be taken. */
+    void (*history)(const char *name, History *history, int64_t id, void *userdata);
+} StoreEvents;
+
+/* Starts the thread. event: NULL: there is none, and all is done before the call returns. */
+int store_start(Store *store, sd_event *event, const StoreEvents *events, void *userdata);
+
+/* Before the end: waits for the disk, as long as STORE_SETTLE_USEC has not passed since the first call. No
+ * event is called any more. */
+void store_settle(Store *store);
 
 /* Why nothing is kept; NULL: it is. Borrowed. */
 const char *store_error(const Store *store);
@@ -75,19 +108,26 @@ void store_commit(Store *store, const Change *change, int64_t now);
  * failed. The chains are still to be verified. */
 void store_recall(Store *store, EndpointState *state);
 
-/* What an endpoint of that name has served. */
-void store_history(Store *store, const char *name, History *ret);
+/* The same for one that is not watched any more: for when it is again. */
+void store_remember(Store *store, EndpointState *state, int64_t now);
+
+/* Asks what an endpoint of that name has served: events->history() has the answer, with the caller's id. */
+void store_history(Store *store, const char *name, int64_t id);
 
 /*
- * Between the two, what is committed is kept together, in one transaction: each page is written once. Nothing
- * of it may be delivered before the end. Begun twice is begun once; what looks after the whole file ends it.
+ * Between the two, what is committed is kept together, in one transaction: each page is written once. The end
+ * hands it over to the thread, and names the moment. Begun twice is begun once; what looks after the whole file
+ * ends it.
  */
 void store_begin(Store *store);
 bool store_is_open(const Store *store); /* something was committed since */
-void store_end(Store *store);
+Ticket store_end(Store *store);
 
-/* What is to be delivered, in order; the pointers into it are good until the next commit or delivery. */
-const TransitionList *store_outbox(const Store *store, Outbox box);
+/* What was changed until then is kept, or cannot be waited for. */
+Ticket store_kept(const Store *store);
+
+/* What may be delivered, in order; the pointers into it are good until the next commit or delivery. */
+const TransitionList *store_outbox(Store *store, Outbox box);
 void store_delivered(Store *store, Outbox box, const Transition *const *delivered, size_t n);
 
 /* Whether there is an Alertmanager: without one nothing is kept for it. At first there is none. */
@@ -110,6 +150,9 @@ char **store_discovered_sources(const Store *store);
  * removed.
  */
 void store_tend(Store *store, EndpointState *const *states, size_t n_states, int64_t now);
+
+/* Whether that should be sooner: the file lacks something, and nothing is known to be in the way. */
+bool store_wants_tending(const Store *store);
 
 /*
  * Once a minute or so: every STORE_HEARTBEAT it begins to write the times of all, some at each call. states: in

@@ -22,10 +22,6 @@ static void no_forecast(const Snapshot *snapshot _unused_, int64_t until _unused
 {
 }
 
-static void no_history(const Snapshot *snapshot _unused_, const char *name _unused_, History *ret _unused_)
-{
-}
-
 static Snapshot snapshot_of(EndpointState *const *states)
 {
     static const SelfState self;
@@ -39,8 +35,7 @@ static Snapshot snapshot_of(EndpointState *const *states)
                         .figures = &figures,
                         .authorities = no_authorities,
                         .plan = no_plan,
-                        .forecast = no_forecast,
-                        .history = no_history };
+                        .forecast = no_forecast };
 }
 
 /* A line of the head; NULL: it is over. */

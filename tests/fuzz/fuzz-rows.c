@@ -125,34 +125,28 @@ static void on_alert(SubjectKind about _unused_, const char *subject, Alert aler
     alert_list_append(alerts, alert);
 }
 
-static void write_transitions(Database *db, Outbox box, const TransitionList *list)
+static void write_transitions(Batch *batch, Outbox box, const TransitionList *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         assert(list->items[i].subject && list->items[i].finding.message);
-        int r = outbox_write(db, box, &list->items[i]);
-        if (r == SQLITE_OK)
-            r = outbox_remove(db, box, list->items[i].id);
-        assert(r == SQLITE_OK);
+        outbox_write(batch, box, &list->items[i]);
+        outbox_remove(batch, box, list->items[i].id);
     }
 }
 
-static void write_discovered(Database *db, const RdsInventory *inventory)
+static void write_discovered(Batch *batch, const RdsInventory *inventory)
 {
     for (size_t i = 0; i < inventory->n_endpoints; i++) {
-        int r = discovered_write(db, &inventory->endpoints[i]);
-        if (r == SQLITE_OK)
-            r = discovered_remove(db, &inventory->endpoints[i]);
-        assert(r == SQLITE_OK);
+        discovered_write(batch, &inventory->endpoints[i]);
+        discovered_remove(batch, &inventory->endpoints[i]);
     }
 }
 
-static void write_silences(Database *db, const SilenceList *silences)
+static void write_silences(Batch *batch, const SilenceList *silences)
 {
     for (size_t i = 0; i < silences->n; i++) {
-        int r = silence_write(db, &silences->items[i]);
-        if (r == SQLITE_OK)
-            r = silence_remove(db, silences->items[i].id);
-        assert(r == SQLITE_OK);
+        silence_write(batch, &silences->items[i]);
+        silence_remove(batch, silences->items[i].id);
     }
 }
 
@@ -168,16 +162,17 @@ static void read_and_write_lists(Database *db)
         (void)outbox_read(db, box, &transitions[box]);
     (void)silences_read(db, &silences);
     (void)discovered_read(db, &inventory);
-    int r = alerts_clear(db); /* outboxes and silences, too */
-    if (r == SQLITE_OK)
-        r = alerts_write(db, SUBJECT_ENDPOINT, "orders", &alerts);
-    assert(r == SQLITE_OK);
+    _cleanup_(batch_freep) Batch *batch = batch_new();
+    alerts_clear(batch); /* outboxes and silences, too */
+    alerts_write(batch, SUBJECT_ENDPOINT, "orders", &alerts);
     for (Outbox box = 0; box < N_OUTBOXES; box++) {
-        write_transitions(db, box, &transitions[box]);
+        write_transitions(batch, box, &transitions[box]);
         transition_list_deinit(&transitions[box]);
     }
-    write_silences(db, &silences);
-    write_discovered(db, &inventory);
+    write_silences(batch, &silences);
+    write_discovered(batch, &inventory);
+    int r = batch_run(batch, db);
+    assert(r == SQLITE_OK);
     rds_inventory_deinit(&inventory);
     silence_list_deinit(&silences);
     alert_list_deinit(&alerts);
@@ -193,14 +188,19 @@ static void read_endpoint(Store *store)
     endpoint->engine = engine_find("postgres");
     endpoint->engine_name = xstrdup("postgres");
     EndpointState *state = endpoint_state_new(endpoint);
-    if (seen_recall(store->db, &store->reader, state) == SQLITE_OK)
+    Database *db = store->disk->db;
+    _cleanup_(batch_freep) Batch *batch = batch_new();
+    if (seen_recall(db, &store->reader, state) == SQLITE_OK)
         for (size_t i = 0; i < state->n_addresses; i++)
             assert(!state->addresses[i].seen || state->addresses[i].seen->chain.n > 0);
-    (void)seen_history(store->db, &store->reader, "orders", &history);
+    (void)seen_history(db, NULL, "orders", &history);
+    (void)seen_read_history(&store->reader, &history);
     for (size_t i = 0; i < history.n; i++)
         assert(history.items[i].chain.n > 0);
-    (void)seen_write(store->db, state, NULL, 2);
-    (void)seen_forget(store->db, 3);
+    seen_write(batch, state, NULL, 2);
+    seen_forget(batch, 3);
+    if (batch_run(batch, db) != SQLITE_OK)
+        (void)database_run(db, "ROLLBACK", NO_VALUES);
     history_deinit(&history);
     endpoint_state_free(state);
     endpoint_unref(endpoint);
@@ -211,9 +211,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Store *store = store_once();
     Input in = { data, data + size };
     for (size_t i = 0; i < ROWS_MAX && in.at < in.end; i++)
-        insert(store->db, &in);
-    read_and_write_lists(store->db);
+        insert(store->disk->db, &in);
+    read_and_write_lists(store->disk->db);
     read_endpoint(store);
-    empty(store->db);
+    empty(store->disk->db);
     return 0;
 }

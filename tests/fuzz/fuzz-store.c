@@ -41,6 +41,19 @@ static int read_certificate(const uint8_t *der, size_t size, bool server _unused
     return certificate_from_der(der, size, ret);
 }
 
+static void on_kept(void *userdata _unused_)
+{
+}
+
+static void on_history(const char *name _unused_, History *history, int64_t id _unused_,
+                       void *userdata _unused_)
+{
+    for (size_t i = 0; i < history->n; i++)
+        assert(history->items[i].chain.n > 0);
+}
+
+static const StoreEvents events = { .kept = on_kept, .history = on_history };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char directory[] = "/dev/shm/dbcertd-fuzz-XXXXXX";
@@ -56,14 +69,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r = store_open(&store, path, read_certificate, NULL, 1, &words);
     assert(r == 0 ? store != NULL : r == -EPROTONOSUPPORT && words);
     if (store) {
+        r = store_start(store, NULL, &events, NULL);
+        assert(r == 0);
         Endpoint *endpoint = endpoint_of("orders");
         EndpointState *state = endpoint_state_new(endpoint);
-        History history = { 0 };
         store_recall(store, state);
         for (size_t i = 0; i < state->n_addresses; i++)
             assert(!state->addresses[i].seen || state->addresses[i].seen->chain.n > 0);
-        store_history(store, "orders", &history);
-        history_deinit(&history);
+        store_history(store, "orders", 0);
         store_commit(store, &(Change) { .about = SUBJECT_ENDPOINT, .subject = "orders", .state = state }, 2);
         store_tend(store, &state, 1, 3);
         store_forget(store, 1);

@@ -19,11 +19,34 @@ typedef struct Place {
     Store *store;
 } Place;
 
+static unsigned n_kept; /* how often the store had news */
+
+static void on_kept(void *userdata _unused_)
+{
+    n_kept++;
+}
+
+/* id: where it goes. */
+static void on_history(const char *name _unused_, History *history, int64_t id, void *userdata _unused_)
+{
+    History *to = (History *)(intptr_t)id;
+    *to = *history;
+    *history = (History) { 0 };
+}
+
+static const StoreEvents events = { .kept = on_kept, .history = on_history };
+
+static void read_history(Store *store, const char *name, History *ret)
+{
+    store_history(store, name, (intptr_t)ret);
+}
+
 static Store *open_at(const char *path, int64_t now)
 {
     _cleanup_free_ char *words = NULL;
     Store *store = NULL;
     assert_int_equal(store_open(&store, path, scene_read, NULL, now, &words), 0);
+    assert_int_equal(store_start(store, NULL, &events, NULL), 0);
     return store;
 }
 
@@ -315,6 +338,7 @@ TEST(another_server_under_the_same_name_starts_anew)
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
     keep(&p, state, at(BEGIN_TEXT));
+    reopen(&p);
     state->endpoint->port = 5433;
     _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, state);
     assert_int_equal(again->n_addresses, 0);
@@ -348,7 +372,7 @@ TEST(the_heartbeat_keeps_the_times_of_many_in_one_transaction)
         assert_int_equal(again->addresses[0].seen->observed_at, later - 5);
         assert_int_equal(again->addresses[0].latest->observed_at, later - 5);
         assert_int_equal(again->addresses[0].plaintext_at, later - 4);
-        store_history(p.store, states[i]->endpoint->name, &history);
+        read_history(p.store, states[i]->endpoint->name, &history);
         assert_int_equal(history.n, 1);
         assert_int_equal(history.items[0].first_seen, at(BEGIN_TEXT));
         assert_int_equal(history.items[0].last_seen, later - 5);
@@ -411,7 +435,7 @@ TEST(history_knows_from_when_to_when_each_was_served_and_how_old_it_was)
     state->addresses[0].seen->observed_at = at("2026-07-07T00:00:00Z");
     replace(&p, state, "2026-07-12T05:30:00Z", "2027-07-12T05:30:00Z", "2026-07-12T05:00:00Z");
     History history = { 0 };
-    store_history(p.store, "orders", &history);
+    read_history(p.store, "orders", &history);
     history_complete(&history, state, NULL);
     assert_int_equal(history.n, 3);
     const HistoryLine *line = history.items;
@@ -425,7 +449,7 @@ TEST(history_knows_from_when_to_when_each_was_served_and_how_old_it_was)
     assert_int_equal(line[2].age, INSTANT_NONE);
     assert_int_equal(line[0].current + 2 * line[1].current + 4 * line[2].current, 4);
     history_deinit(&history);
-    store_history(p.store, "nobody", &history);
+    read_history(p.store, "nobody", &history);
     assert_int_equal(history.n, 0);
 }
 
@@ -438,16 +462,17 @@ TEST(what_is_long_past_is_forgotten_and_what_is_served_is_not)
     replace(&p, state, "2026-07-05T05:30:00Z", "2027-07-05T05:30:00Z", "2026-07-05T05:00:00Z");
     History history = { 0 };
     store_forget(p.store, at("2026-07-05T04:00:00Z"));
-    store_history(p.store, "orders", &history);
+    read_history(p.store, "orders", &history);
     assert_int_equal(history.n, 2);
     history_deinit(&history);
     store_forget(p.store, at("2026-07-05T05:30:00Z")); /* a minute ago it still was */
-    store_history(p.store, "orders", &history);
+    read_history(p.store, "orders", &history);
     assert_int_equal(history.n, 1);
     assert_string_equal(history.items[0].chain.certificates[0]->sha256,
                         "2026-07-05T05:30:00Z/2027-07-05T05:30:00Z");
     assert_int_equal(history.items[0].chain.n, 3);
     history_deinit(&history);
+    reopen(&p);
     _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, state);
     assert_int_equal(again->n_addresses, 1);
     assert_null(store_error(p.store));
