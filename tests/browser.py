@@ -13,14 +13,14 @@ def is_there():
     return bool(shutil.which("chromium") and shutil.which("chromedriver"))
 
 
-def chromium(width=1280, height=800, **preferences):
+def chromium(width=1280, height=800, arguments=(), **preferences):
     """To be ended with quit()."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-proxy-server",
-                     f"--window-size={width},{height}"):
+                     f"--window-size={width},{height}", *arguments):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     if preferences:

@@ -175,8 +175,23 @@ static void check_store_endpoints(const Config *config, char ***errors)
     }
 }
 
+/* They are compared with what is left of a Host without its port and brackets. */
+static void check_socket_hosts(const Config *config, const char *path, char ***errors)
+{
+    for (char **host = config->socket_hosts; host && *host; host++) {
+        Address address;
+        bool name = text_is_name(*host) && !strchr("-.", (*host)[0]) && (*host)[strlen(*host) - 1] != '.';
+        if (!name && address_parse(*host, 0, &address) < 0)
+            strv_append(errors,
+                        xasprintf("%s: socket_hosts: \"%s\": expected a host name or an address, without "
+                                  "a port, such as bastion.example.com",
+                                  path, *host));
+    }
+}
+
 void config_complete(Config *config, const char *path, char ***errors)
 {
+    check_socket_hosts(config, path, errors);
     inherit(config, path, errors);
     check_fetch(config, path, errors);
     check_alertmanager(config, path, errors);

@@ -23,6 +23,7 @@ void config_free(Config *config)
     if (!config)
         return;
     free(config->socket);
+    strv_free(config->socket_hosts);
     free(config->state);
     free(config->alertmanager);
     strv_free(config->bundles);

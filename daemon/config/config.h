@@ -20,7 +20,8 @@ typedef struct Config {
     int64_t timeout_seconds;
     int64_t concurrency;
     char *socket; /* NULL: by systemd's environment */
-    char *state;  /* the same, a directory */
+    char **socket_hosts;
+    char *state; /* the same, a directory */
     char **bundles;
     char **fetch; /* URLs */
     int64_t fetch_interval_seconds;

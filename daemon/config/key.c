@@ -154,6 +154,8 @@ const Key config_keys[] = {
       .help = "How many are probed at a time; the others wait for their turn." },
     { "socket", KEY_TEXT, IN_CONFIG(socket), 1, 107, NULL, "a path of at most 107 characters", "/run/dbcertd/status.sock",
       "Where the status socket is made if systemd passes none. Default: status.sock in $RUNTIME_DIRECTORY, else in /run/dbcertd." },
+    { "socket_hosts", KEY_TEXT_LIST, IN_CONFIG(socket_hosts), 1, 253, NULL, "a list of host names or addresses", "bastion.example.com",
+      "The host names and addresses, without a port, that clients may use to reach the status socket: the name of a reverse proxy, or the one that Prometheus scrapes. dbcertd refuses requests with any other Host, since DNS can lead a web page to the socket by a name of the page's own. localhost, 127.0.0.1 and [::1] are always allowed. Default: none." },
     { "state", KEY_TEXT, IN_CONFIG(state), 1, 4000, NULL, "a directory", "/var/lib/dbcertd",
       "For what outlasts a restart. Default: $STATE_DIRECTORY, which comes first, else /var/lib/dbcertd." },
     { "retention", KEY_DURATION, IN_CONFIG(retention_seconds), 30 * DAY, INT64_C(36500) * DAY, "3650d",

@@ -5,19 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "control/listener.h"
+#include "control/origin.h"
 #include "control/page.h"
 #include "control/respond.h"
 #include "control/route.h"
-#include "control/stream.h"
+#include "control/socket.h"
 
 #define TIMER_ACCURACY_USEC (1 * USEC_PER_MSEC)
 
@@ -26,16 +25,13 @@
 
 #define LISTENERS_MAX 8 /* ListenStream= lines in the socket unit */
 
-typedef struct Listener {
-    Control *control;
-    struct MHD_Daemon *daemon;
-    sd_event_source *io, *timer;
-} Listener;
-
 /* One request, from its head to its answer. */
 typedef struct Exchange {
+    Control *control;
     Listener *listener;
     struct MHD_Connection *connection;
+    Client *client;
+    Head head;
     Buffer body;
     char *waits_for; /* name of the endpoint whose probe is awaited */
     int64_t turn;
@@ -52,25 +48,28 @@ struct Control {
     Listener *listeners[LISTENERS_MAX];
     size_t n_listeners;
     Exchange *waiting;
+    size_t n_waiting[2];  /* over TCP, and over a Unix socket */
     int64_t last_history; /* the highest id that was given */
-    Streams streams;
+    Clients clients;
     sd_event_source *heartbeat;
     char *path; /* of a socket that we made, to be removed again */
 };
 
-/* MHD has the connection on its list again, but waits for nothing on it: run it from the loop. */
-static void wake(void *userdata)
+/* Tells who listens on any socket; false: there is nobody. */
+static bool tell_all(Control *control, const char *lines)
 {
-    Listener *listener = userdata;
-    (void)sd_event_source_set_time_relative(listener->timer, 0);
-    (void)sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
+    size_t n = 0;
+    for (size_t i = 0; i < control->n_listeners; i++) {
+        streams_tell(&control->listeners[i]->streams, lines);
+        n += control->listeners[i]->streams.n;
+    }
+    return n > 0;
 }
 
 static int on_heartbeat(sd_event_source *source, uint64_t usec _unused_, void *userdata)
 {
     Control *control = userdata;
-    streams_tell(&control->streams, ":\n\n");
-    if (control->streams.n == 0)
+    if (!tell_all(control, ":\n\n"))
         return 0; /* the next who listens starts it again */
     int r = sd_event_source_set_time_relative(source, HEARTBEAT_USEC);
     return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -82,8 +81,9 @@ int control_new(Control **ret, sd_event *event, const ControlEvents *events, voi
     control->event = sd_event_ref(event);
     control->events = events;
     control->userdata = userdata;
-    control->streams.wake = wake;
-    int r = sd_event_add_time(event, &control->heartbeat, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_heartbeat,
+    int r = clients_init(&control->clients, event);
+    if (r >= 0)
+        r = sd_event_add_time(event, &control->heartbeat, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_heartbeat,
                               control);
     if (r >= 0)
         r = sd_event_source_set_enabled(control->heartbeat, SD_EVENT_OFF);
@@ -100,31 +100,31 @@ static void resume(Control *control, Exchange *exchange)
     for (Exchange **at = &control->waiting; *at; at = &(*at)->next)
         if (*at == exchange) {
             *at = exchange->next;
+            control->n_waiting[exchange->client->local]--;
             break;
         }
+    client_waits(exchange->client, false);
     MHD_resume_connection(exchange->connection);
-    wake(exchange->listener);
+    listener_wake(exchange->listener);
 }
 
-static void listener_free(Listener *listener)
+static void end_streams(Control *control)
 {
-    sd_event_source_disable_unref(listener->io);
-    sd_event_source_disable_unref(listener->timer);
-    if (listener->daemon)
-        MHD_stop_daemon(listener->daemon);
-    free(listener);
+    for (size_t i = 0; i < control->n_listeners; i++)
+        streams_end(&control->listeners[i]->streams);
 }
 
 void control_free(Control *control)
 {
     if (!control)
         return;
-    streams_end(&control->streams);
+    end_streams(control);
     sd_event_source_disable_unref(control->heartbeat);
     while (control->waiting)
         resume(control, control->waiting); /* MHD_stop_daemon() wants none suspended */
     for (size_t i = 0; i < control->n_listeners; i++)
         listener_free(control->listeners[i]);
+    clients_deinit(&control->clients);
     if (control->path)
         (void)unlink(control->path);
     free(control->path);
@@ -132,42 +132,35 @@ void control_free(Control *control)
     free(control);
 }
 
-/*
- * Over a Unix socket; and not from a web page (RFC 6454, 7.3): to a browser a forwarded socket is a site like
- * any other, and any page may send it a request.
- */
-static bool is_local(struct MHD_Connection *connection)
-{
-    if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN))
-        return false;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    int domain = 0;
-    socklen_t size = sizeof domain;
-    return info && getsockopt(info->connect_fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
-           domain == AF_UNIX;
-}
-
 static enum MHD_Result send_answer(const Exchange *exchange, Answer answer)
 {
-    const Control *control = exchange->listener->control;
+    const Control *control = exchange->control;
     return respond(exchange->connection, answer, control->events->snapshot, control->userdata);
 }
 
 /* Until resume() MHD leaves the connection alone. */
 static void suspend(Exchange *exchange)
 {
-    Control *control = exchange->listener->control;
+    Control *control = exchange->control;
     exchange->next = control->waiting;
     control->waiting = exchange;
+    control->n_waiting[exchange->client->local]++;
+    client_waits(exchange->client, true);
     MHD_suspend_connection(exchange->connection);
+}
+
+static Answer too_many_wait(void)
+{
+    return route_error(503, "too-many", "too many clients wait for an answer already");
 }
 
 /* The answer comes when it is read. */
 static enum MHD_Result await_history(Exchange *exchange, char *name)
 {
-    Control *control = exchange->listener->control;
+    Control *control = exchange->control;
     _cleanup_free_ char *asked = name;
+    if (control->n_waiting[exchange->client->local] >= CONTROL_WAITING_MAX)
+        return send_answer(exchange, too_many_wait());
     exchange->history = ++control->last_history;
     suspend(exchange);
     control->events->history(asked, exchange->history, control->userdata);
@@ -177,7 +170,7 @@ static enum MHD_Result await_history(Exchange *exchange, char *name)
 /* Whoever is told that a silence was made or ended may rely on that. Takes the answer. */
 static enum MHD_Result answer_when_kept(Exchange *exchange, Answer answer)
 {
-    const Control *control = exchange->listener->control;
+    const Control *control = exchange->control;
     exchange->ticket = control->events->keep(control->userdata);
     if (exchange->ticket == 0)
         return send_answer(exchange, answer);
@@ -189,7 +182,11 @@ static enum MHD_Result answer_when_kept(Exchange *exchange, Answer answer)
 /* The answer comes when the probe is over. */
 static enum MHD_Result await_probe(Exchange *exchange, char *name)
 {
-    Control *control = exchange->listener->control;
+    Control *control = exchange->control;
+    if (control->n_waiting[exchange->client->local] >= CONTROL_WAITING_MAX) {
+        free(name);
+        return send_answer(exchange, too_many_wait());
+    }
     int64_t turn = control->events->probe(name, control->userdata);
     exchange->waits_for = name;
     if (turn < 0) {
@@ -200,20 +197,6 @@ static enum MHD_Result await_probe(Exchange *exchange, char *name)
     exchange->turn = turn;
     suspend(exchange);
     return MHD_YES;
-}
-
-/* Who asks, as the kernel says it; a name would have to be looked up, and that may block. */
-static const char *author_of(struct MHD_Connection *connection, char *text, size_t size)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct ucred peer = { 0 };
-    socklen_t length = sizeof peer;
-    if (info && getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0)
-        snprintf(text, size, "uid %u", (unsigned)peer.uid);
-    else
-        snprintf(text, size, "somebody");
-    return text;
 }
 
 static enum MHD_Result send_page(Exchange *exchange)
@@ -228,18 +211,19 @@ static enum MHD_Result send_page(Exchange *exchange)
 
 static enum MHD_Result send_stream(Exchange *exchange)
 {
-    Control *control = exchange->listener->control;
-    if (control->streams.n >= STREAM_LISTENERS_MAX)
+    Control *control = exchange->control;
+    Streams *streams = &exchange->listener->streams;
+    if (streams->n >= STREAM_LISTENERS_MAX)
         return send_answer(exchange, route_error(503, "too-many", "too many listen already"));
     (void)sd_event_source_set_time_relative(control->heartbeat, HEARTBEAT_USEC);
     (void)sd_event_source_set_enabled(control->heartbeat, SD_EVENT_ONESHOT);
-    return streams_add(&control->streams, exchange->connection, exchange->listener);
+    return streams_add(streams, exchange->connection, exchange->listener);
 }
 
 /* Takes the answer, and does what it says first. */
 static enum MHD_Result do_and_answer(Exchange *exchange, Answer answer)
 {
-    Control *control = exchange->listener->control;
+    Control *control = exchange->control;
     Snapshot snapshot = { 0 };
     int64_t id = answer.silence.id;
     switch (answer.deed) {
@@ -268,10 +252,10 @@ static const char *filter(struct MHD_Connection *connection, const char *key)
     return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, key);
 }
 
-static enum MHD_Result answer_request(Exchange *exchange, const char *method, const char *path)
+static enum MHD_Result answer_request(Exchange *exchange, const char *method)
 {
     struct MHD_Connection *connection = exchange->connection;
-    Control *control = exchange->listener->control;
+    Control *control = exchange->control;
     Snapshot snapshot = { 0 };
     Answer answer = exchange->answer;
     exchange->answer = (Answer) { 0 };
@@ -281,11 +265,12 @@ static enum MHD_Result answer_request(Exchange *exchange, const char *method, co
     if (exchange->waits_for)
         return send_answer(exchange, route_probed(exchange->waits_for, &snapshot));
     char author[32];
+    client_author(exchange->client, author, sizeof author);
     const Request request = {
         .method = method,
-        .path = path,
-        .local = is_local(connection),
-        .author = author_of(connection, author, sizeof author),
+        .path = head_path(&exchange->head),
+        .local = exchange->client->local && !head_is_of_browser(&exchange->head),
+        .author = author,
         .body = exchange->body.data,
         .body_size = exchange->body.size,
         .now = clock_now(),
@@ -305,20 +290,43 @@ static bool announces_too_much(struct MHD_Connection *connection)
     return length && strtoull(length, NULL, 10) > CONTROL_REQUEST_BYTES_MAX;
 }
 
+static enum MHD_Result on_field(void *userdata, enum MHD_ValueKind kind _unused_, const char *name,
+                                const char *value)
+{
+    head_add(userdata, name, value);
+    return MHD_YES;
+}
+
+/* What is wrong with the head comes before everything else: no other part of dbcertd sees such a request. */
+static enum MHD_Result begin(Exchange *exchange, const char *target)
+{
+    const Control *control = exchange->control;
+    Snapshot snapshot = { 0 };
+    exchange->head.target = target;
+    (void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, on_field, &exchange->head);
+    control->events->snapshot(&snapshot, control->userdata);
+    const RefusalInfo *info = refusal_info(head_check(&exchange->head, snapshot.socket_hosts));
+    if (info->status != 0)
+        return send_answer(exchange, route_error(info->status, info->code, info->message));
+    if (announces_too_much(exchange->connection))
+        return send_answer(exchange, route_error(413, "too-large", "the request's body is too large"));
+    return MHD_YES;
+}
+
 /* MHD calls this first with the head, then with each piece of a body, then once more; and again after a resume.
  */
-static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection, const char *path,
-                                  const char *method, const char *version _unused_, const char *body,
-                                  size_t *body_size, void **state)
+static enum MHD_Result on_request(Listener *listener, struct MHD_Connection *connection, const char *target,
+                                  const char *method, const char *body, size_t *body_size, void **state,
+                                  void *userdata)
 {
     Exchange *exchange = *state;
     if (!exchange) {
         *state = exchange = xcalloc(1, sizeof *exchange);
-        exchange->listener = userdata;
+        exchange->listener = listener;
+        exchange->control = userdata;
         exchange->connection = connection;
-        if (announces_too_much(connection))
-            return send_answer(exchange, route_error(413, "too-large", "the request's body is too large"));
-        return MHD_YES;
+        exchange->client = client_of(connection);
+        return begin(exchange, target);
     }
     if (*body_size > 0) {
         size_t size = *body_size;
@@ -328,11 +336,10 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
         buffer_append(&exchange->body, body, size);
         return MHD_YES;
     }
-    return answer_request(exchange, method, path);
+    return answer_request(exchange, method);
 }
 
-static void on_completed(void *userdata _unused_, struct MHD_Connection *connection _unused_, void **state,
-                         enum MHD_RequestTerminationCode code _unused_)
+static void on_completed(void **state)
 {
     Exchange *exchange = *state;
     if (!exchange)
@@ -344,161 +351,51 @@ static void on_completed(void *userdata _unused_, struct MHD_Connection *connect
     *state = NULL;
 }
 
-/* Asking also makes MHD forget the clients that have been hung up on. */
-static unsigned n_clients(const Listener *listener)
-{
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-    return info ? info->num_connections : 0;
-}
-
-/*
- * At the limit of clients MHD lets go of its listening socket, and takes it back only at the beginning of a
- * later run: so once more when clients have left, or nobody would be let in again.
- */
-static void run(Listener *listener)
-{
-    MHD_UNSIGNED_LONG_LONG wait_msec;
-    unsigned before;
-    do {
-        before = n_clients(listener);
-        if (MHD_run(listener->daemon) != MHD_YES)
-            log_debug("control: MHD_run failed, ignoring");
-    } while (n_clients(listener) < before);
-    if (MHD_get_timeout(listener->daemon, &wait_msec) != MHD_YES) {
-        (void)sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
-        return;
-    }
-    (void)sd_event_source_set_time_relative(listener->timer, wait_msec * USEC_PER_MSEC);
-    (void)sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
-}
-
-static int on_io(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *userdata)
-{
-    run(userdata);
-    return 0;
-}
-
-static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
-{
-    run(userdata);
-    return 0;
-}
-
-static _printf_(2, 0) void on_log(void *userdata _unused_, const char *format, va_list args)
-{
-    _cleanup_free_ char *text = xvasprintf(format, args);
-    log_debug("control: %s", text);
-}
-
-/* What would end the path before its end is left as it was sent: then it is no path of ours. */
-static size_t unescape(void *userdata _unused_, struct MHD_Connection *connection _unused_, char *text)
-{
-    return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
-}
-
-static int listener_start(Listener *listener, int fd)
-{
-    sd_event *event = listener->control->event;
-    listener->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, listener, //
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,                                                          //
-        MHD_OPTION_LISTEN_SOCKET, fd,                                                                      //
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,                                                      //
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,                                                   //
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONTROL_CLIENTS_MAX,                                        //
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONTROL_IDLE_SECONDS,                                     //
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONTROL_REQUEST_BYTES_MAX * 2,                         //
-        MHD_OPTION_END);
-    if (!listener->daemon) {
-        close(fd);
-        return -EIO;
-    }
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    if (!info)
-        return -EIO;
-    int r = sd_event_add_io(event, &listener->io, info->epoll_fd, EPOLLIN, on_io, listener);
-    if (r < 0)
-        return r;
-    r = sd_event_add_time(event, &listener->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, listener);
-    return r < 0 ? r : 0;
-}
-
 int control_serve(Control *control, int fd)
 {
     if (control->n_listeners == LISTENERS_MAX) {
         close(fd);
         return -E2BIG;
     }
-    Listener *listener = xcalloc(1, sizeof *listener);
-    listener->control = control;
-    int r = listener_start(listener, fd);
-    if (r < 0) {
-        listener_free(listener);
+    Listener *listener;
+    const ListenerEvents events = { .request = on_request, .completed = on_completed, .userdata = control };
+    int r = listener_new(&listener, control->event, fd, &control->clients, &events);
+    if (r < 0)
         return r;
-    }
     control->listeners[control->n_listeners++] = listener;
     return 0;
 }
 
 void control_changed(Control *control, const char *endpoint)
 {
-    if (!control || control->streams.n == 0)
+    if (!control)
         return;
     _cleanup_free_ char *lines = endpoint
                                      ? xasprintf("event: change\ndata: {\"endpoint\":\"%s\"}\n\n", endpoint)
                                      : xstrdup("event: change\ndata: {\"endpoint\":null}\n\n");
-    streams_tell(&control->streams, lines); /* a name has nothing to be escaped */
+    (void)tell_all(control, lines); /* a name has nothing to be escaped */
 }
 
 void control_quiesce(Control *control)
 {
-    streams_end(&control->streams);
-    for (size_t i = 0; i < control->n_listeners; i++) {
-        int fd = MHD_quiesce_daemon(control->listeners[i]->daemon);
-        if (fd >= 0)
-            close(fd); /* whoever passed it to us has it still */
-    }
+    end_streams(control);
+    for (size_t i = 0; i < control->n_listeners; i++)
+        listener_quiesce(control->listeners[i]);
 }
 
 bool control_is_idle(const Control *control)
 {
     for (size_t i = 0; i < control->n_listeners; i++)
-        if (n_clients(control->listeners[i]) > 0)
+        if (listener_count(control->listeners[i]) > 0)
             return false;
     return true;
 }
 
-static bool somebody_answers(const struct sockaddr_un *address)
-{
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN);
-}
-
 int control_listen(Control *control, const char *path)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct stat st;
-    if (strlen(path) >= sizeof address.sun_path)
-        return -ENAMETOOLONG;
-    strcpy(address.sun_path, path);
-    if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
-        return -EEXIST; /* not ours to remove */
-    if (somebody_answers(&address))
-        return -EADDRINUSE;
-    if (unlink(path) < 0 && errno != ENOENT)
-        return -errno;
-
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket_listen(path);
     if (fd < 0)
-        return -errno;
-    mode_t mask = umask(0117);
-    int r = bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, SOMAXCONN) < 0 ? -errno : 0;
-    (void)umask(mask);
-    if (r < 0) {
-        close(fd);
-        return r;
-    }
+        return fd;
     control->path = xstrdup(path);
     return control_serve(control, fd);
 }

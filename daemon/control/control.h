@@ -6,11 +6,8 @@
 
 #include "model/state.h"
 
-/* Far more than a bastion has that ask: who connects and says nothing is to keep nobody out. One costs what it
- * sends, and what it does not read: some 100 KB at the most. The rest waits in the backlog. */
-#define CONTROL_CLIENTS_MAX       1000
-#define CONTROL_REQUEST_BYTES_MAX 16384 /* head and body each */
-#define CONTROL_IDLE_SECONDS      30
+#define CONTROL_REQUEST_BYTES_MAX 16384 /* of a body: a silence has 1 KB */
+#define CONTROL_WAITING_MAX       100   /* clients of one kind that wait for a probe or the disk */
 
 typedef struct Control Control;
 

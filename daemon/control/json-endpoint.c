@@ -138,14 +138,6 @@ static void write_findings(Buffer *text, const char *key, const FindingList *fin
     json_text_end(text, ']');
 }
 
-static void write_addresses(Buffer *text, const EndpointState *state, bool der)
-{
-    json_text_begin(text, "addresses", '[');
-    for (size_t i = 0; i < state->n_addresses; i++)
-        write_address(text, &state->addresses[i], der);
-    json_text_end(text, ']');
-}
-
 static void write_maintenance(Buffer *text, const RdsEndpoint *rds)
 {
     if (!rds->maintenance) {
@@ -238,7 +230,7 @@ static void write_next(Buffer *text, const EndpointState *state)
     json_text_end(text, '}');
 }
 
-void json_write_endpoint(Buffer *text, const EndpointState *state, bool der)
+static void write_head(Buffer *text, const EndpointState *state)
 {
     const Endpoint *e = state->endpoint;
     const Certificate *server = state->oldest ? address_certificate(state->oldest) : NULL;
@@ -261,9 +253,23 @@ void json_write_endpoint(Buffer *text, const EndpointState *state, bool der)
     write_next(text, state);
     json_text_instant(text, "next_probe_at", state->next_probe_at);
     write_rds(text, e->rds);
-    write_addresses(text, state, der);
-    write_findings(text, "findings", &state->findings);
-    json_text_end(text, '}');
+    json_text_begin(text, "addresses", '[');
+}
+
+bool json_write_endpoint(Buffer *text, const EndpointState *state, size_t part, bool der)
+{
+    if (part == 0)
+        write_head(text, state);
+    else if (part <= state->n_addresses) {
+        if (part > 1)
+            json_text_comma(text);
+        write_address(text, &state->addresses[part - 1], der);
+    } else {
+        json_text_end(text, ']');
+        write_findings(text, "findings", &state->findings);
+        json_text_end(text, '}');
+    }
+    return part <= state->n_addresses;
 }
 
 void json_write_verdict(Buffer *text, const EndpointState *state)
@@ -290,7 +296,8 @@ static json_t *read_back(Buffer *text)
 json_t *json_of_endpoint(const EndpointState *state, bool der)
 {
     Buffer text = { 0 };
-    json_write_endpoint(&text, state, der);
+    for (size_t part = 0; json_write_endpoint(&text, state, part, der);)
+        part++;
     return read_back(&text);
 }
 

@@ -12,10 +12,10 @@ static void raw(Buffer *text, const char *words)
     buffer_append(text, words, strlen(words));
 }
 
-/* Behind an opening bracket, a line's end or nothing there is no comma. Keys are ours, and plain. */
+/* Behind an opening bracket, a comma, a line's end or nothing there is no comma. Keys are ours, and plain. */
 static void begin_value(Buffer *text, const char *key)
 {
-    bool comma = text->size > 0 && !memchr("{[\n", text->data[text->size - 1], 3);
+    bool comma = text->size > 0 && !memchr("{[,\n", text->data[text->size - 1], 4);
     size_t length = key ? strlen(key) : 0;
     uint8_t *to = buffer_extend(text, comma + (key ? length + strlen("\"\":") : 0));
     if (comma)
@@ -36,6 +36,11 @@ void json_text_begin(Buffer *text, const char *key, char bracket)
 void json_text_end(Buffer *text, char bracket)
 {
     buffer_append(text, &bracket, 1);
+}
+
+void json_text_comma(Buffer *text)
+{
+    raw(text, ",");
 }
 
 /* Printable ASCII without '"' and '\\', as nearly everything is; eight bytes are looked at at once. */
@@ -132,4 +137,43 @@ void json_text_null(Buffer *text, const char *key)
 {
     begin_value(text, key);
     raw(text, "null");
+}
+
+static void new_line(Buffer *to, unsigned depth)
+{
+    buffer_printf(to, "\n%*s", (int)depth * 2, "");
+}
+
+/* A character outside of strings. */
+static void indent_mark(Indent *indent, Buffer *to, char c)
+{
+    bool closes = strchr("]}", c), opened = indent->opened;
+    if (c == '\n')
+        return;
+    indent->opened = strchr("[{", c);
+    if (closes)
+        indent->depth--;
+    if (closes != opened && (closes || opened))
+        new_line(to, indent->depth);
+    buffer_append(to, &c, 1);
+    if (indent->opened)
+        indent->depth++;
+    if (c == ',')
+        new_line(to, indent->depth);
+    else if (c == ':')
+        raw(to, " ");
+}
+
+void json_text_indent(Indent *indent, Buffer *to, const Buffer *text)
+{
+    for (size_t i = 0; i < text->size; i++) {
+        char c = (char)text->data[i];
+        if (indent->quoted)
+            buffer_append(to, &c, 1);
+        else
+            indent_mark(indent, to, c);
+        if (c == '"' && !indent->escaped)
+            indent->quoted = !indent->quoted;
+        indent->escaped = indent->quoted && c == '\\' && !indent->escaped;
+    }
 }

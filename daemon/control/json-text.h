@@ -24,3 +24,16 @@ void json_text_instant(Buffer *text, const char *key, int64_t value);
 void json_text_integer(Buffer *text, const char *key, int64_t value);
 void json_text_boolean(Buffer *text, const char *key, bool value);
 void json_text_null(Buffer *text, const char *key);
+
+/* Sets off what comes next where what came before was taken out of the text. */
+void json_text_comma(Buffer *text);
+
+/* How far a text is that is indented piece by piece; all zeros at the beginning. */
+typedef struct Indent {
+    unsigned depth;
+    bool quoted, escaped; /* within a string; behind its backslash */
+    bool opened;          /* a bracket, and nothing in it yet */
+} Indent;
+
+/* Appends JSON without white space as jansson would indent it by two. */
+void json_text_indent(Indent *indent, Buffer *to, const Buffer *text);

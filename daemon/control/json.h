@@ -8,8 +8,11 @@
 #include "base/buffer.h"
 #include "model/state.h"
 
-/* Put behind a text; of lists over many. der: each certificate also as it is, in hex. */
-void json_write_endpoint(Buffer *text, const EndpointState *state, bool der);
+/*
+ * Appends a part of an endpoint, from part 0 on; false: that was the last one. Each address is a part, since 64
+ * of them with long chains are megabytes. der: each certificate also as it is, in hex.
+ */
+bool json_write_endpoint(Buffer *text, const EndpointState *state, size_t part, bool der);
 
 /* Its name, severity, findings and end alone: what a plugin asks for. */
 void json_write_verdict(Buffer *text, const EndpointState *state);

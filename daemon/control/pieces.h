@@ -10,6 +10,8 @@
 #include <microhttpd.h>
 
 #include "base/buffer.h"
+#include "control/client.h"
+#include "control/json-text.h"
 #include "model/state.h"
 
 typedef struct Pieces Pieces;
@@ -19,13 +21,17 @@ struct Pieces {
 
     /* Where the writer is, as it likes; all zeros at the beginning. */
     size_t part;
+    size_t within; /* an item: parts of it that were written */
     Walk walk;
 
     /* What was asked for, copied. */
-    char *severity, *engine, *region;
+    char *name, *severity, *engine, *region;
     bool der;
     int64_t now, from, to; /* of the page's axis */
     char *nonce;
+
+    bool pretty; /* JSON, to be indented */
+    Indent indent;
 };
 
 void pieces_free(Pieces *pieces);
@@ -34,6 +40,10 @@ CLEANUP_OF(Pieces, pieces_free);
 /* All of it at once, for tests. Takes pieces; the caller frees the text. */
 char *pieces_join(Pieces *pieces, const Snapshot *snapshot);
 
-/* A response that is written so; takes pieces. snapshot: asked for each piece. NULL for want of memory. */
-struct MHD_Response *pieces_respond(Pieces *pieces, void (*snapshot)(Snapshot *ret, void *userdata),
-                                    void *userdata);
+/* A response to a client that is written so; takes pieces. snapshot: asked for each piece. NULL for want of
+ * memory. */
+struct MHD_Response *pieces_respond(Pieces *pieces, Client *client,
+                                    void (*snapshot)(Snapshot *ret, void *userdata), void *userdata);
+
+/* One that is a text, which it takes; it counts as what waits for the client in memory, too. */
+struct MHD_Response *text_respond(char *text, Client *client);

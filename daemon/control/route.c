@@ -55,14 +55,26 @@ static bool write_endpoints(Pieces *pieces, const Snapshot *snapshot, Buffer *te
 {
     if (!pieces->walk.last)
         buffer_printf(text, "{\"endpoints\": [");
-    const EndpointState *state = walk_next(&pieces->walk, snapshot);
+    bool begins = pieces->within == 0;
+    const EndpointState *state =
+        begins ? walk_next(&pieces->walk, snapshot) : walk_again(&pieces->walk, snapshot);
     if (!state)
         buffer_printf(text, "\n]}\n");
-    else if (is_wanted(pieces, state)) {
-        next_item(pieces, text);
-        json_write_endpoint(text, state, pieces->der);
+    else if (!begins || is_wanted(pieces, state)) {
+        if (begins)
+            next_item(pieces, text);
+        bool more = json_write_endpoint(text, state, pieces->within++, pieces->der);
+        pieces->within = more ? pieces->within : 0;
     }
     return state;
+}
+
+/* The part is the endpoint's. Where that is gone meanwhile, the answer is broken off. */
+static bool write_endpoint(Pieces *pieces, const Snapshot *snapshot, Buffer *text)
+{
+    const EndpointState *state = snapshot_find(snapshot, pieces->name);
+    pieces->walk.lost = !state;
+    return state && json_write_endpoint(text, state, pieces->part++, pieces->der);
 }
 
 static void add_findings(Pieces *pieces, Buffer *text, const Subject *subject)
@@ -112,8 +124,13 @@ static Answer get_endpoints(const Request *request, const Snapshot *snapshot _un
 
 static Answer get_endpoint(const Request *request, const Snapshot *snapshot, const char *name)
 {
-    const EndpointState *state = snapshot_find(snapshot, name);
-    return state ? ok(json_of_endpoint(state, request && request->der)) : no_such_endpoint(name);
+    if (!snapshot_find(snapshot, name))
+        return no_such_endpoint(name);
+    Pieces *pieces = xcalloc(1, sizeof *pieces);
+    *pieces = (Pieces) {
+        .write = write_endpoint, .name = xstrdup(name), .der = request && request->der, .pretty = true
+    };
+    return (Answer) { .status = 200, .pieces = pieces };
 }
 
 static Answer get_findings(const Request *request, const Snapshot *snapshot _unused_, const char *name _unused_)

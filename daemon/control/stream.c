@@ -4,12 +4,15 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "control/client.h"
+#include "control/respond.h"
 
 #define BLOCK_BYTES 4096
 
 struct Stream {
     Streams *streams;
     struct MHD_Connection *connection;
+    Client *client;
     void *userdata;
     Buffer waiting;
     bool suspended; /* until there is something to say */
@@ -30,6 +33,7 @@ static ssize_t on_read(void *userdata, uint64_t position _unused_, char *to, siz
 {
     Stream *stream = userdata;
     size_t n = stream->waiting.size < size ? stream->waiting.size : size;
+    client_goes_on(stream->client, NULL); /* each heartbeat is read, or the client is hung up on */
     if (n > 0) {
         memcpy(to, stream->waiting.data, n);
         buffer_consume(&stream->waiting, n);
@@ -57,11 +61,12 @@ static void on_free(void *userdata)
 
 enum MHD_Result streams_add(Streams *streams, struct MHD_Connection *connection, void *userdata)
 {
-    if (streams->n >= STREAM_LISTENERS_MAX)
-        return MHD_NO;
     Stream *stream = xcalloc(1, sizeof *stream);
-    *stream =
-        (Stream) { .streams = streams, .connection = connection, .userdata = userdata, .next = streams->first };
+    *stream = (Stream) { .streams = streams,
+                         .connection = connection,
+                         .client = client_of(connection),
+                         .userdata = userdata,
+                         .next = streams->first };
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_read, stream, on_free);
     if (!response) {
@@ -71,11 +76,7 @@ enum MHD_Result streams_add(Streams *streams, struct MHD_Connection *connection,
     streams->first = stream;
     streams->n++;
     buffer_printf(&stream->waiting, "retry: 2000\n\n"); /* so that who is let go comes again */
-    enum MHD_Result r = MHD_add_response_header(response, "Content-Type", "text/event-stream");
-    if (r == MHD_YES)
-        r = MHD_add_response_header(response, "Cache-Control", "no-store");
-    if (r == MHD_YES)
-        r = MHD_add_response_header(response, "Connection", "close");
+    enum MHD_Result r = respond_add_headers(response, "text/event-stream", NULL);
     if (r == MHD_YES)
         r = MHD_queue_response(connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response); /* frees the stream if it was not queued */

@@ -17,7 +17,7 @@ typedef struct Streams {
     void (*wake)(void *userdata); /* a connection goes on: its listener has to be run from the loop */
 } Streams;
 
-/* Answers a request with a stream. userdata: for wake. MHD_NO if there are too many, and nothing is queued. */
+/* Answers a request with a stream. userdata: for wake. */
 enum MHD_Result streams_add(Streams *streams, struct MHD_Connection *connection, void *userdata);
 
 /* Tells all: lines in the format of the standard, as "event: change\ndata: {}\n\n". */

@@ -185,7 +185,8 @@ static void print_result(Scan *scan, EndpointState *state)
     if (!scan->options->json)
         return; /* the tables come at the end, in the order that was asked for */
     Buffer line = { 0 };
-    json_write_endpoint(&line, state, false);
+    for (size_t part = 0; json_write_endpoint(&line, state, part, false);)
+        part++;
     puts((const char *)line.data); /* main looks at stdout's error flag */
     buffer_deinit(&line);
 }

@@ -50,6 +50,7 @@ void snapshot_take(Manager *manager, Snapshot *ret)
         .endpoints = manager->fleet.states,
         .n_endpoints = manager->fleet.n,
         .catalogue_version = manager->loaded->catalogue->version,
+        .socket_hosts = manager->loaded->config->socket_hosts,
         .self = &manager->self,
         .silences = store_silences(manager->store),
         .store = store_figures(manager->store),

@@ -311,6 +311,12 @@ const EndpointState *walk_next(Walk *walk, const Snapshot *snapshot)
     return next;
 }
 
+const EndpointState *walk_again(Walk *walk, const Snapshot *snapshot)
+{
+    find_place(walk, snapshot);
+    return walk->lost ? NULL : snapshot->endpoints[walk->n - 1];
+}
+
 void walk_deinit(Walk *walk)
 {
     endpoint_unref(walk->last);

@@ -175,6 +175,7 @@ struct Snapshot {
     RdsSourceState *const *rds_sources; /* the same */
     size_t n_rds_sources;
     const char *catalogue_version;
+    char *const *socket_hosts; /* names that the status socket is reached by; may be NULL */
     const SelfState *self;
     const SilenceList *silences;
     StoreFigures store;
@@ -214,6 +215,9 @@ typedef struct Walk {
 
 /* The next one; NULL: that was all, or it is lost. */
 const EndpointState *walk_next(Walk *walk, const Snapshot *snapshot);
+
+/* The one that walk_next() gave last, as it is now; NULL: it is lost. */
+const EndpointState *walk_again(Walk *walk, const Snapshot *snapshot);
 
 /* From the beginning again. */
 void walk_deinit(Walk *walk);

@@ -1,11 +1,16 @@
-/* A request as it comes to the status socket: "METHOD PATH\nKEY=VALUE of the query\n...\n\nbody". */
+/*
+ * A request as it comes to the status socket: "METHOD TARGET\nKEY=VALUE of the query\nNAME: VALUE of the
+ * head\n...\n\nbody". One without header fields is routed as if its head had passed.
+ */
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/instant.h"
+#include "control/origin.h"
 #include "control/route.h"
 #include "fuzz.h"
 
@@ -70,6 +75,56 @@ static void set_filter(Request *request, char *line)
     request->der |= strcmp(line, "der") == 0;
 }
 
+/* True if the line is a header field. */
+static bool add_field(Head *head, char *line)
+{
+    char *mark = strpbrk(line, ":=");
+    if (!mark || *mark == '=')
+        return false;
+    *mark++ = 0;
+    head_add(head, line, mark + strspn(mark, " \t"));
+    return true;
+}
+
+static bool is_text(const Field *field, size_t from, size_t size, const char *text)
+{
+    return strlen(text) == size && strncasecmp(field->value + from, text, size) == 0;
+}
+
+/* What passed, looked at once more and in another way. */
+static void check_passed(const Head *head)
+{
+    static const char *const names[] = { "localhost", "127.0.0.1", "[::1]", "status.test", "[fd00::1]" };
+    const Field *host = &head->host;
+    size_t size = host->size,
+           scheme = head->origin.n > 0 && head->origin.size > 4 && head->origin.value[4] == ':' ? 7 : 8;
+    bool ours = false;
+    while (size > 0 && host->value[size - 1] >= '0' && host->value[size - 1] <= '9')
+        size--;
+    size = size > 0 && host->value[size - 1] == ':' && host->value[0] != ':' ? size - 1 : host->size;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        ours |= is_text(host, 0, size, names[i]) || is_text(host, 0, host->size, names[i]);
+    assert(host->n == 1 && ours && head->coding.n == 0 && head->length.n <= 1);
+    assert(head->site.n == 0 || is_text(&head->site, 0, head->site.size, "none") ||
+           is_text(&head->site, 0, head->site.size, "same-origin"));
+    assert(head->origin.n == 0 || (head->origin.size == scheme + host->size &&
+                                   strncasecmp(head->origin.value + scheme, host->value, host->size) == 0));
+    assert(head_path(head)[0] == '/');
+}
+
+/* False: it is refused. */
+static bool check_head(const Head *head)
+{
+    static char name[] = "status.test", address[] = "fd00::1";
+    static char *const hosts[] = { name, address, NULL };
+    Refusal refusal = head_check(head, hosts);
+    const RefusalInfo *info = refusal_info(refusal);
+    assert(refusal == REFUSAL_NONE || (info->status >= 400 && info->code && info->message));
+    if (refusal == REFUSAL_NONE)
+        check_passed(head);
+    return refusal == REFUSAL_NONE;
+}
+
 static void check_silence(const Silence *s)
 {
     assert(s->ends_at > s->begins_at && s->ends_at - s->begins_at <= SILENCE_LONGEST && s->reason[0]);
@@ -114,8 +169,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     *path++ = 0;
     Request request = { .method = line, .path = path, .local = true, .author = "uid 0", .now = 1 };
+    Head head = { .target = path };
     while ((line = take_line(&rest)))
-        set_filter(&request, line);
+        if (!add_field(&head, line))
+            set_filter(&request, line);
+    if (head.n > 0 && !check_head(&head))
+        return 0;
+    if (head.n > 0)
+        request.path = head_path(&head);
     request.body = rest;
     request.body_size = rest ? strlen(rest) : 0;
     const Snapshot snapshot = snapshot_of(&state);

@@ -100,8 +100,8 @@ def test_many_ask_for_a_probe_at_once_and_all_are_answered(daemon):
 def test_nonsense_is_refused_and_the_daemon_goes_on(daemon):
     assert b" 200 " not in ask(daemon, b"\x16\x03\x01\x02\0garbage\r\n\r\n")
     assert b"HTTP/1.1 4" in ask(daemon, b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\n\r\n")
-    assert b"HTTP/1.1 413" in ask(daemon, b"POST /v1/endpoints/orders/probe HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n")
-    endless = b"POST /v1/endpoints/orders/probe HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n"
+    assert b"HTTP/1.1 413" in ask(daemon, b"POST /v1/endpoints/orders/probe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n\r\n")
+    endless = b"POST /v1/endpoints/orders/probe HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n"
     assert b" 200 " not in ask(daemon, endless + (b"1000\r\n" + b"x" * 4096 + b"\r\n") * 16)
     assert daemon.get("/healthz") == {"status": "ok"}
 
@@ -346,7 +346,7 @@ def test_clients_that_ask_while_it_stops_are_answered(scratch, binaries):
     wait_until("it is accepted", lambda: daemon.get("/healthz"))
     daemon.process.send_signal(signal.SIGTERM)
     wait_until("the signal", lambda: "stopping" in daemon.output())
-    early.sendall(b"Host: x\r\nConnection: close\r\n\r\n")
+    early.sendall(b"Host: localhost\r\nConnection: close\r\n\r\n")
     early.settimeout(5)
     answer = b""
     while piece := early.recv(65536):

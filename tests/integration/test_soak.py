@@ -26,7 +26,7 @@ def held(daemon):
 def probes(daemon):
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(daemon.socket)
-        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         text = b""
         while piece := s.recv(1 << 20):
             text += piece

@@ -4,6 +4,7 @@
 #include "control/json-text.h"
 #include "control/json.h"
 #include "control/metrics.h"
+#include "control/origin.h"
 #include "control/page.h"
 #include "control/route.h"
 #include "ctl/target.h"
@@ -257,6 +258,91 @@ TEST(every_byte_is_written_so_that_it_is_read_again_escaped)
         }
 }
 
+/* Each case is a head: its target, and up to four of its fields. */
+TEST(a_head_is_refused_by_its_host_its_site_and_its_origin)
+{
+    static char listed[] = "status.test", address[] = "fd00::1";
+    static char *const hosts[] = { listed, address, NULL };
+    static const struct {
+        const char *target, *fields[4][2];
+        Refusal refusal;
+    } cases[] = {
+        { "/", { { "Host", "localhost" } }, REFUSAL_NONE },
+        { "/", { { "host", "LOCALHOST:65535" } }, REFUSAL_NONE },
+        { "/", { { "Host", "localhost: " } }, REFUSAL_NONE }, /* RFC 3986, 3.2.3: a port may be empty */
+        { "/", { { "Host", "[::1]:80 \t" } }, REFUSAL_NONE },
+        { "/", { { "Host", "Status.Test" } }, REFUSAL_NONE },
+        { "/", { { "Host", "[FD00::1]" } }, REFUSAL_NONE },
+        { "/", { { NULL } }, REFUSAL_NO_HOST },
+        { "/", { { "Host", "" } }, REFUSAL_BAD_HOST },
+        { "/", { { "Host", ":80" } }, REFUSAL_BAD_HOST },
+        { "/", { { "Host", "::1" } }, REFUSAL_BAD_HOST },
+        { "/", { { "Host", "[::1" } }, REFUSAL_BAD_HOST },
+        { "/", { { "Host", "[localhost]" } }, REFUSAL_BAD_HOST },
+        { "/", { { "Host", "[127.0.0.1]" } }, REFUSAL_BAD_HOST },
+        { "/", { { "Host", "localhost:1x" } }, REFUSAL_BAD_HOST },
+        { "/", { { "Host", "localhost:123456" } }, REFUSAL_BAD_HOST },
+        { "/", { { "Host", "localhost/" } }, REFUSAL_BAD_HOST },
+        { "/", { { "Host", "localhost, rebound.test" } }, REFUSAL_BAD_HOST },
+        { "/", { { "Host", "localhost." } }, REFUSAL_FOREIGN_HOST },
+        { "/", { { "Host", "xlocalhost" } }, REFUSAL_FOREIGN_HOST },
+        { "/", { { "Host", "localhost.rebound.test" } }, REFUSAL_FOREIGN_HOST },
+        { "/", { { "Host", "127.0.0.2" } }, REFUSAL_FOREIGN_HOST },
+        { "/", { { "Host", "localhost" }, { "HOST", "localhost" } }, REFUSAL_MALFORMED },
+        { "/", { { "Host ", "localhost" } }, REFUSAL_MALFORMED },
+        { "/", { { "Host", "localhost" }, { "A", "\001" } }, REFUSAL_MALFORMED },
+        { "http://status.test/x", { { "Host", "localhost" } }, REFUSAL_NONE },
+        { "HTTPS://localhost:1", { { "Host", "localhost" } }, REFUSAL_NONE },
+        { "http://rebound.test/x", { { "Host", "localhost" } }, REFUSAL_FOREIGN_HOST },
+        { "http://localhost/", { { "Host", "rebound.test" } }, REFUSAL_FOREIGN_HOST },
+        { "*", { { "Host", "localhost" } }, REFUSAL_TARGET },
+        { "", { { "Host", "localhost" } }, REFUSAL_TARGET },
+        { "/", { { "Host", "localhost" }, { "Sec-Fetch-Site", "none" } }, REFUSAL_NONE },
+        { "/", { { "Host", "localhost" }, { "Sec-Fetch-Site", "same-site" } }, REFUSAL_FOREIGN_SITE },
+        { "/", { { "Host", "localhost" }, { "Sec-Fetch-Site", "cross-site" } }, REFUSAL_FOREIGN_SITE },
+        { "/", { { "Host", "localhost" }, { "Sec-Fetch-Site", "" } }, REFUSAL_FOREIGN_SITE },
+        { "/", { { "Host", "localhost:1" }, { "Origin", "http://LOCALHOST:1" } }, REFUSAL_NONE },
+        { "/", { { "Host", "status.test" }, { "Origin", "https://status.test" } }, REFUSAL_NONE },
+        { "/", { { "Host", "localhost:1" }, { "Origin", "http://localhost" } }, REFUSAL_FOREIGN_ORIGIN },
+        { "/", { { "Host", "localhost" }, { "Origin", "null" } }, REFUSAL_FOREIGN_ORIGIN },
+        { "/", { { "Host", "localhost" }, { "Origin", "localhost" } }, REFUSAL_FOREIGN_ORIGIN },
+        { "/", { { "Host", "localhost" }, { "Origin", "" } }, REFUSAL_FOREIGN_ORIGIN },
+        { "/", { { "Host", "localhost" }, { "Transfer-Encoding", "chunked" } }, REFUSAL_CODING },
+        { "/",
+          { { "Host", "localhost" }, { "Content-Length", "1" }, { "content-length", "1" } },
+          REFUSAL_MALFORMED },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        Head head = { .target = cases[i].target };
+        for (size_t j = 0; j < 4 && cases[i].fields[j][0]; j++)
+            head_add(&head, cases[i].fields[j][0], cases[i].fields[j][1]);
+        assert_int_equal(head_check(&head, hosts), cases[i].refusal);
+    }
+    const Head absolute = { .target = "http://status.test/x" }, bare = { .target = "http://localhost" };
+    assert_string_equal(head_path(&absolute), "/x");
+    assert_string_equal(head_path(&bare), "/");
+}
+
+/* One endpoint is written in parts, and reads as jansson would have written all of it. */
+TEST(an_endpoint_in_parts_is_the_same_text_as_a_tree_of_it)
+{
+    EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
+    scene_judge(state, at("2026-08-01T00:00:00Z"));
+    free(state->endpoint->region);
+    state->endpoint->region = xstrdup("a\\\"b{[,:]}");
+    const Snapshot snapshot = { .endpoints = &state, .n_endpoints = 1 };
+    const Request request = { .method = "GET", .path = "/v1/endpoints/orders" };
+    Answer answer = route_request(&request, &snapshot);
+    json_t *tree = json_of_endpoint(state, false);
+    _cleanup_free_ char *parts = pieces_join(TAKE(answer.pieces), &snapshot),
+                        *whole = json_dumps(tree, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    assert_string_equal(parts, whole);
+    json_decref(tree);
+    endpoint_state_free(state);
+}
+
 /* While a client reads, a reload may take endpoints away, bring others and change their order. */
 TEST(a_walk_goes_on_behind_where_it_was)
 {
@@ -291,7 +377,9 @@ TEST(a_walk_goes_on_behind_where_it_was)
         endpoint_state_free(states[i]);
 }
 
-RUN_TESTS(cmocka_unit_test(a_walk_goes_on_behind_where_it_was),
+RUN_TESTS(cmocka_unit_test(a_head_is_refused_by_its_host_its_site_and_its_origin),
+          cmocka_unit_test(an_endpoint_in_parts_is_the_same_text_as_a_tree_of_it),
+          cmocka_unit_test(a_walk_goes_on_behind_where_it_was),
           cmocka_unit_test(each_path_answers_as_documented), cmocka_unit_test(the_page_and_the_metrics_escape),
           cmocka_unit_test(filters_choose_endpoints),
           cmocka_unit_test(an_endpoint_has_every_member_of_the_contract),
