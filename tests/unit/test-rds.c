@@ -158,11 +158,16 @@ TEST(a_catalogue_s_mistakes_are_named_with_their_lines)
         { "version\t2026-09-01\nregion\tx\ty\tz\thttp://a\t-\n", "c.tsv:2: expected a region" },
         { "version\t2026-09-01\nregion\tx\ty\tz\thttps://a;rm\t-\n", "c.tsv:2: expected a region" },
         { "version\t2026-09-01\r\nhello\n", "c.tsv:2: expected version, partition, region or authority" },
-        { "version\t2026-09-01\nauthority\ta\tb\tproduction\tserver\tc\td\te\tf\tg\n",
+        { "version\t2026-09-01\nauthority\trds-ca-$(id)\t*\tproduction\troot\tc\td\te\tf\tg\n",
+          "c.tsv:2: expected a CA identifier" },
+        { "version\t2026-09-01\nregion\tus-east-1\taws\tz\thttps://a/b.pem\t$(id)\n",
+          "c.tsv:2: expected a region" },
+        { "version\t2026-09-01\nauthority\trds-ca-2019\t*\tproduction\tserver\tc\td\te\tf\tg\n",
           "c.tsv:2: expected root or intermediate" },
-        { "version\t2026-09-01\nauthority\ta\tb\tproduction\troot\tc\td\te\tf\tg\n",
+        { "version\t2026-09-01\nauthority\trds-ca-2019\t*\tproduction\troot\tc\td\te\tf\tg\n",
           "c.tsv:2: expected two dates" },
-        { "version\t2026-09-01\nauthority\ta\tb\tproduction\troot\tc\t2026-01-01T00:00:00Z\t2026-01-01T00:00:"
+        { "version\t2026-09-01\nauthority\trds-ca-2019\t*\tproduction\troot\tc\t2026-01-01T00:00:00Z\t2026-01-"
+          "01T00:00:"
           "00Z\t"
           "f\tg\n",
           "c.tsv:2: expected the SHA-1" },

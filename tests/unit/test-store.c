@@ -78,7 +78,7 @@ static TransitionList transitions(size_t n)
                                                        .since = 7,
                                                        .due = INSTANT_NONE,
                                                        .message = xstrdup("it's 'quoted'; \"twice\"\n\xff"),
-                                                       .remedy = xstrdup("r"),
+                                                       .steps = steps_read("r"),
                                                        .cause = xstrdup("c") },
                                       });
     return list;
@@ -212,7 +212,7 @@ TEST(what_stands_outlives_the_process_by_subject)
     Finding finding = { .id = FINDING_ROTATION_OVERDUE,
                         .severity = SEVERITY_WARNING,
                         .message = xstrdup("m"),
-                        .remedy = xstrdup("r"),
+                        .steps = steps_read("r"),
                         .since = 5,
                         .due = INSTANT_NONE };
     alert_list_append(store_alerts(p.store, SUBJECT_ENDPOINT, "a"), (Alert) { .finding = finding,
