@@ -64,6 +64,13 @@ void step_append_literal(Step *step, const char *literal)
     append(step, literal);
 }
 
+void step_append_words(Step *step, const char *literal)
+{
+    if (step->run)
+        append(step, " ");
+    append(step, literal);
+}
+
 static void refuse(Step *step)
 {
     step->refused = true;

@@ -50,8 +50,9 @@ StepList steps_copy(const StepList *steps);
 Step *steps_append(StepList *steps, StepKind kind, StepPlace where);
 
 /* Appends string literals to the command: words, after a blank; or what belongs to the word before. */
-#define step_words(step, literal) step_append_literal((step), (step)->run ? " " literal "" : "" literal "")
+#define step_words(step, literal) step_append_words((step), "" literal "")
 #define step_glue(step, literal)  step_append_literal((step), "" literal "")
+void step_append_words(Step *step, const char *literal);
 void step_append_literal(Step *step, const char *literal);
 
 /*
