@@ -74,8 +74,8 @@ bool value_is_identifier(const char *text)
 
 bool value_is_engine(const char *text)
 {
-    return take(&text, LOWER, 1, ENGINE_BYTES_MAX) && take(&text, LOWER DIGITS "-", 0, ENGINE_BYTES_MAX) &&
-           !*text && text[-1] != '-';
+    return strlen(text) <= ENGINE_BYTES_MAX && take(&text, LOWER, 1, ENGINE_BYTES_MAX) &&
+           take(&text, LOWER DIGITS "-", 0, ENGINE_BYTES_MAX) && !*text && text[-1] != '-';
 }
 
 bool value_is_engine_version(const char *text)

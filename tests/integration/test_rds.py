@@ -323,7 +323,7 @@ def test_a_round_that_fails_changes_nothing_and_is_a_finding_after_a_while(scrat
     assert names(daemon) == ["a.us-east-1", "b.us-east-1"]
     line = next(line for line in daemon.output().splitlines() if "discovery-failing" in line)
     assert line.startswith("rds us-east-1: discovery-failing, warning: the RDS API is without an answer since 20") and "the 2 endpoints that it named" in line
-    assert "Do: aws sts get-caller-identity; aws rds describe-db-instances --region us-east-1 --max-items 1" in line
+    assert "Do: aws sts get-caller-identity" in line
     # A restart meanwhile: they are watched by what was kept, and it is not said again.
     daemon.stop()
     api.always = [(None, "DescribeDBInstances", rds.hang_up)]

@@ -152,7 +152,7 @@ def check_harness(stub):
     """A command that was put together carelessly is found out."""
     for value in (b"$(touch pwned)", b"`touch pwned`", b"; touch pwned", b"*", b"a b", b"$HOME", b"> pwned"):
         run = b"aws rds describe-db-instances --db-instance-identifier " + value
-        case = Case("careless", b"Xq7Token", value, [(b"aws rds describe-db-instances --db-instance-identifier Xq7Token", run)],
+        case = Case("careless: identifier", b"Xq7Token", value, [(b"aws rds describe-db-instances --db-instance-identifier Xq7Token", run)],
                     b"# Look (aws)\n" + run)
         for shell in SHELLS:
             found = False
