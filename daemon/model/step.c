@@ -117,7 +117,7 @@ void step_glue_number(Step *step, int64_t value)
 
 static void set_effect(Step *step, char *text)
 {
-    text_make_printable(text);
+    shell_comment(text);
     text_set(&step->effect, text);
 }
 
