@@ -449,7 +449,7 @@ def test_wrong_words_are_told(binaries, tmp_path):
         assert words in errors, (words, errors)
 
 
-HOSTILE = "Amazon RDS us-east-1 RSA G1$(touch pwned)`touch pwned`; touch pwned"
+HOSTILE = "Amazon RDS us-east-1 RSA G1$(touch pwned)`touch pwned`"
 
 
 def hostile_leaf(lab, name):

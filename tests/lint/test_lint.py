@@ -16,7 +16,7 @@ DAEMON = os.path.join(ROOT, "daemon")
 EDGES = {
     "base": set(),
     "model": set(),
-    "config": set(),
+    "config": {"rds"},
     "rds": set(),
     "engine": set(),
     "pki": set(),
