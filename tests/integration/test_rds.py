@@ -455,10 +455,10 @@ def test_odd_answers(scratch, binaries, api, imds):
     """Each is taken for what it is, or refused with a reason; the daemon goes on. A region for each, since they are one round."""
     sources = []
     for i, (what, (fault, _)) in enumerate(ODD.items()):
-        region = api.region(f"odd-{i}")
+        region = api.region(f"odd-test-{i}")
         region.instance("a", till="2027-05-01T00:00:00Z")
-        api.always.append((f"odd-{i}", "DescribeDBInstances", fault))
-        sources.append(source(api, f"odd-{i}", name=f"odd-{i}", interval="1h"))
+        api.always.append((f"odd-test-{i}", "DescribeDBInstances", fault))
+        sources.append(source(api, f"odd-test-{i}", name=f"odd-{i}", interval="1h"))
     # The stand-in cannot read a marker that is not its own.
     respond = api.respond
     api.respond = lambda *a: respond(*a[:4], {k: v for k, v in a[4].items() if v != "again"})
