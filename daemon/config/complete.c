@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "rds/value.h"
 
 const Endpoint *config_find_endpoint(const Config *config, const char *name)
 {
@@ -71,7 +72,7 @@ static bool is_url(const char *url)
  */
 static const char *account_of(const char *role, size_t *ret_length)
 {
-    const char *iam = begins(role, "arn:aws") ? strstr(role, ":iam::") : NULL;
+    const char *iam = value_is_arn(role) ? strstr(role, ":iam::") : NULL;
     const char *account = iam ? iam + strlen(":iam::") : role;
     *ret_length = iam ? strspn(account, "0123456789") : 0;
     if (!begins(account + *ret_length, ":role/"))
@@ -94,9 +95,9 @@ static void check_words(const RdsSource *source, char ***errors)
         complain(source, errors,
                  "credentials \"%s\": expected instance, environment, container, or credential:NAME",
                  source->credentials);
-    if (!text_is_name(source->region))
+    if (!value_is_region(source->region))
         complain(source, errors, "region \"%s\": expected a region such as us-east-1", source->region);
-    if (source->name && (!text_is_name(source->name) || strchr("-.", source->name[0])))
+    if (source->name && !value_is_name(source->name))
         complain(source, errors, "name \"%s\": expected letters, digits and . _ - only", source->name);
     const char *const urls[] = { source->endpoint_url, source->sts_endpoint_url };
     for (size_t i = 0; i < ARRAY_SIZE(urls); i++)

@@ -9,6 +9,7 @@
 #include "base/instant.h"
 #include "config/complete.h"
 #include "config/key.h"
+#include "rds/value.h"
 
 typedef struct Parser {
     const char *path; /* of the source that is being read */
@@ -262,16 +263,11 @@ static void set_defaults(const Key *keys, void *target)
     }
 }
 
-static bool is_name(const char *text)
-{
-    return text_is_name(text) && text[0] != '-' && text[0] != '.';
-}
-
 /* What comes after is in a log line, in SNI and in a remedy that somebody pastes. */
 static bool is_host(const char *text)
 {
     Address address;
-    return address_parse(text, 0, &address) == 0 || is_name(text);
+    return address_parse(text, 0, &address) == 0 || value_is_host(text);
 }
 
 /* How a probe leaves, and as whom. */
@@ -320,14 +316,17 @@ static void check_endpoint(Parser *parser, config_setting_t *group, const char *
         if (required[i].missing && !config_setting_get_member(group, required[i].name))
             complain(parser, group, name, "%s is missing; every endpoint has name, host and engine",
                      required[i].name);
-    if (endpoint->name && !is_name(endpoint->name))
+    if (endpoint->name && !value_is_name(endpoint->name))
         complain(parser, group, name, "name \"%s\": expected letters, digits and . _ - only", endpoint->name);
     if (endpoint->host && !is_host(endpoint->host))
         complain(parser, group, name, "host \"%s\": expected a host name or an address", endpoint->host);
     if (endpoint->verify_name && !is_host(endpoint->verify_name))
         complain(parser, group, name, "verify_name \"%s\": expected a host name", endpoint->verify_name);
-    if (endpoint->region && !text_is_name(endpoint->region))
+    if (endpoint->region && !value_is_region(endpoint->region))
         complain(parser, group, name, "region \"%s\": expected a region such as us-east-1", endpoint->region);
+    if (endpoint->ca && !value_is_ca(endpoint->ca))
+        complain(parser, group, name, "ca \"%s\": expected a CA identifier such as rds-ca-rsa2048-g1",
+                 endpoint->ca);
     for (size_t i = 0; endpoint->addresses && endpoint->addresses[i]; i++) {
         Address address;
         if (address_parse(endpoint->addresses[i], 0, &address) < 0)
@@ -365,10 +364,14 @@ static void check_store(Parser *parser, config_setting_t *group, const char *nam
     if (!store->name || !store->path)
         complain(parser, group, name, "%s is missing; every trust store has name and path",
                  store->name ? "path" : "name");
-    if (store->name && !is_name(store->name))
+    if (store->name && !value_is_name(store->name))
         complain(parser, group, name, "name \"%s\": expected letters, digits and . _ - only", store->name);
-    if (store->path && (store->path[0] != '/' || strchr(store->path, '\'') || strchr(store->path, '\n')))
-        complain(parser, group, name, "path \"%s\": expected an absolute path without quotes", store->path);
+    if (store->path && !value_is_path(store->path))
+        complain(parser, group, name, "path \"%s\": expected an absolute path without control characters",
+                 store->path);
+    if (store->password_credential && !value_is_name(store->password_credential))
+        complain(parser, group, name, "password_credential \"%s\": expected letters, digits and . _ - only",
+                 store->password_credential);
     for (size_t i = 0; i < parser->config->n_trust_stores && store->name; i++) {
         const TrustStore *twin = parser->config->trust_stores[i];
         if (twin->name && strcmp(twin->name, store->name) == 0)

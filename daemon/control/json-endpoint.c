@@ -102,8 +102,24 @@ static void write_rotation(Buffer *text, const EndpointState *state)
     json_text_end(text, '}');
 }
 
+static void write_steps(Buffer *text, const char *key, const StepList *steps)
+{
+    json_text_begin(text, key, '[');
+    for (size_t i = 0; i < steps->n; i++) {
+        const Step *step = &steps->items[i];
+        json_text_begin(text, NULL, '{');
+        json_text_string(text, "kind", step_kind_to_string(step->kind));
+        json_text_string(text, "run", step->run);
+        json_text_string(text, "where", step_place_to_string(step->where));
+        json_text_string(text, "effect", step->effect);
+        json_text_end(text, '}');
+    }
+    json_text_end(text, ']');
+}
+
 static void write_members(Buffer *text, const Finding *finding)
 {
+    _cleanup_free_ char *remedy = steps_script(&finding->steps);
     json_text_string(text, "id", finding_to_string(finding->id));
     json_text_string(text, "severity", severity_to_string(finding->severity));
     json_text_string(text, "state", alert_state_to_string(finding->pending ? ALERT_PENDING : ALERT_FIRING));
@@ -111,8 +127,9 @@ static void write_members(Buffer *text, const Finding *finding)
     json_text_string(text, "address", finding->address);
     json_text_instant(text, "since", finding->since);
     json_text_string(text, "message", finding->message);
-    json_text_string(text, "remedy", finding->remedy);
     json_text_instant(text, "due", finding->due);
+    write_steps(text, "steps", &finding->steps);
+    json_text_string(text, "remedy", remedy);
 }
 
 void json_write_finding(Buffer *text, const Subject *subject, const Finding *finding)
@@ -305,6 +322,13 @@ json_t *json_of_certificate(const Certificate *c)
 {
     Buffer text = { 0 };
     write_certificate(&text, c, false);
+    return read_back(&text);
+}
+
+json_t *json_of_steps(const StepList *steps)
+{
+    Buffer text = { 0 };
+    write_steps(&text, NULL, steps);
     return read_back(&text);
 }
 

@@ -19,6 +19,8 @@ json_t *json_of_list(const char *const *values);
 
 json_t *json_of_certificate(const Certificate *certificate);
 
+json_t *json_of_steps(const StepList *steps);
+
 json_t *json_of_findings(const FindingList *findings);
 
 /* Takes value. */

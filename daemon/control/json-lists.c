@@ -136,11 +136,14 @@ json_t *json_of_plan(const Plan *plan)
     json_t *steps = json_array(), *object = json_object();
     for (size_t i = 0; i < plan->n; i++) {
         const PlanStep *s = &plan->steps[i];
+        _cleanup_free_ char *remedy = s->steps.n > 0 ? steps_script(&s->steps) : NULL;
         json_t *step = json_object();
         json_put(step, "kind", json_of_text(plan_step_to_string(s->kind)));
         json_put(step, "subject", json_of_text(s->subject));
         json_put(step, "text", json_of_text(s->text));
-        json_put(step, "command", json_of_text(s->command));
+        json_put(step, "command", json_of_text(steps_first_change(&s->steps)));
+        json_put(step, "steps", json_of_steps(&s->steps));
+        json_put(step, "remedy", json_of_text(remedy));
         json_put(step, "restart", json_of_text(s->restart));
         json_put(step, "blocked", json_of_text(s->blocked));
         json_array_append_new(steps, step);

@@ -39,6 +39,15 @@ void render_status(const json_t *status)
                get(status, "configured_at"), colour_end(), get(status, "reload_error"));
 }
 
+/* Each line as it is, so that all of them can be pasted; a shell ignores the indent. */
+static void print_script(const char *script, const char *indent)
+{
+    for (size_t length; *script; script += length + (script[length] == '\n')) {
+        length = strcspn(script, "\n");
+        printf("%s  %.*s\n", indent, (int)length, script);
+    }
+}
+
 void render_finding(const json_t *finding, const char *indent)
 {
     const char *severity = get(finding, "severity"),
@@ -65,7 +74,8 @@ void render_finding(const json_t *finding, const char *indent)
         printf("  pending");
     if (has(finding, "silenced_until"))
         printf("  silenced until %s", get(finding, "silenced_until"));
-    printf("\n%s  %s\n%s  Do: %s\n", indent, get(finding, "message"), indent, get(finding, "remedy"));
+    printf("\n%s  %s\n", indent, get(finding, "message"));
+    print_script(get(finding, "remedy"), indent);
 }
 
 void render_findings(const json_t *findings)
@@ -200,7 +210,7 @@ void render_plan(const json_t *plan)
             printf("     %sin the way: %s%s\n", colour_of("warning"), get(step, "blocked"), colour_end());
             n_blocked++;
         }
-        printf("     %s\n", get(step, "command"));
+        print_script(get(step, "remedy"), "   ");
     }
     if (json_array_size(steps) == 0)
         puts("\nNo endpoint is watched.");

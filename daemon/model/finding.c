@@ -38,7 +38,7 @@ void finding_deinit(Finding *finding)
     free(finding->address);
     free(finding->ca);
     free(finding->message);
-    free(finding->remedy);
+    steps_deinit(&finding->steps);
     free(finding->cause);
     *finding = (Finding) { 0 };
 }
@@ -49,7 +49,7 @@ Finding finding_copy(const Finding *finding)
     copy.address = xstrdup(finding->address);
     copy.ca = xstrdup(finding->ca);
     copy.message = xstrdup(finding->message);
-    copy.remedy = xstrdup(finding->remedy);
+    copy.steps = steps_copy(&finding->steps);
     copy.cause = xstrdup(finding->cause);
     return copy;
 }
@@ -62,7 +62,7 @@ Finding *finding_list_append(FindingList *list, Finding finding)
 }
 
 Finding *finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,
-                          char *message, char *remedy)
+                          char *message, StepList steps)
 {
     return finding_list_append(list, (Finding) {
                                          .id = id,
@@ -71,7 +71,7 @@ Finding *finding_list_say(FindingList *list, FindingId id, Severity severity, co
                                          .since = INSTANT_NONE,
                                          .due = due,
                                          .message = text_escape_take(message),
-                                         .remedy = text_escape_take(remedy),
+                                         .steps = steps,
                                          .silenced_until = INSTANT_NONE,
                                      });
 }

@@ -9,6 +9,7 @@
 
 #include "base/macro.h"
 #include "base/text.h"
+#include "model/step.h"
 
 /* In order of urgency: the worst of an endpoint's findings is its severity. */
 typedef enum Severity {
@@ -113,8 +114,8 @@ typedef struct Finding {
     int64_t since; /* when it was first raised */
     int64_t due;   /* by when something has to be done, or when it gets worse; INSTANT_NONE if never */
     char *message;
-    char *remedy; /* something to type */
-    char *cause;  /* what other subjects have it from, too: then they are told together; NULL: it is alone */
+    StepList steps; /* what to do about it */
+    char *cause;    /* what other subjects have it from, too: then they are told together; NULL: it is alone */
     int64_t silenced_until; /* by whoever was told enough; INSTANT_NONE: by nobody */
 } Finding;
 
@@ -131,11 +132,11 @@ Finding *finding_list_append(FindingList *list, Finding finding);
 void finding_list_deinit(FindingList *list);
 
 /*
- * The same for one whose texts are made beforehand: takes message and remedy, and escapes them, since
- * names out of certificates and paths are foreign bytes. ca: may be NULL.
+ * The same for one whose texts are made beforehand: takes message and steps, and makes the message printable,
+ * since names out of certificates and paths are foreign bytes. ca: may be NULL.
  */
 Finding *finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,
-                          char *message, char *remedy);
+                          char *message, StepList steps);
 
 /* Whether both are about the same thing of the same subject, maybe with another severity. */
 bool finding_same(const Finding *a, const Finding *b);

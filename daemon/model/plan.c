@@ -3,8 +3,8 @@
 #include "base/alloc.h"
 
 static const char *const step_kinds[] = {
-    [STEP_TRUST_STORE] = "trust-store", [STEP_BUNDLE] = "bundle",   [STEP_INSTANCE] = "instance",
-    [STEP_CONFIGURE] = "configure",     [STEP_NOTHING] = "nothing",
+    [PLAN_TRUST_STORE] = "trust-store", [PLAN_BUNDLE] = "bundle",   [PLAN_INSTANCE] = "instance",
+    [PLAN_CONFIGURE] = "configure",     [PLAN_NOTHING] = "nothing",
 };
 DEFINE_STRING_TABLE(plan_step, PlanStepKind, step_kinds);
 
@@ -30,7 +30,7 @@ void plan_deinit(Plan *plan)
     for (size_t i = 0; i < plan->n; i++) {
         free(plan->steps[i].subject);
         free(plan->steps[i].text);
-        free(plan->steps[i].command);
+        steps_deinit(&plan->steps[i].steps);
         free(plan->steps[i].restart);
         free(plan->steps[i].blocked);
     }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/text.h"
+#include "model/step.h"
 
 /* A CA in a region, as the status socket lists it: of the catalogue, or one that the RDS API alone knows: then
  * cn and sha256 are NULL. Texts are borrowed. */
@@ -32,11 +32,11 @@ void authority_uses_deinit(AuthorityUses *uses);
 
 /* One step of a move to another CA. Texts are owned; NULL where there is none. */
 typedef enum PlanStepKind {
-    STEP_TRUST_STORE, /* a client's store gets the root first */
-    STEP_BUNDLE,      /* and dbcertd's own bundle */
-    STEP_INSTANCE,    /* then the instance is changed */
-    STEP_CONFIGURE,   /* and what dbcertd expects */
-    STEP_NOTHING,     /* nothing is to be done for an endpoint, and why */
+    PLAN_TRUST_STORE, /* a client's store gets the root first */
+    PLAN_BUNDLE,      /* and dbcertd's own bundle */
+    PLAN_INSTANCE,    /* then the instance is changed */
+    PLAN_CONFIGURE,   /* and what dbcertd expects */
+    PLAN_NOTHING,     /* nothing is to be done for an endpoint, and why */
 } PlanStepKind;
 DECLARE_STRING_TABLE(plan_step, PlanStepKind);
 
@@ -44,7 +44,7 @@ typedef struct PlanStep {
     PlanStepKind kind;
     char *subject; /* of a trust store or an endpoint, its name */
     char *text;
-    char *command;
+    StepList steps;
     char *restart; /* instances: "no", "yes", "not known", with the source */
     char *blocked; /* what stands in the way as yet */
 } PlanStep;

@@ -33,7 +33,7 @@ struct Bundle {
     Certificate **facts;             /* of each */
     bool *is_root;                   /* whether each is its own issuer */
     size_t n;
-    size_t *places, n_places; /* an index of them by SHA-256: open addressing, of 1 + the number; 0: free */
+    size_t *places, n_places;     /* an index of them by SHA-256: open addressing, of 1 + the number; 0: free */
     gnutls_x509_trust_list_t all; /* of these */
     Proven *proven;               /* what is learnt while the bundle stays what it is */
 };

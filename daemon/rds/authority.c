@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rds/value.h"
+
 #define WORDS_MAX      10 /* the longest name has eight */
 #define NAME_MAX_BYTES 128
 
@@ -55,12 +57,16 @@ static bool at_end(const Words *words)
 static const char *take_region(Words *words)
 {
     const char *word = words->word[words->next];
-    size_t length = word ? strlen(word) : 0;
-    if (length < 5 || length >= sizeof((Authority *)0)->region || !isdigit((unsigned char)word[length - 1]) ||
-        strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-") != length || !strchr(word, '-'))
+    if (!word || !value_is_region(word))
         return NULL;
     words->next++;
     return word;
+}
+
+/* "", or ".A.10": which of a generation's intermediates it is. */
+static bool is_subordinate(const char *text)
+{
+    return strspn(text, ".ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == strlen(text);
 }
 
 /* "RSA2048 G1" or "RSA2048 G1.A.10" to "rds-ca-rsa2048-g1": facts of the g1 hierarchy, read out of its
@@ -69,15 +75,15 @@ static bool take_generation(Words *words, char *id, size_t size)
 {
     const char *key = words->word[words->next], *generation = key ? words->word[words->next + 1] : NULL;
     if (!generation || words->word[words->next + 2] || generation[0] != 'G' ||
-        !isdigit((unsigned char)generation[1]))
-        return false;
-    if ((strncmp(key, "RSA", 3) != 0 && strncmp(key, "ECC", 3) != 0) ||
-        strspn(key + 3, "0123456789") != strlen(key + 3))
+        strspn(key, "RSAECC0123456789") != strlen(key) ||
+        !is_subordinate(generation + strcspn(generation, ".")))
         return false;
     int n = snprintf(id, size, "rds-ca-%s-%.*s", key, (int)strcspn(generation, "."), generation);
+    if (n < 0 || (size_t)n >= size)
+        return false;
     for (char *c = id; *c; c++)
         *c = (char)tolower((unsigned char)*c);
-    return n > 0 && (size_t)n < size;
+    return value_is_ca(id);
 }
 
 /* "Amazon RDS <region> CA": 2015, 2017 in GovCloud, 2019 in regions that are opted into; its issuer tells. */

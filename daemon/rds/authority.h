@@ -6,10 +6,11 @@
  */
 
 #include "rds/catalogue.h"
+#include "rds/value.h"
 
 typedef struct Authority {
-    char id[48];         /* "rds-ca-rsa2048-g1" */
-    char region[32];     /* "us-east-1"; "" where one CA signs for all */
+    char id[CA_BYTES_MAX];         /* "rds-ca-rsa2048-g1" */
+    char region[REGION_BYTES_MAX]; /* "us-east-1"; "" where one CA signs for all */
     bool preview;        /* of the Beta or Preview environments: never signs for a production region */
     bool trust_services; /* Amazon Trust Services, for ACM: no CA of RDS's, and id is "" */
 } Authority;

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/instant.h"
+#include "rds/value.h"
 
 #define COLUMNS_MAX    10
 #define LINE_MAX_BYTES 1024
@@ -64,9 +65,28 @@ static bool is_url(const char *text)
            strchr(text + 8, '/') && strcmp(text + length - strlen(end), end) == 0;
 }
 
-static bool is_word(const char *text)
+static bool is_partition(const char *text)
 {
-    return text_is_name(text) || strcmp(text, "*") == 0;
+    return strncmp(text, "aws", 3) == 0 && text_is_name(text);
+}
+
+/* Where an authority signs: in a region, in a partition, everywhere; of Amazon's own tests, in words. */
+static bool is_place(const char *text)
+{
+    return value_is_region(text) || is_partition(text) || strcmp(text, "*") == 0;
+}
+
+/* "-", or CA identifiers with commas between them. */
+static bool is_ca_list(const char *text)
+{
+    _cleanup_free_ char *copy = xstrdup(text);
+    char *rest = copy;
+    if (strcmp(text, "-") == 0)
+        return true;
+    while (rest)
+        if (!value_is_ca(strsep(&rest, ",")))
+            return false;
+    return true;
 }
 
 static const char *read_version(Catalogue *c, char **column)
@@ -83,7 +103,7 @@ static const char *read_version(Catalogue *c, char **column)
 
 static const char *read_partition(Catalogue *c, char **column)
 {
-    if (!is_word(column[1]) || !is_url(column[2]))
+    if (!is_partition(column[1]) || !is_url(column[2]))
         return "expected a partition's name and the URL of its global bundle (https://....pem)";
     c->partitions = xgrow(c->partitions, c->n_partitions, sizeof *c->partitions);
     c->partitions[c->n_partitions++] =
@@ -93,7 +113,7 @@ static const char *read_partition(Catalogue *c, char **column)
 
 static const char *read_region(Catalogue *c, char **column)
 {
-    if (!text_is_name(column[1]) || !text_is_name(column[2]) || !is_url(column[4]))
+    if (!value_is_region(column[1]) || !is_partition(column[2]) || !is_url(column[4]) || !is_ca_list(column[5]))
         return "expected a region, its partition, its name, the URL of its bundle (https://....pem), and the "
                "CA "
                "identifiers that it "
@@ -115,7 +135,7 @@ static const char *read_authority(Catalogue *c, char **column)
 {
     int environment = environment_from_string(column[3]), role = certificate_role_from_string(column[4]);
     KnownCertificate known = { 0 };
-    if (!text_is_name(column[1]) || !is_word(column[2]))
+    if ((!value_is_ca(column[1]) && strcmp(column[1], TRUST_SERVICES) != 0) || !is_place(column[2]))
         return "expected a CA identifier and a region";
     if (environment < 0)
         return "expected production, beta or preview as the third word";

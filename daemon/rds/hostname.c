@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "rds/value.h"
 
 #define LABELS_MAX 8
 
@@ -63,7 +64,7 @@ bool rds_hostname_parse(const char *host, RdsHostname *ret)
         region = label[3]; /* China has the region after "rds" */
         service = service_of(label[2]);
     }
-    if (!service || strlen(label[0]) >= sizeof ret->id || strlen(region) >= sizeof ret->region)
+    if (!service || !value_is_identifier(label[0]) || !value_is_region(region))
         return false;
     strcpy(ret->id, label[0]);
     strcpy(ret->region, region);

@@ -8,8 +8,10 @@
 #include "base/buffer.h"
 #include "base/escape.h"
 #include "base/instant.h"
+#include "rds/value.h"
 
 #define RETIRE_AFTER_INTERVALS 2
+#define STATUS_BYTES_MAX       64 /* the longest has 38 */
 
 void rds_answers_deinit(RdsAnswers *answers)
 {
@@ -34,10 +36,14 @@ static int64_t instant_of(const char *text)
     return instant_parse(seconds, &instant) == 0 ? instant : INSTANT_NONE;
 }
 
-/* What gets into names, messages and commands; NULL if it is nothing of the kind. The caller's. */
-static char *word_of(const char *text)
+static bool is_status(const char *text)
 {
-    return text && text_is_name(text) ? xstrdup(text) : NULL;
+    return strlen(text) <= STATUS_BYTES_MAX && text_is_name(text);
+}
+
+static bool is_thumbprint(const char *text)
+{
+    return strlen(text) == 40 && strspn(text, "0123456789abcdef") == 40;
 }
 
 static int64_t port_of(const char *text)
@@ -124,7 +130,7 @@ typedef struct Making {
 
 static const char *problem_of(const RdsEndpoint *e)
 {
-    const Engine *engine = text_is_name(e->engine) ? engine_find(e->engine) : NULL;
+    const Engine *engine = value_is_engine(e->engine) ? engine_find(e->engine) : NULL;
     if (!engine)
         return "dbcertd does not know its engine";
     if (engine->family == FAMILY_ORACLE || engine->family == FAMILY_DB2)
@@ -151,7 +157,7 @@ static void add_version(const Making *m, RdsEndpoint *e)
                 : online && strcasecmp(online, "false") == 0 ? SUPPORT_NO
                                                              : SUPPORT_UNKNOWN;
     for (char **ca = version ? version->values[VERSION_CA_S] : NULL; ca && *ca; ca++)
-        if (text_is_name(*ca))
+        if (value_is_ca(*ca))
             buffer_printf(&offered, "%s%s", offered.size ? ", " : "", *ca);
     e->offered = offered.size ? buffer_take_text(&offered) : NULL;
 }
@@ -176,6 +182,12 @@ static void add_maintenance(const Making *m, RdsEndpoint *e, const char *arn)
     }
 }
 
+/* Whether what it is called and where it is are values: only then is it watched, and named in a command. */
+static bool is_named(const RdsEndpoint *e)
+{
+    return value_is_identifier(e->identifier) && value_is_host(e->host);
+}
+
 /*
  * Takes the endpoint, whose identifier, engine and host are not NULL, and fills in what other answers say.
  * pauses: a probe would wake it.
@@ -184,13 +196,13 @@ static void add(const Making *m, RdsEndpoint e, const char *arn, bool pauses)
 {
     const char *problem = pauses ? "it pauses by itself, and each probe would wake it" : problem_of(&e);
     e.source = xstrdup(m->source->name);
-    if (!text_is_name(e.identifier) || !text_is_name(e.host))
+    if (!is_named(&e))
         problem = "its identifier or its address is no name";
     if (problem) {
         e.problem = xstrdup(problem);
         e.port = 0;
     }
-    e.default_ca = word_of(default_ca(m->answers));
+    e.default_ca = value_copy(value_is_ca, default_ca(m->answers));
     e.settle_seconds = m->source->interval_seconds;
     e.since = m->now;
     e.missing_since = INSTANT_NONE;
@@ -218,10 +230,10 @@ static void add_instance(const Making *m, const ApiRecord *r)
         .host = text_escape(host),
         .port = port_of(api_text(r, INSTANCE_PORT)),
         .engine = text_escape(engine),
-        .engine_version = word_of(api_text(r, INSTANCE_ENGINE_VERSION)),
-        .status = text_escape(api_text(r, INSTANCE_STATUS)),
-        .ca = word_of(ca ? ca : api_text(r, INSTANCE_CA)),
-        .pending_ca = word_of(api_text(r, INSTANCE_PENDING_CA)),
+        .engine_version = value_copy(value_is_engine_version, api_text(r, INSTANCE_ENGINE_VERSION)),
+        .status = value_copy(is_status, api_text(r, INSTANCE_STATUS)),
+        .ca = value_copy(value_is_ca, ca ? ca : api_text(r, INSTANCE_CA)),
+        .pending_ca = value_copy(value_is_ca, api_text(r, INSTANCE_PENDING_CA)),
         .valid_till = instant_of(api_text(r, INSTANCE_VALID_TILL)),
         .window = text_escape(api_text(r, INSTANCE_MAINTENANCE_WINDOW)),
     };
@@ -245,8 +257,8 @@ static void add_cluster_endpoint(const Making *m, const ApiRecord *r, RdsKind ki
                 : known       ? known->port
                               : 0,
         .engine = text_escape(engine),
-        .engine_version = word_of(api_text(r, CLUSTER_ENGINE_VERSION)),
-        .status = text_escape(api_text(r, CLUSTER_STATUS)),
+        .engine_version = value_copy(value_is_engine_version, api_text(r, CLUSTER_ENGINE_VERSION)),
+        .status = value_copy(is_status, api_text(r, CLUSTER_STATUS)),
         .valid_till = INSTANT_NONE,
         .window = text_escape(api_text(r, CLUSTER_MAINTENANCE_WINDOW)),
     };
@@ -295,7 +307,7 @@ static void add_proxy_at(const Making *m, RdsKind kind, const char *name, const 
         .host = text_escape(host),
         .port = known ? known->port : 0,
         .engine = text_escape(engine),
-        .status = text_escape(status),
+        .status = value_copy(is_status, status),
         .valid_till = INSTANT_NONE,
     };
     add(m, e, NULL, false);
@@ -324,14 +336,14 @@ static void add_proxy_endpoint(const Making *m, const ApiRecord *r)
 static void add_certificate(const Making *m, const ApiRecord *r)
 {
     RdsInventory *inventory = m->inventory;
-    char *ca = word_of(api_text(r, CERTIFICATE_IDENTIFIER));
+    char *ca = value_copy(value_is_ca, api_text(r, CERTIFICATE_IDENTIFIER));
     if (!ca)
         return;
     inventory->certificates =
         xgrow(inventory->certificates, inventory->n_certificates, sizeof *inventory->certificates);
     inventory->certificates[inventory->n_certificates++] = (RdsCertificate) {
         .ca = ca,
-        .thumbprint = word_of(api_text(r, CERTIFICATE_THUMBPRINT)),
+        .thumbprint = value_copy(is_thumbprint, api_text(r, CERTIFICATE_THUMBPRINT)),
         .valid_till = instant_of(api_text(r, CERTIFICATE_VALID_TILL)),
         .is_default = text_same(ca, default_ca(m->answers)),
     };
@@ -408,12 +420,26 @@ void inventory_make(const RdsSource *source, const RdsAnswers *answers, const Rd
     sort(ret);
 }
 
+static bool is_ca_or_none(const char *text)
+{
+    return !text || value_is_ca(text);
+}
+
+/* Whether what was kept has the form of what an answer gives, so that nothing else comes back from a file. */
+static bool is_sound(const RdsEndpoint *e)
+{
+    return (e->problem || (is_named(e) && value_is_engine(e->engine))) && is_ca_or_none(e->ca) &&
+           is_ca_or_none(e->pending_ca) && is_ca_or_none(e->default_ca) &&
+           (!e->engine_version || value_is_engine_version(e->engine_version)) &&
+           (!e->status || is_status(e->status));
+}
+
 void inventory_filter(const RdsSource *source, RdsInventory *inventory)
 {
     size_t left = 0;
     for (size_t i = 0; i < inventory->n_endpoints; i++) {
         RdsEndpoint *e = &inventory->endpoints[i];
-        if (rds_source_wants(source, (RdsKind)e->kind, e->identifier, e->engine))
+        if (is_sound(e) && rds_source_wants(source, (RdsKind)e->kind, e->identifier, e->engine))
             inventory->endpoints[left++] = *e;
         else
             rds_endpoint_deinit(e);
@@ -435,7 +461,7 @@ void inventory_versions(const RdsAnswers *answers,
         for (size_t i = 0; i < tables[t].records->n; i++) {
             const ApiRecord *r = &tables[t].records->items[i];
             const char *engine = api_text(r, tables[t].engine), *version = api_text(r, tables[t].version);
-            if (engine && version)
+            if (engine && version && value_is_engine(engine) && value_is_engine_version(version))
                 fn(engine, version, userdata);
         }
 }

@@ -23,7 +23,8 @@ bool rds_source_wants(const RdsSource *source, RdsKind kind, const char *identif
 void inventory_make(const RdsSource *source, const RdsAnswers *answers, const RdsInventory *before, int64_t now,
                     RdsInventory *ret);
 
-/* Leaves out what the source's filters do not let through any more; tags aside. */
+/* Leaves out what the source's filters do not let through any more, tags aside; and what has not the form that
+ * an answer gives. */
 void inventory_filter(const RdsSource *source, RdsInventory *inventory);
 
 /* Calls fn for the engine and version of each instance and cluster, as DescribeDBEngineVersions asks for them.

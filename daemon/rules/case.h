@@ -1,6 +1,6 @@
 #pragma once
 
-/* What a rule looks at, shared by rule.c, message.c and remedy.c alone. */
+/* What a rule looks at, shared by rule.c, message.c and remedy*.c alone. */
 
 #include "base/buffer.h"
 #include "model/state.h"
@@ -94,9 +94,9 @@ bool case_is_current(const Case *c);
 
 typedef void (*Writer)(const Case *c, Buffer *text);
 
-/* Message and remedy of a finding; the caller's. All such texts stand in message.c and remedy.c. */
+/* Message and steps of a finding; the caller's. All such texts are in message.c and remedy*.c. */
 char *text_message(const Case *c, FindingId id);
-char *text_remedy(const Case *c, FindingId id);
+StepList steps_of(const Case *c, FindingId id);
 
 /* What other endpoints have the finding from as well, in cause.c; NULL: it has no such cause. */
 char *text_cause(const Case *c, FindingId id);

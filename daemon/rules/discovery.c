@@ -4,17 +4,23 @@
 
 #include "base/alloc.h"
 #include "model/engine.h"
+#include "rds/value.h"
+#include "rules/command.h"
 
 /* A round or two may fail; where nothing was ever answered, somebody may be waiting for it. */
 #define PATIENCE_INTERVALS 3
 #define PATIENCE_AT_FIRST  (5 * MINUTE)
 
-static char *check_access(const RdsSource *source)
+static StepList check_access(const RdsSource *source)
 {
-    return xasprintf(
-        "aws sts get-caller-identity; aws rds describe-db-instances --region %s --max-items 1; what "
-        "dbcertd may have to ask is in /usr/share/doc/dbcertd/iam-policy.json",
-        source->region);
+    StepList steps = { 0 };
+    step_words(steps_append(&steps, STEP_LOOK, PLACE_AWS), "aws sts get-caller-identity");
+    Step *step = steps_append(&steps, STEP_LOOK, PLACE_AWS);
+    step_words(step, "aws rds describe-db-instances --max-items 1");
+    command_region(step, source->region);
+    steps_by_hand(&steps, STEP_CHANGE, PLACE_AWS,
+                  "allow dbcertd the actions in /usr/share/doc/dbcertd/iam-policy.json");
+    return steps;
 }
 
 static void rule_failing(RdsSourceState *state, int64_t now)
@@ -52,21 +58,28 @@ static void rule_lacking(RdsSourceState *state)
         check_access(state->source));
 }
 
-/* Only what looks like a name gets into a line that is to be copied. */
-static char *watch_by_hand(const RdsEndpoint *e, const char *region)
+/* A name that is no value is in the message, and nowhere else. */
+static StepList watch_by_hand(const RdsEndpoint *e, const char *region)
 {
-    if (!text_is_name(e->identifier) || !text_is_name(e->host) || !text_is_name(e->engine))
-        return xasprintf("aws rds describe-db-instances --region %s", region);
+    StepList steps = { 0 };
+    Step *look = steps_append(&steps, STEP_LOOK, PLACE_AWS);
+    step_words(look, "aws rds describe-db-instances");
+    command_region(look, region);
+    if (!value_is_identifier(e->identifier) || !value_is_host(e->host) || !value_is_engine(e->engine))
+        return steps;
     const Engine *engine = engine_find(e->engine);
-    if (!engine)
-        return xasprintf("add \"%s\" to exclude of rds %s and: systemctl reload dbcertd", e->identifier,
-                         e->source);
+    if (!engine) {
+        command_configure(&steps, "add \"%s\" to exclude of rds %s", e->identifier, e->source);
+        return steps;
+    }
     long long port = e->port > 0 ? e->port : engine->port;
     _cleanup_free_ char *number = port ? xasprintf("%lld", port) : xstrdup("TLS-PORT");
-    return xasprintf(
+    command_configure(
+        &steps,
         "add { name = \"%s\"; host = \"%s\"; port = %s; engine = \"%s\"; } to endpoints, or \"%s\" "
-        "to exclude of rds %s, and: systemctl reload dbcertd",
+        "to exclude of rds %s,",
         e->identifier, e->host, number, e->engine, e->identifier, e->source);
+    return steps;
 }
 
 /* No endpoint may be left out in silence. */

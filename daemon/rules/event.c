@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 #include "rules/case.h"
+#include "rules/command.h"
 
 /* RDS may begin a window somewhat before the half-life is reached; nobody has to be told. */
 #define EARLY (2 * DAY)
@@ -84,13 +85,16 @@ static char *message_of(const Change *ch, FindingId id)
     return text_printable(&text);
 }
 
-static char *remedy_of(const Change *ch, FindingId id)
+static StepList steps_of_event(const Change *ch, FindingId id)
 {
+    StepList steps = { 0 };
     const char *name = ch->now.state->endpoint->name;
-    if (id == FINDING_CA_CHANGED && ch->now.authority.id[0])
-        return xasprintf("dbcertctl trust; and set ca = \"%s\" for %s and: systemctl reload dbcertd",
-                         ch->now.authority.id, name);
-    return xasprintf("dbcertctl show %s", name);
+    if (id == FINDING_CA_CHANGED && ch->now.authority.id[0]) {
+        step_words(steps_append(&steps, STEP_LOOK, PLACE_HERE), "dbcertctl trust");
+        command_configure(&steps, "set ca = \"%s\" for %s", ch->now.authority.id, name);
+    } else
+        command_show(&steps, name);
+    return steps;
 }
 
 static bool means_nothing(const Certificate *old, const Certificate *new)
@@ -117,7 +121,7 @@ bool event_of(EndpointState *state, const AddressState *address, const Served *b
         .since = now,
         .due = INSTANT_NONE,
         .message = message_of(&ch, id),
-        .remedy = remedy_of(&ch, id),
+        .steps = steps_of_event(&ch, id),
     };
     return true;
 }

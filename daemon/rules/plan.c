@@ -8,6 +8,7 @@
 #include "base/instant.h"
 #include "rds/authority.h"
 #include "rds/hostname.h"
+#include "rules/command.h"
 #include "rules/trust.h"
 
 static void add_name(const char ***list, size_t *n, const char *name)
@@ -207,10 +208,10 @@ static void plan_trust(const Snapshot *snapshot, const Catalogue *catalogue, con
             if (m->nothing || !m->root || !trust_store_concerns(store->store, m->endpoint->name) ||
                 strv_contains(store->fingerprints, m->root->sha256) || is_said(moves, i, store->store))
                 continue;
-            PlanStep *step = plan_append(plan, STEP_TRUST_STORE, store->store->name);
+            PlanStep *step = plan_append(plan, PLAN_TRUST_STORE, store->store->name);
             step->text = xasprintf("add \"%s\" to %s, for the clients of %s and others in %s", m->root->cn,
                                    store->store->path, m->endpoint->name, m->endpoint->region);
-            step->command = trust_store_command(store, catalogue, m->endpoint->region);
+            trust_store_steps(store, catalogue, m->endpoint->region, &step->steps);
             step->blocked = store->error ? xasprintf("the store cannot be read: %s", store->error)
                                          : xstrdup("clients with this store would refuse the new certificate");
         }
@@ -220,11 +221,9 @@ static void plan_trust(const Snapshot *snapshot, const Catalogue *catalogue, con
         if (m->nothing || !m->root || is_said(moves, i, NULL) ||
             strv_contains(snapshot->trusted, m->root->sha256))
             continue;
-        const char *url = catalogue_bundle_url(catalogue, m->endpoint->region);
-        PlanStep *step = plan_append(plan, STEP_BUNDLE, NULL);
+        PlanStep *step = plan_append(plan, PLAN_BUNDLE, NULL);
         step->text = xasprintf("add \"%s\" to what dbcertd itself trusts", m->root->cn);
-        step->command = xasprintf("curl -fsSo /etc/dbcertd/bundles%s %s && systemctl reload dbcertd",
-                                  strrchr(url, '/'), url);
+        command_bundle(&step->steps, catalogue_bundle_url(catalogue, m->endpoint->region));
     }
 }
 
@@ -244,33 +243,61 @@ static char *restart_of(const Move *m, const char *ca)
             "served until the next one",
             source);
     default:
-        return xasprintf("not known; ask with: aws rds describe-db-engine-versions --engine %s --query "
-                         "'DBEngineVersions[].[EngineVersion,SupportsCertificateRotationWithoutRestart,"
-                         "SupportedCACertificateIdentifiers]'%s%s",
-                         m->endpoint->engine_name, m->endpoint->region ? " --region " : "",
-                         m->endpoint->region ? m->endpoint->region : "");
+        return xstrdup("not known; see SupportsCertificateRotationWithoutRestart of its engine version");
     }
 }
 
-/* The database's own commands; a cluster's endpoints name no instance, so those are asked for. */
-static char *command_of(const Move *m, const char *ca)
+/* A cluster's endpoints name no instance: the API lists its members, and each of them is changed. */
+static void modify_members(const Move *m, const RdsHostname *host, const char *ca, StepList *steps)
+{
+    Step *step = steps_append(steps, STEP_CHANGE, PLACE_AWS);
+    step_words(step, "aws");
+    step_value(step, host->service);
+    step_words(step, "describe-db-clusters --db-cluster-identifier");
+    step_value(step, host->id);
+    step_words(step, "--query 'DBClusters[].DBClusterMembers[].DBInstanceIdentifier' --output text");
+    command_region(step, m->endpoint->region);
+    step_words(step, "| xargs -r -n 1 aws");
+    step_value(step, host->service);
+    step_words(step, "modify-db-instance --ca-certificate-identifier");
+    step_value(step, ca);
+    command_region(step, m->endpoint->region);
+    step_words(step, "--db-instance-identifier");
+    step_effect(step, "changes every instance of the cluster, each in its maintenance window");
+}
+
+static void restart_instance(const Move *m, StepList *steps)
+{
+    Step *step = command_instance(steps, STEP_CHANGE, m->endpoint, "reboot-db-instance");
+    command_region(step, m->endpoint->region);
+    step_effect(step, "restarts the database: all connections end");
+}
+
+/* The database's own commands, after looks at what is not known. */
+static void write_steps(const Move *m, const Snapshot *snapshot, const char *ca, StepList *steps)
 {
     RdsHostname host;
     bool known = rds_hostname_parse(m->endpoint->host, &host);
-    const char *service = known ? host.service : "rds", *region = m->endpoint->region;
-    const char *instance = rds_instance_identifier(m->endpoint, &host);
-    const char *id = instance ? instance : "DB-INSTANCE-IDENTIFIER";
-    _cleanup_free_ char *where = region ? xasprintf(" --region %s", region) : xstrdup("");
-    if (known && (host.kind == RDS_HOST_CLUSTER || host.kind == RDS_HOST_READER))
-        return xasprintf(
-            "for i in $(aws %s describe-db-clusters --db-cluster-identifier %s --query "
-            "'DBClusters[].DBClusterMembers[].DBInstanceIdentifier' --output text%s); do aws %s "
-            "modify-db-instance --db-instance-identifier \"$i\" --ca-certificate-identifier %s%s; done",
-            service, host.id, where, service, ca, where);
-    if (awaits_restart(m, ca))
-        return xasprintf("aws %s reboot-db-instance --db-instance-identifier %s%s", service, id, where);
-    return xasprintf("aws %s modify-db-instance --db-instance-identifier %s --ca-certificate-identifier %s%s",
-                     service, id, ca, where);
+    if (!m->state->served_ca)
+        command_show(steps, m->endpoint->name);
+    if (m->region && !is_offered(snapshot, m->region, ca))
+        command_offer(steps, m->region->name);
+    if (known && (host.kind == RDS_HOST_CLUSTER || host.kind == RDS_HOST_READER)) {
+        modify_members(m, &host, ca, steps);
+        return;
+    }
+    if (awaits_restart(m, ca)) {
+        restart_instance(m, steps);
+        return;
+    }
+    if (!m->state->oldest ||
+        (m->state->rotation.class != CLASS_ONLINE && m->state->rotation.class != CLASS_RESTART))
+        command_versions(steps, m->endpoint);
+    Step *step = command_instance(steps, STEP_CHANGE, m->endpoint, "modify-db-instance");
+    step_words(step, "--ca-certificate-identifier");
+    step_value(step, ca);
+    command_region(step, m->endpoint->region);
+    step_effect(step, "in the maintenance window; refuses clients that do not trust %s", ca);
 }
 
 static char *obstacle(const Move *m, const Snapshot *snapshot, const char *ca)
@@ -281,11 +308,8 @@ static char *obstacle(const Move *m, const Snapshot *snapshot, const char *ca)
         buffer_printf(&text, "the RDS API says that %s %s can have %s alone", rds->engine, rds->engine_version,
                       rds->offered);
     else if (m->region && !is_offered(snapshot, m->region, ca))
-        buffer_printf(&text,
-                      "the RDS %s says that %s does not offer it: aws rds describe-certificates --query "
-                      "'Certificates[].CertificateIdentifier' --region %s",
-                      inventory_of(snapshot, m->region->name) ? "API" : "user guide", m->region->title,
-                      m->region->name);
+        buffer_printf(&text, "the RDS %s says that %s does not offer it",
+                      inventory_of(snapshot, m->region->name) ? "API" : "user guide", m->region->title);
     else if (m->endpoint->region && !m->root)
         buffer_printf(&text, "the catalogue has no such CA in %s", m->endpoint->region);
     for (size_t i = 0; m->root && i < snapshot->n_trust_stores; i++) {
@@ -295,14 +319,13 @@ static char *obstacle(const Move *m, const Snapshot *snapshot, const char *ca)
             buffer_printf(&text, "%strust store %s lacks the root", text.size ? "; " : "", store->store->name);
     }
     if (!m->state->served_ca)
-        buffer_printf(&text, "%snobody knows what it serves now (dbcertctl show %s)", text.size ? "; " : "",
-                      m->endpoint->name);
+        buffer_printf(&text, "%sno probe has seen what it serves now", text.size ? "; " : "");
     return text.size ? buffer_take_text(&text) : NULL;
 }
 
 static void plan_instance(const Move *m, const Snapshot *snapshot, const char *ca, Plan *plan)
 {
-    PlanStep *step = plan_append(plan, STEP_INSTANCE, m->endpoint->name);
+    PlanStep *step = plan_append(plan, PLAN_INSTANCE, m->endpoint->name);
     const Window *window = &m->endpoint->maintenance_window;
     if (awaits_restart(m, ca))
         step->text = xasprintf("restart %s: by the RDS API it has %s already, and serves %s until then",
@@ -317,7 +340,7 @@ static void plan_instance(const Move *m, const Snapshot *snapshot, const char *c
         _cleanup_free_ char *text = TAKE(step->text);
         step->text = xasprintf("%s; a Babelfish cluster has to be rebooted afterwards", text);
     }
-    step->command = command_of(m, ca);
+    write_steps(m, snapshot, ca, &step->steps);
     step->restart = restart_of(m, ca);
     step->blocked = obstacle(m, snapshot, ca);
 }
@@ -326,9 +349,10 @@ static void plan_configuration(const Move *m, const char *ca, Plan *plan)
 {
     if (m->endpoint->discovered || text_same(m->endpoint->ca, ca))
         return; /* what is discovered is expected as the API says */
-    PlanStep *step = plan_append(plan, STEP_CONFIGURE, m->endpoint->name);
+    PlanStep *step = plan_append(plan, PLAN_CONFIGURE, m->endpoint->name);
     step->text = xasprintf("set ca = \"%s\" for %s (%s)", ca, m->endpoint->name, m->endpoint->origin);
-    step->command = xasprintf("systemctl reload dbcertd && dbcertctl probe %s", m->endpoint->name);
+    step_words(steps_append(&step->steps, STEP_CHANGE, PLACE_HERE), "systemctl reload dbcertd");
+    command_probe(&step->steps, m->endpoint->name);
 }
 
 int plan_make(const Snapshot *snapshot, const Catalogue *catalogue, const char *ca, Plan *ret)
@@ -350,6 +374,6 @@ int plan_make(const Snapshot *snapshot, const Catalogue *catalogue, const char *
             plan_configuration(&moves[i], ca, ret);
     for (size_t i = 0; i < n; i++)
         if (moves[i].nothing)
-            plan_append(ret, STEP_NOTHING, moves[i].endpoint->name)->text = xstrdup(moves[i].nothing);
+            plan_append(ret, PLAN_NOTHING, moves[i].endpoint->name)->text = xstrdup(moves[i].nothing);
     return 0;
 }

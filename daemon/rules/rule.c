@@ -29,7 +29,7 @@ void case_find(Case *c, FindingId id, Severity severity, int64_t due)
         .since = INSTANT_NONE,
         .due = due,
         .message = text_message(c, id),
-        .remedy = text_remedy(c, id),
+        .steps = steps_of(c, id),
         .cause = text_cause(c, id),
         .pending = c->pending,
         .silenced_until = INSTANT_NONE,

@@ -10,6 +10,16 @@
 /* A host that has just booted is given so long to synchronise its clock before it is taken as it is. */
 #define SETTLING (2 * MINUTE)
 
+static StepList set_clock(void)
+{
+    StepList steps = { 0 };
+    step_words(steps_append(&steps, STEP_LOOK, PLACE_HERE), "timedatectl status");
+    Step *step = steps_append(&steps, STEP_CHANGE, PLACE_HERE);
+    step_words(step, "timedatectl set-ntp true");
+    step_effect(step, "sets this host's clock");
+    return steps;
+}
+
 /*
  * Dates that are judged by a wrong clock are false alarms, and silence: so nothing is judged by one that cannot
  * be right. One that may be right and is not synchronised is waited for only while the host is young, since on
@@ -26,16 +36,32 @@ static void rule_clock(SelfState *self, int64_t now)
             xasprintf("this host's clock says %s, which is before this dbcertd was written: nothing is probed "
                       "or judged until it is set",
                       INSTANT_TEXT(now)),
-            xstrdup("timedatectl status; timedatectl set-ntp true"));
+            set_clock());
     else if (self->clock == CLOCK_UNSYNCHRONISED)
         finding = finding_list_say(
             &self->findings, FINDING_CLOCK_UNSYNCHRONISED, SEVERITY_NOTICE, NULL, INSTANT_NONE,
             xstrdup("the kernel says that this host's clock is not synchronised; certificates are "
                     "judged by it as it is"),
-            xstrdup("timedatectl status; timedatectl set-ntp true"));
+            set_clock());
     else
         return;
     finding->pending = young;
+}
+
+static StepList look_at_damage(const SelfState *self)
+{
+    StepList steps = { 0 };
+    Step *recover = steps_append(&steps, STEP_LOOK, PLACE_HERE);
+    step_words(recover, "sqlite3");
+    step_value(recover, self->damaged[0]);
+    step_words(recover, ".recover");
+    step_words(steps_append(&steps, STEP_LOOK, PLACE_HERE), "dmesg --level=err,warn");
+    Step *remove = steps_append(&steps, STEP_CHANGE, PLACE_HERE);
+    step_words(remove, "rm");
+    for (char **path = self->damaged; *path; path++)
+        step_value(remove, *path);
+    step_effect(remove, "deletes what was kept of the damaged database");
+    return steps;
 }
 
 static void rule_damage(SelfState *self)
@@ -50,21 +76,31 @@ static void rule_damage(SelfState *self)
     for (char **path = self->damaged; *path; path++)
         buffer_printf(&text, " %s", *path);
     finding_list_say(&self->findings, FINDING_STATE_DAMAGED, SEVERITY_WARNING, NULL, INSTANT_NONE,
-                     buffer_take_text(&text),
-                     xasprintf("sqlite3 %s .recover; look at the disk (dmesg); then: rm %s.damaged-*",
-                               self->damaged[0], self->database));
+                     buffer_take_text(&text), look_at_damage(self));
+}
+
+/* It is tried again every minute, so there is nothing to do but to make room. */
+static StepList look_at_disk(const SelfState *self)
+{
+    StepList steps = { 0 };
+    Step *space = steps_append(&steps, STEP_LOOK, PLACE_HERE);
+    step_words(space, "df -h");
+    step_value(space, self->database);
+    Step *mode = steps_append(&steps, STEP_LOOK, PLACE_HERE);
+    step_words(mode, "ls -ld");
+    step_value(mode, self->database);
+    return steps;
 }
 
 static void rule_unwritable(SelfState *self)
 {
     if (!self->unwritable)
         return;
-    finding_list_say(
-        &self->findings, FINDING_STATE_UNWRITABLE, SEVERITY_WARNING, NULL, INSTANT_NONE,
-        xasprintf("what is seen and said cannot be kept: %s. Watching goes on; but a restart now "
-                  "would forget it, and say again what was said",
-                  self->unwritable),
-        xasprintf("df -h %s; ls -ld %s; it is tried again every minute", self->database, self->database));
+    finding_list_say(&self->findings, FINDING_STATE_UNWRITABLE, SEVERITY_WARNING, NULL, INSTANT_NONE,
+                     xasprintf("what is seen and said cannot be kept: %s. Watching goes on; but a restart now "
+                               "would forget it, and say again what was said",
+                               self->unwritable),
+                     look_at_disk(self));
 }
 
 void judge_self(SelfState *self, int64_t now)

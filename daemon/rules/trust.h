@@ -14,5 +14,6 @@ void judge_trust_store(TrustStoreState *state, const Catalogue *catalogue, int64
 /* Makes the findings of a bundle that is fetched anew. */
 void judge_source(BundleSource *source, int64_t now);
 
-/* What adds the roots of a region to a client's trust store: a line to type. The caller's. */
-char *trust_store_command(const TrustStoreState *state, const Catalogue *catalogue, const char *region);
+/* What adds the roots of a region (NULL: of all) to a client's trust store. */
+void trust_store_steps(const TrustStoreState *state, const Catalogue *catalogue, const char *region,
+                       StepList *steps);

@@ -27,6 +27,7 @@ static void add(json_t *array, SubjectKind about, const char *subject, const Fin
                 Severity severity, const char *instance, int64_t begins_at, int64_t ends_at)
 {
     json_t *labels = json_object(), *annotations = json_object(), *alert = json_object();
+    _cleanup_free_ char *remedy = steps_script(&finding->steps);
     put(labels, "alertname", finding_to_string(finding->id));
     put(labels, "severity", severity_to_string(severity));
     put(labels, subject_kind_label(about), subject);
@@ -35,7 +36,7 @@ static void add(json_t *array, SubjectKind about, const char *subject, const Fin
     put(labels, "instance", instance);
     put(labels, "job", "dbcertd");
     put(annotations, "summary", finding->message);
-    put(annotations, "remedy", finding->remedy);
+    put(annotations, "remedy", remedy);
     if (finding->due != INSTANT_NONE)
         put_instant(annotations, "due", finding->due);
     json_object_set_new(alert, "labels", labels);

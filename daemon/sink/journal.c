@@ -73,6 +73,13 @@ static char *headline_of(const Transition *t)
                      kind);
 }
 
+/* What a message ends with; all of the steps are with the finding. */
+static const char *first_command(const Finding *finding)
+{
+    const char *command = steps_first_command(&finding->steps);
+    return command ? command : "dbcertctl findings";
+}
+
 /* "orders (10.0.1.7): rotation-overdue, warning: ... Do: aws rds ..." */
 static char *message_of_one(const Transition *t)
 {
@@ -84,7 +91,8 @@ static char *message_of_one(const Transition *t)
     if (t->kind == TRANSITION_RESOLVED)
         return xasprintf("%s: %s after %s. It was: %s", subject, headline, DURATION_TEXT(t->at - f->since),
                          f->message);
-    return xasprintf("%s: %s: %s%s. Do: %s", subject, headline, f->message, flaps ? flaps : "", f->remedy);
+    return xasprintf("%s: %s: %s%s. Do: %s", subject, headline, f->message, flaps ? flaps : "",
+                     first_command(f));
 }
 
 static int compare_names(const void *a, const void *b)
@@ -125,7 +133,7 @@ static char *message_of_many(const Transition *const *transitions, size_t n, con
         buffer_printf(&text, ". Of %s it was: %s", first->subject, first->finding.message);
     else
         buffer_printf(&text, ". Of %s: %s. Do: dbcertctl findings; and for %s: %s", first->subject,
-                      first->finding.message, first->subject, first->finding.remedy);
+                      first->finding.message, first->subject, first_command(&first->finding));
     return buffer_take_text(&text);
 }
 
@@ -250,7 +258,7 @@ int journal_deliver(const Transition *const *transitions, size_t n)
     add(&entry, "DBCERTD_DUE", instant_or_none(earliest_due(transitions, n), due));
     add_one(&entry, t);
     if (n == 1)
-        add(&entry, "DBCERTD_REMEDY", t->finding.remedy);
+        add(&entry, "DBCERTD_REMEDY", steps_first_command(&t->finding.steps));
     else
         add_many(&entry, t, n_names);
     size_t n_told = add_subjects(&entry, t->about, names, n_names);

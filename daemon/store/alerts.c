@@ -13,10 +13,11 @@ void alerts_write(Batch *batch, SubjectKind about, const char *subject, const Al
     for (size_t i = 0; i < alerts->n; i++) {
         const Alert *a = &alerts->items[i];
         const Finding *f = &a->finding;
+        _cleanup_free_ char *steps = steps_write(&f->steps);
         batch_add(batch, "INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                   VALUES(TEXT(kind), TEXT(subject), TEXT(finding_to_string(f->id)),
                          TEXT(severity_to_string(f->severity)), TEXT(f->address), TEXT(f->ca),
-                         INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(f->remedy), TEXT(f->cause),
+                         INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(steps), TEXT(f->cause),
                          TEXT(alert_state_to_string(a->state)), TEXT(severity_to_string(a->said)),
                          TEXT(severity_to_string(a->worst)), INSTANT(a->sent_at), INSTANT(a->calmer_since),
                          INTEGER(a->raises), INSTANT(a->raises_since)));
@@ -37,12 +38,13 @@ static const struct {
 void outbox_write(Batch *batch, Outbox box, const Transition *t)
 {
     const Finding *f = &t->finding;
+    _cleanup_free_ char *steps = steps_write(&f->steps);
     batch_add(batch, outboxes[box].insert,
               VALUES(TEXT(t->id), TEXT(transition_to_string(t->kind)), INTEGER(t->at), INTEGER(t->raises),
                      TEXT(subject_kind_to_string(t->about)), TEXT(t->subject), TEXT(t->engine), TEXT(t->ca),
                      TEXT(t->configured_ca), TEXT(t->fingerprint), INSTANT(t->not_after),
                      TEXT(finding_to_string(f->id)), TEXT(severity_to_string(f->severity)), TEXT(f->address),
-                     TEXT(f->ca), INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(f->remedy),
+                     TEXT(f->ca), INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(steps),
                      TEXT(f->cause)));
 }
 
@@ -87,6 +89,7 @@ static char *text_or_empty(sqlite3_stmt *row, int column)
  * dbcertd's. */
 static bool read_finding(sqlite3_stmt *row, int first, Finding *ret)
 {
+    const char *steps = column_text(row, first + 7);
     int id = column_word(row, first, finding_from_string),
         severity = column_word(row, first + 1, severity_from_string);
     if (id < 0 || severity < 0)
@@ -99,7 +102,7 @@ static bool read_finding(sqlite3_stmt *row, int first, Finding *ret)
         .since = column_instant(row, first + 4),
         .due = column_instant(row, first + 5),
         .message = text_or_empty(row, first + 6),
-        .remedy = text_or_empty(row, first + 7),
+        .steps = steps_read(steps ? steps : ""),
         .cause = xstrdup(column_text(row, first + 8)),
         .silenced_until = INSTANT_NONE,
     };

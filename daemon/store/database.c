@@ -82,6 +82,10 @@ static const char *const steps[] = {
 
     /* What the Alertmanager is still to be told. */
     "CREATE TABLE posting " TRANSITION_COLUMNS,
+
+    /* A finding's steps, as model/step.h writes them, in the place of one text; rows with such a text stay. */
+    "ALTER TABLE alert RENAME COLUMN remedy TO steps; ALTER TABLE outbox RENAME COLUMN remedy TO steps;"
+    "ALTER TABLE posting RENAME COLUMN remedy TO steps;",
 };
 
 void database_close(Database *database)

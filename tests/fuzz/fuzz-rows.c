@@ -120,7 +120,13 @@ static void empty(Database *db)
 static void on_alert(SubjectKind about _unused_, const char *subject, Alert alert, void *userdata)
 {
     AlertList *alerts = userdata;
-    assert(subject && alert.finding.message && alert.finding.remedy);
+    char *kept = steps_write(&alert.finding.steps);
+    StepList again = steps_read(kept);
+    char *twice = steps_write(&again);
+    assert(subject && alert.finding.message && strcmp(kept, twice) == 0);
+    steps_deinit(&again);
+    free(kept);
+    free(twice);
     assert(alert.finding.id < N_FINDINGS && alert.finding.severity < N_SEVERITIES);
     alert_list_append(alerts, alert);
 }

@@ -112,7 +112,7 @@ def test_sql_server_without_tls_refuses_it(sql_servers):
 def test_strict_and_not_strict_are_told_apart(sql_servers):
     endpoint = sql_servers[1]["strict-asked-7"]
     assert findings(endpoint) == [("tls-refused", "warning")]
-    assert endpoint["findings"][0]["remedy"].startswith("leave strict out for strict-asked-7")
+    assert endpoint["findings"][0]["steps"][0]["effect"].startswith("leave strict out for strict-asked-7")
     assert findings(sql_servers[1]["7-asked-strict"])[0][0] in ("handshake-failed", "unreachable")
 
 
@@ -488,7 +488,7 @@ def test_a_proxy_is_acm_s_and_the_system_s_to_trust(scratch, binaries):
         assert address_of(endpoints[endpoint])["trusted"] is True
     assert (endpoints["by-kind"]["kind"], endpoints["by-name"]["kind"], endpoints["as-an-instance"]["kind"]) == ("proxy", "proxy", "instance")
     assert findings(endpoints["as-an-instance"]) == [("ca-unknown", "notice"), ("chain-untrusted", "warning")]
-    assert 'set kind = "proxy" for as-an-instance if it is one' in endpoints["as-an-instance"]["findings"][0]["remedy"]
+    assert 'if as-an-instance is a proxy, set kind = "proxy" for it' in endpoints["as-an-instance"]["findings"][0]["remedy"]
     # RDS's own authorities are not among the roots that a system trusts.
     assert findings(endpoints["impostor"]) == [("chain-untrusted", "warning")]
     assert "the system's bundle of roots" in endpoints["impostor"]["findings"][0]["message"]

@@ -323,7 +323,7 @@ def test_a_round_that_fails_changes_nothing_and_is_a_finding_after_a_while(scrat
     assert names(daemon) == ["a.us-east-1", "b.us-east-1"]
     line = next(line for line in daemon.output().splitlines() if "discovery-failing" in line)
     assert line.startswith("rds us-east-1: discovery-failing, warning: the RDS API is without an answer since 20") and "the 2 endpoints that it named" in line
-    assert "Do: aws sts get-caller-identity; aws rds describe-db-instances --region us-east-1 --max-items 1" in line
+    assert "Do: aws sts get-caller-identity" in line
     # A restart meanwhile: they are watched by what was kept, and it is not said again.
     daemon.stop()
     api.always = [(None, "DescribeDBInstances", rds.hang_up)]
@@ -455,10 +455,10 @@ def test_odd_answers(scratch, binaries, api, imds):
     """Each is taken for what it is, or refused with a reason; the daemon goes on. A region for each, since they are one round."""
     sources = []
     for i, (what, (fault, _)) in enumerate(ODD.items()):
-        region = api.region(f"odd-{i}")
+        region = api.region(f"odd-test-{i}")
         region.instance("a", till="2027-05-01T00:00:00Z")
-        api.always.append((f"odd-{i}", "DescribeDBInstances", fault))
-        sources.append(source(api, f"odd-{i}", name=f"odd-{i}", interval="1h"))
+        api.always.append((f"odd-test-{i}", "DescribeDBInstances", fault))
+        sources.append(source(api, f"odd-test-{i}", name=f"odd-{i}", interval="1h"))
     # The stand-in cannot read a marker that is not its own.
     respond = api.respond
     api.respond = lambda *a: respond(*a[:4], {k: v for k, v in a[4].items() if v != "again"})

@@ -117,7 +117,7 @@ def test_the_stalled_rotation_names_dates_window_and_command(fleet):
     facts = openssl_facts(fleet[2]["stalled"][2])
     for word in (facts["serial"], facts["not_after"], WINDOW, fleet[1]["stalled"]["rotation"]["half_life"]):
         assert word in finding["message"]
-    assert finding["remedy"].startswith("aws rds modify-db-instance --db-instance-identifier stalled ")
+    assert finding["steps"][0]["run"].startswith("aws rds modify-db-instance --db-instance-identifier stalled ")
 
 
 def test_a_self_made_certificate_is_no_rotation_by_the_law(fleet):
@@ -133,7 +133,7 @@ def test_ctl_shows_what_the_socket_says(fleet):
     assert line.split()[:4] == ["W", "stalled", "mariadb", "rds-ca-rsa2048-g1"] and line.endswith("  rotation-overdue")
     show = daemon.ctl("show", "misnamed").stdout
     assert "name matches  no" in show and host("somebody-else") in show
-    assert "Do: aws rds modify-db-instance" in daemon.ctl("findings").stdout
+    assert "\n  aws rds modify-db-instance" in daemon.ctl("findings").stdout
 
 
 def test_scan_needs_no_daemon_and_says_the_same(fleet, lab, binaries):

@@ -102,7 +102,7 @@ def test_a_wrong_option_is_told_with_what_would_be_right(daemon, words, error):
 def test_show_is_a_page(daemon):
     page = daemon.ctl("show", "stalled").stdout
     parts = [page.index(part) for part in ("W  stalled  warning\n", "\n  server        [============|==>--------]    13", "\n  intermediate  [",
-                                           "\n  root          [", "  warning  rotation-overdue  at 127.0.0.1", "    Do: aws rds modify-db-instance",
+                                           "\n  root          [", "  warning  rotation-overdue  at 127.0.0.1", "\n    aws rds modify-db-instance",
                                            "\n  127.0.0.1  fetched\n", "\nServed\nADDRESS", "\nTo come\n  20")]
     assert parts == sorted(parts)
     assert "maintenance-window" in page and "certificate-ends" in page

@@ -124,7 +124,7 @@ def test_the_guides_script_makes_a_store_that_is_read_and_its_gap_is_told_and_cl
     # The remedy's own words, with the bundle from a file: then inotify sees the store change.
     remedy = finding["remedy"]
     url = "https://truststore.pki.rds.amazonaws.com/us-east-1/us-east-1-bundle.pem"
-    assert remedy.startswith(f"curl -fsS {url} | awk ") and f"-keystore '{path}'" in remedy
+    assert f"\ncurl -fsS {url} | awk " in remedy and f"-keystore {path} " in remedy
     command = remedy.replace(f"curl -fsS {url}", f"cat {scratch.pki.bundle('ecc384')}").replace("keytool ", "keytool -storepass changeit ")
     run("bash", "-euc", command, cwd=stores.directory)
     found = judged(daemon, "billing", [])
@@ -332,12 +332,15 @@ def test_a_plan_has_stores_first_then_instances_then_the_configuration(scratch, 
         ("configure", "orders"), ("configure", "books"), ("nothing", "shop"), ("nothing", "proxy")]
     by = {(s["kind"], s["subject"]): s for s in steps}
     orders, books = by["instance", "orders"], by["instance", "books"]
-    assert by["trust-store", "app"]["command"] == f"curl -fsS https://truststore.pki.rds.amazonaws.com/us-east-1/us-east-1-bundle.pem >>'{path}'"
+    url = "https://truststore.pki.rds.amazonaws.com/us-east-1/us-east-1-bundle.pem"
+    assert by["trust-store", "app"]["command"] == f"cp -p {path} {path}.new && {{ echo; curl -fsS {url}; }} >>{path}.new && mv {path}.new {path}"
     assert orders["command"] == "aws rds modify-db-instance --db-instance-identifier orders --ca-certificate-identifier rds-ca-ecc384-g1 --region us-east-1"
     assert orders["restart"] == "no (class online, by lifetime)" and orders["blocked"] == "trust store app lacks the root"
     assert "maintenance window sun:05:00-sun:06:00" in orders["text"]
-    assert "describe-db-clusters --db-cluster-identifier books" in books["command"] and books["restart"].startswith("not known; ask with: aws rds")
-    assert "nobody knows what it serves now" in books["blocked"]
+    assert "describe-db-clusters --db-cluster-identifier books" in books["command"] and books["restart"].startswith("not known; see SupportsCertificateRotationWithoutRestart")
+    assert orders["steps"] == [{"kind": "change", "run": orders["command"], "where": "aws",
+                                "effect": "in the maintenance window; refuses clients that do not trust rds-ca-ecc384-g1"}]
+    assert "no probe has seen what it serves now" in books["blocked"]
     assert by["nothing", "shop"]["text"] == "it serves this CA already" and "AWS Certificate Manager" in by["nothing", "proxy"]["text"]
     # Another CA: dbcertd's own bundle has not got it either.
     steps = daemon.get("/v1/plan/rds-ca-rsa4096-g1")["steps"]
@@ -444,3 +447,52 @@ def test_wrong_words_are_told(binaries, tmp_path):
     for words in ('name "a b": expected letters', 'path "x": expected an absolute path', "path is missing; every trust store has name and path",
                   'no endpoint is named "ordrs"; did you mean "orders"?', 'name "d" is taken by the trust store at', 'did you mean "path"?'):
         assert words in errors, (words, errors)
+
+
+HOSTILE = "Amazon RDS us-east-1 RSA G1$(touch pwned)`touch pwned`"
+
+
+def hostile_leaf(lab, name):
+    """A server's certificate whose issuer's name is shell syntax."""
+    ca_key, ca, request, leaf, names = (lab.pki.path(f"hostile.{end}") for end in ("ca.key", "ca.pem", "csr", "pem", "names"))
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", ca_key, "-out", ca, "-days", "30", "-subj", f"/CN={HOSTILE}")
+    run("openssl", "req", "-new", "-key", lab.pki.server_key, "-out", request, "-subj", f"/CN={name}")
+    open(names, "w").write(f"subjectAltName=DNS:{name}\n")
+    run("openssl", "x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "20", "-extfile", names, "-out", leaf)
+    return leaf
+
+
+def test_issuer_with_shell_syntax_reaches_no_command(scratch, binaries, stores):
+    """The name of a server's CA is no CA identifier, and no part of a remedy's command, a plan, or a metric's label."""
+    server = Openssl(scratch, "hostile", hostile_leaf(scratch, host("hostile")))
+    path = stores.pem("it's $(touch pwned).pem", "rsa2048")
+    daemon = watch(scratch, binaries, [entry("hostile", "tls", server.port, host=host("hostile"), verify_name=host("hostile"))], store("app", path))
+    everything = daemon.all_findings()
+    assert daemon.endpoint("hostile")["served_ca"] is None and everything
+    assert any("G1$(touch" in f["message"] for f in everything)  # it is told, as text
+    assert not [f["remedy"] for f in everything if "G1$(" in f["remedy"] or "touch" in f["remedy"].replace(path, "")]
+    metrics = run("curl", "-sS", "--unix-socket", daemon.socket, "http://localhost/metrics")
+    assert "touch" not in metrics and 'served_ca=""' in metrics
+    plan = daemon.ctl("plan", "rds-ca-ecc384-g1").stdout
+    assert "touch" in plan and "touch" not in plan.replace(path, "").replace(path.replace("'", "'\\''"), "")
+    for script in [f["remedy"] for f in everything] + [s["remedy"] for s in daemon.get("/v1/plan/rds-ca-ecc384-g1")["steps"] if s["remedy"]]:
+        done = subprocess.run(["/bin/bash", "-c", script], cwd=stores.directory, env={"PATH": "/nowhere"}, capture_output=True, text=True)
+        assert "syntax error" not in done.stderr and not os.path.exists(stores.path("pwned"))
+
+
+def test_pem_store_without_a_last_line_end_is_not_glued(scratch, binaries, stores, fleet):
+    """The remedy of a store whose last line has no end leaves a file that OpenSSL reads whole (and dbcertd, too)."""
+    path = stores.path("app.pem")
+    open(path, "w").write(open(scratch.pki.authority("rsa2048")[0]).read().rstrip("\n"))
+    os.chmod(path, 0o640)
+    daemon = watch(scratch, binaries, fleet, store("app", path))
+    finding = judged(daemon, "app", LACKS)["findings"][0]
+    url = "https://truststore.pki.rds.amazonaws.com/us-east-1/us-east-1-bundle.pem"
+    step = next(s for s in finding["steps"] if s["kind"] == "change")
+    failing = subprocess.run(["bash", "-uc", step["run"].replace(url, "file:///nowhere")], capture_output=True)
+    assert failing.returncode != 0 and "BEGIN" in open(path).read() and not open(path).read().endswith("\n")  # what fails changes nothing
+    run("bash", "-euc", step["run"].replace(url, f"file://{scratch.pki.bundle('ecc384')}"))
+    assert "-----END CERTIFICATE----------BEGIN" not in open(path).read() and os.stat(path).st_mode & 0o777 == 0o640
+    assert len(run("openssl", "crl2pkcs7", "-nocrl", "-certfile", path)) > 1000
+    found = judged(daemon, "app", [])
+    assert (found["certificates"], verdicts(found)) == (2, GOOD)

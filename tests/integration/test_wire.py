@@ -77,7 +77,7 @@ def test_a_change_of_ca_that_waits_for_its_restart_from_the_api_through_the_wire
     old, new = openssl_facts(s.old[1]), openssl_facts(s.new[1])
     assert f"the RDS API says that it has a certificate of rds-ca-ecc384-g1 valid to {new['not_after']}" in told["MESSAGE"]
     assert f"certificate {old['serial']} (rds-ca-rsa2048-g1, valid " in told["MESSAGE"] and "is still served: the new one waits for a restart" in told["MESSAGE"]
-    assert told["DBCERTD_REMEDY"] == "aws rds reboot-db-instance --db-instance-identifier orders --region us-east-1; then here: dbcertctl probe orders.us-east-1"
+    assert told["DBCERTD_REMEDY"] == "aws rds reboot-db-instance --db-instance-identifier orders --region us-east-1"
     assert told["DBCERTD_DUE"] == old["not_after"]
     assert "waits for a restart" in run(*s.journald, "journalctl", "-q", "-x", "DBCERTD_FINDING=restart-pending")
     assert s.entries("DBCERTD_FINDING=ca-mismatch") == []
@@ -108,7 +108,7 @@ def test_maintenance_a_ca_that_is_not_offered_one_that_differs_and_a_stopped_ins
     assert s.found() == [("maintenance-scheduled", "notice")]
     scheduled = s.daemon.endpoint("orders.us-east-1")["findings"][0]
     assert scheduled["due"] == "2027-01-03T05:00:00Z" and "forced at 2027-03-01T00:00:00Z" in scheduled["message"]
-    assert scheduled["remedy"] == "aws rds describe-pending-maintenance-actions --filters Name=db-instance-id,Values=orders --region us-east-1"
+    assert scheduled["steps"][0]["run"] == "aws rds describe-pending-maintenance-actions --filters Name=db-instance-id,Values=orders --region us-east-1"
     offered = next(f for f in s.daemon.endpoint("billing.us-east-1")["findings"] if f["id"] == "ca-not-offered")
     assert "the RDS API says that mariadb 10.11.6 in us-east-1 can have " + ", ".join(G1) + " alone" in offered["message"]
     # The API's CA is another one, and nothing says that it is newer: after a while that is a mismatch.

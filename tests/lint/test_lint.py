@@ -16,7 +16,7 @@ DAEMON = os.path.join(ROOT, "daemon")
 EDGES = {
     "base": set(),
     "model": set(),
-    "config": set(),
+    "config": {"rds"},
     "rds": set(),
     "engine": set(),
     "pki": set(),
@@ -160,6 +160,12 @@ def test_every_finding_has_its_texts():
     assert set(re.findall(r"return (FINDING_\w+);", read("daemon/rules/event.c"))) == events
     assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/self.c"))) == own
     assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/discovery.c"))) == of_rds
+
+
+def test_command_is_built_of_literals_and_values_alone():
+    """Nothing but model/step.h's macros, which take literals alone, puts text into a command without quoting it."""
+    raw = re.compile(r"step_append_(?:words|literal)\(|->run = ")
+    assert not [path for path in sources() if not path.endswith(("model/step.c", "model/step.h")) and raw.search(open(path).read())]
 
 
 PAGES = ["dbcertd.8", "dbcertctl.1", "dbcertd.conf.5", "dbcertd-findings.7"]

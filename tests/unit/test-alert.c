@@ -129,7 +129,7 @@ static const char *step(AlertList *standing, const char *now, Severity severity,
                                            .pending = pending,
                                            .silenced_until = silenced_until ? at(silenced_until) : INSTANT_NONE,
                                            .message = xstrdup("m"),
-                                           .remedy = xstrdup("r"),
+                                           .steps = steps_read("r"),
                                        });
     alert_update(standing, &findings, DAY, at(now), &transitions);
     finding_list_deinit(&findings);

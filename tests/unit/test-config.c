@@ -215,11 +215,12 @@ static const struct {
       "a.conf:1: endpoints[0]: check_plaintext logs in without TLS on MySQL and MariaDB; expected farewell = "
       "\"login\" "
       "with it" },
-    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"postgres\"; kind = \"proxy\"; ca = \"x\"; } );",
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"postgres\"; kind = \"proxy\"; ca = "
+      "\"rds-ca-2019\"; } );",
       "a.conf:1: endpoints[0]: ca is for the authorities of RDS; leave it out for a proxy, whose certificates "
       "come from "
       "AWS Certificate Manager" },
-    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"redshift\"; ca = \"x\"; } );",
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"redshift\"; ca = \"rds-ca-2019\"; } );",
       "a.conf:1: endpoints[0]: ca is for the authorities of RDS; leave it out for redshift, whose certificates "
       "come from "
       "AWS Certificate Manager" },
@@ -227,31 +228,42 @@ static const struct {
       "a.conf: alerts.alertmanager: \"localhost:9093\": expected a URL such as http://127.0.0.1:9093" },
     { "rds = ( { credentials = \"instance\"; } );",
       "a.conf:1: rds[0]: region is missing; every source has one" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"postgres\"; ca = \"rds-ca-$(id)\"; } );",
+      "a.conf:1: endpoints[0]: ca \"rds-ca-$(id)\": expected a CA identifier such as rds-ca-rsa2048-g1" },
+    { "endpoints = ( { name = \"a\"; host = \"h\"; engine = \"postgres\"; region = \"us-east-1;id\"; } );",
+      "a.conf:1: endpoints[0]: region \"us-east-1;id\": expected a region such as us-east-1" },
+    { "endpoints = ( { name = \"a\"; host = \"-h\"; engine = \"postgres\"; } );",
+      "a.conf:1: endpoints[0]: host \"-h\": expected a host name or an address" },
+    { "trust_stores = ( { name = \"a\"; path = \"/a\\nb\"; } );",
+      "a.conf:1: trust_stores[0]: path \"/a\nb\": expected an absolute path without control characters" },
+    { "trust_stores = ( { name = \"a\"; path = \"/a\"; password_credential = \"$(id)\"; } );",
+      "a.conf:1: trust_stores[0]: password_credential \"$(id)\": expected letters, digits and . _ - only" },
     { "rds = ( { region = \"us east\"; } );",
       "a.conf:1: rds: region \"us east\": expected a region such as us-east-1" },
-    { "rds = ( { region = \"r\"; credentials = \"instanc\"; } );",
+    { "rds = ( { region = \"us-east-1\"; credentials = \"instanc\"; } );",
       "a.conf:1: rds: credentials \"instanc\": expected instance, environment, container, or "
       "credential:NAME" },
-    { "rds = ( { region = \"r\"; credentials = \"credential:../x\"; } );",
+    { "rds = ( { region = \"us-east-1\"; credentials = \"credential:../x\"; } );",
       "a.conf:1: rds: credentials \"credential:../x\": expected instance, environment, container, or "
       "credential:NAME" },
-    { "rds = ( { region = \"r\"; endpoint_url = \"http://127.evil.test/\"; } );",
+    { "rds = ( { region = \"us-east-1\"; endpoint_url = \"http://127.evil.test/\"; } );",
       "a.conf:1: rds: \"http://127.evil.test/\": expected https://, or http:// of this host itself" },
-    { "rds = ( { region = \"r\"; sts_endpoint_url = \"https://sts.test/?x\"; } );",
+    { "rds = ( { region = \"us-east-1\"; sts_endpoint_url = \"https://sts.test/?x\"; } );",
       "a.conf:1: rds: \"https://sts.test/?x\": expected https://, or http:// of this host itself" },
-    { "rds = ( { region = \"r\"; engines = [ \"postgers\" ]; } );",
+    { "rds = ( { region = \"us-east-1\"; engines = [ \"postgers\" ]; } );",
       "a.conf:1: rds: engines: \"postgers\": did you mean \"postgres\"? Expected one of " ENGINE_NAMES },
-    { "rds = ( { region = \"r\"; role = \"arn:aws:iam::1:user/somebody-else\"; } );",
+    { "rds = ( { region = \"us-east-1\"; role = \"arn:aws:iam::1:user/somebody-else\"; } );",
       "a.conf:1: rds: role \"arn:aws:iam::1:user/somebody-else\": expected an ARN such as "
       "arn:aws:iam::123456789012:role/dbcertd" },
-    { "rds = ( { region = \"r\"; external_id = \"who\"; } );",
+    { "rds = ( { region = \"us-east-1\"; external_id = \"who\"; } );",
       "a.conf:1: rds: external_id is for a role; give that, too, or leave it out" },
-    { "rds = ( { region = \"r\"; },\n{ region = \"r\"; credentials = \"environment\"; } );",
-      "a.conf:2: rds: the source at a.conf:1 has the name \"r\" already; give one of them another name" },
-    { "rds = ( { region = \"r\"; interval = \"9s\"; } );",
+    { "rds = ( { region = \"us-east-1\"; },\n{ region = \"us-east-1\"; credentials = \"environment\"; } );",
+      "a.conf:2: rds: the source at a.conf:1 has the name \"us-east-1\" already; give one of them another "
+      "name" },
+    { "rds = ( { region = \"us-east-1\"; interval = \"9s\"; } );",
       "a.conf:1: rds[0].interval: \"9s\": expected a duration from 10s to 1d, such as \"15m\"" },
     { "trust_stores = ( { name = \"a\"; path = \"/a\"; endpoints = [ \"orders.q\" ]; } );\nrds = ( { region = "
-      "\"r\"; } );",
+      "\"us-east-1\"; } );",
       "a.conf:1: trust store a: endpoints: no endpoint is named \"orders.q\"" },
     { "interval = ;", "a.conf:1: syntax error; expected libconfig's syntax: key = value;" },
 };
@@ -270,12 +282,12 @@ TEST(every_mistake_is_told_with_its_place_and_what_would_be_right)
 
 TEST(a_source_is_named_by_its_region_and_the_account_of_its_role)
 {
-    Read read =
-        read_config("rds = ( { region = \"us-east-1\"; }, { region = \"us-east-1\"; role = "
-                    "\"arn:aws-us-gov:iam::210987654321:role/a/b\"; }, { region = \"r\"; name = \"n\"; } );\n"
-                    "trust_stores = ( { name = \"a\"; path = \"/a\"; endpoints = [ \"orders.us-east-1\", "
-                    "\"shop.cluster.n\" ]; } );",
-                    NULL);
+    Read read = read_config(
+        "rds = ( { region = \"us-east-1\"; }, { region = \"us-east-1\"; role = "
+        "\"arn:aws-us-gov:iam::210987654321:role/a/b\"; }, { region = \"us-east-1\"; name = \"n\"; } );\n"
+        "trust_stores = ( { name = \"a\"; path = \"/a\"; endpoints = [ \"orders.us-east-1\", "
+        "\"shop.cluster.n\" ]; } );",
+        NULL);
     assert_int_equal(read.r, 0);
     assert_int_equal(read.config->n_sources, 3);
     assert_string_equal(read.config->sources[0]->name, "us-east-1");

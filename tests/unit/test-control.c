@@ -150,9 +150,8 @@ TEST(an_endpoint_has_every_member_of_the_contract)
                                               "trusted", "name_matches", "tls",   "chain" };
     static const char *const of_chain[] = { "role",       "subject",   "issuer", "serial",    "sha256",
                                             "not_before", "not_after", "key",    "signature", "names" };
-    static const char *const of_finding[] = {
-        "id", "severity", "address", "since", "message", "remedy", "due"
-    };
+    static const char *const of_finding[] = { "id",      "severity", "address", "since",
+                                              "message", "steps",    "remedy",  "due" };
     Answer answer = ask("GET", "/v1/endpoints/orders", NULL, true);
     const json_t *e = answer.body, *address = json_array_get(json_object_get(e, "addresses"), 0);
     for (size_t i = 0; i < ARRAY_SIZE(members); i++)

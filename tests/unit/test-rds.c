@@ -6,6 +6,7 @@
 #include "rds/authority.h"
 #include "rds/hostname.h"
 #include "rds/rotation.h"
+#include "rds/value.h"
 
 TEST(an_authority_is_told_by_its_names)
 {
@@ -158,11 +159,16 @@ TEST(a_catalogue_s_mistakes_are_named_with_their_lines)
         { "version\t2026-09-01\nregion\tx\ty\tz\thttp://a\t-\n", "c.tsv:2: expected a region" },
         { "version\t2026-09-01\nregion\tx\ty\tz\thttps://a;rm\t-\n", "c.tsv:2: expected a region" },
         { "version\t2026-09-01\r\nhello\n", "c.tsv:2: expected version, partition, region or authority" },
-        { "version\t2026-09-01\nauthority\ta\tb\tproduction\tserver\tc\td\te\tf\tg\n",
+        { "version\t2026-09-01\nauthority\trds-ca-$(id)\t*\tproduction\troot\tc\td\te\tf\tg\n",
+          "c.tsv:2: expected a CA identifier" },
+        { "version\t2026-09-01\nregion\tus-east-1\taws\tz\thttps://a/b.pem\t$(id)\n",
+          "c.tsv:2: expected a region" },
+        { "version\t2026-09-01\nauthority\trds-ca-2019\t*\tproduction\tserver\tc\td\te\tf\tg\n",
           "c.tsv:2: expected root or intermediate" },
-        { "version\t2026-09-01\nauthority\ta\tb\tproduction\troot\tc\td\te\tf\tg\n",
+        { "version\t2026-09-01\nauthority\trds-ca-2019\t*\tproduction\troot\tc\td\te\tf\tg\n",
           "c.tsv:2: expected two dates" },
-        { "version\t2026-09-01\nauthority\ta\tb\tproduction\troot\tc\t2026-01-01T00:00:00Z\t2026-01-01T00:00:"
+        { "version\t2026-09-01\nauthority\trds-ca-2019\t*\tproduction\troot\tc\t2026-01-01T00:00:00Z\t2026-01-"
+          "01T00:00:"
           "00Z\t"
           "f\tg\n",
           "c.tsv:2: expected the SHA-1" },
@@ -425,7 +431,76 @@ TEST(a_short_life_keeps_the_law_s_order)
         }
 }
 
-RUN_TESTS(cmocka_unit_test(an_authority_is_told_by_its_names),
+TEST(no_identifier_is_read_out_of_a_name_with_more_than_its_words)
+{
+    static const char *const names[] = {
+        "Amazon RDS us-east-1 Root CA RSA2048 G1$(touch /tmp/x)",
+        "Amazon RDS us-east-1 RSA G1$(id)",
+        "Amazon RDS us-east-1 Root CA RSA2048$(id) G1",
+        "Amazon RDS us-east-1 Root CA RSA2048 G1;id",
+        "Amazon RDS us-east-1 Root CA RSA2048 G1.A;id",
+        "Amazon RDS us-east-1 Root CA RSA2048 G1\nid",
+        "Amazon RDS us-east-1 Root CA RSA2048 G1'",
+        "Amazon RDS us-east-1 Root CA RSA2048 G1111",
+        "Amazon RDS us-east-1 Root CA RSA123456 G1",
+        "Amazon RDS us-east-1 Root CA rsa2048 G1",
+        "Amazon RDS us-east-1 Root CA RSA G1",
+        "Amazon RDS us-$(id)-1 Root CA RSA2048 G1",
+        "Amazon RDS us-east-1111 Root CA RSA2048 G1",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        Authority authority;
+        assert_false(authority_from_names(names[i], NULL, &authority));
+        assert_string_equal(authority.id, "");
+    }
+}
+
+TEST(a_value_has_the_form_of_its_kind_and_nothing_else)
+{
+    static const struct {
+        IsValue is;
+        const char *yes[4], *no[8];
+    } cases[] = {
+        { value_is_ca,
+          { "rds-ca-2015", "rds-ca-rsa2048-g1", "rds-ca-ecc384-g1", "rds-ca-rsa8192-g12" },
+          { "", "rds-ca-", "rds-ca-20199", "rds-ca-rsa2048", "rds-ca-rsa2048-g", "rds-ca-rsa2048-g1 ",
+            "rds-ca-dsa1-g1", "x-rds-ca-2019" } },
+        { value_is_region,
+          { "us-east-1", "us-gov-west-1", "eusc-de-east-1", "us-isob-east-1" },
+          { "", "us-east", "us-east-", "us-1", "US-EAST-1", "us-east-123", "us-east-1;id", "*" } },
+        { value_is_account, { "123456789012" }, { "", "12345678901", "1234567890123", "12345678901a" } },
+        { value_is_arn,
+          { "arn:aws:iam::123456789012:role/a/b", "arn:aws-cn:rds:cn-north-1:123456789012:db:orders" },
+          { "", "arn:aws:iam::1:role/a", "arn:aws:iam::123456789012:", "arn:aws:iam::123456789012:role/$(id)",
+            "role/a" } },
+        { value_is_identifier,
+          { "orders", "o", "orders-1", "O2" },
+          { "", "1a", "-a", "a-", "a_b", "a.b", "a b", "a$(id)" } },
+        { value_is_engine, { "postgres", "oracle-se2-cdb" }, { "", "Postgres", "-x", "x-", "x y", "x;id" } },
+        { value_is_engine_version, { "16.4", "8.0.mysql_aurora.3.05.2" }, { "", "-1", "16 4", "16;id", ".1" } },
+        { value_is_host,
+          { "a", "orders.example", "orders.example.", "a_b-c.d" },
+          { "", ".", "-a", "a-", "a..b", "a b", "a$(id)", "a/b" } },
+        { value_is_path,
+          { "/", "/opt/it's/a b", "/$(id)", "/\u00e4" },
+          { "", "a", "/a\nb", "/\033", "/\xff", "-a" } },
+        { value_is_url,
+          { "https://a/b.pem", "http://127.0.0.1:9093", "HTTPS://A/" },
+          { "", "ftp://a", "https://", "https:///x", "https://a/ b", "https://a/\"", "https://a/`id`",
+            "-https://a" } },
+        { value_is_name, { "a", "A-1.b_c", "1" }, { "", "-a", ".a", "a b", "a$", "a/b" } },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(cases[i].yes) && cases[i].yes[j]; j++)
+            assert_true(cases[i].is(cases[i].yes[j]));
+        for (size_t j = 0; j < ARRAY_SIZE(cases[i].no) && cases[i].no[j]; j++)
+            assert_false(cases[i].is(cases[i].no[j]));
+    }
+}
+
+RUN_TESTS(cmocka_unit_test(no_identifier_is_read_out_of_a_name_with_more_than_its_words),
+          cmocka_unit_test(a_value_has_the_form_of_its_kind_and_nothing_else),
+          cmocka_unit_test(an_authority_is_told_by_its_names),
           cmocka_unit_test(the_names_of_the_catalogue_are_told_as_its_lines_say),
           cmocka_unit_test(the_catalogue_has_every_certificate_that_amazon_published),
           cmocka_unit_test(the_catalogue_knows_regions_roots_and_bundles),

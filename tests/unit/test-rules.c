@@ -326,6 +326,18 @@ static Catalogue *catalogue_of(const char *fingerprint)
 
 #define PRINT "e4ce41d069f4bdcdb714259058961ee42ed18cf2bf627a3d647aff25437d4b68"
 
+static bool says(const Finding *finding, const char *words)
+{
+    _cleanup_free_ char *remedy = steps_script(&finding->steps);
+    return strstr(remedy, words) != NULL;
+}
+
+static void assert_remedy(const EndpointState *state, size_t i, const char *script)
+{
+    _cleanup_free_ char *remedy = steps_script(&state->findings.items[i].steps);
+    assert_string_equal(remedy, script);
+}
+
 TEST(an_authority_is_known_by_its_fingerprint_and_offered_or_not)
 {
     static const struct {
@@ -344,7 +356,8 @@ TEST(an_authority_is_known_by_its_fingerprint_and_offered_or_not)
         { "Amazon RDS us-west-2 Subordinate CA RSA2048 G1.A.1", PRINT, "rds-ca-rsa2048-g1", "us-east-1", NULL,
           "ca-mismatch=warning ca-unknown=notice",
           "comes from the authority of us-west-2, and the endpoint is in us-east-1",
-          "set region = \"us-west-2\" for orders" },
+          "set region = \"us-west-2\" for orders in dbcertd's configuration, then:\n# Change (here)\nsystemctl "
+          "reload dbcertd" },
         { "My CA", PRINT, NULL, "us-east-1", NULL, "ca-unknown=notice",
           "comes from no authority of RDS, although", "aws rds describe-db-instances" },
         { "Amazon RSA 2048 M01", PRINT, NULL, "us-east-1", NULL, "ca-unknown=notice", "Amazon Trust Services" },
@@ -388,9 +401,9 @@ TEST(an_authority_is_known_by_its_fingerprint_and_offered_or_not)
         if (cases[i].words)
             assert_non_null(strstr(state->findings.items[0].message, cases[i].words));
         if (cases[i].remedy)
-            assert_non_null(strstr(state->findings.items[0].remedy, cases[i].remedy));
+            assert_true(says(&state->findings.items[0], cases[i].remedy));
         for (size_t j = 0; j < state->findings.n; j++)
-            assert_true(strlen(state->findings.items[j].remedy) > 10);
+            assert_non_null(steps_first_command(&state->findings.items[j].steps));
     }
 }
 
@@ -626,11 +639,15 @@ TEST(plaintext_is_a_finding_only_where_it_was_asked_for)
     state->endpoint->check_plaintext = true;
     scene_judge(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "plaintext-accepted=warning");
-    assert_string_equal(
-        state->findings.items[0].remedy,
-        "aws rds modify-db-parameter-group --db-parameter-group-name DB-PARAMETER-GROUP --parameters "
-        "ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=immediate --region us-east-1; clients "
-        "that do without TLS are then refused");
+    assert_remedy(state, 0,
+                  "# Look (aws)\n"
+                  "aws rds describe-db-instances --db-instance-identifier orders --query "
+                  "'DBInstances[].DBParameterGroups' --region us-east-1\n"
+                  "# Change (aws): refuses clients without TLS\n"
+                  "aws rds modify-db-parameter-group --db-parameter-group-name DB-PARAMETER-GROUP --parameters "
+                  "ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=immediate --region us-east-1\n"
+                  "# Verify (here)\n"
+                  "dbcertctl probe orders");
     state->addresses[0].plaintext = PLAINTEXT_REFUSED;
     scene_judge(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
@@ -650,10 +667,12 @@ TEST(a_proxy_is_acm_s_by_its_kind_and_no_command_of_an_instance_is_given_for_it)
     scene_judge(state, at("2026-08-17T00:00:00Z"));
     assert_string_equal(scene_findings(state), "rotation-overdue=warning certificate-expiring=warning");
     for (size_t i = 0; i < state->findings.n; i++)
-        assert_string_equal(
-            state->findings.items[i].remedy,
-            "aws rds describe-db-proxies --db-proxy-name orders --region us-east-1; AWS Certificate "
-            "Manager renews it: if it does not, open a case with AWS Support");
+        assert_remedy(
+            state, i,
+            "# Look (aws)\n"
+            "aws rds describe-db-proxies --db-proxy-name orders --region us-east-1\n"
+            "# Change (aws), by hand: AWS Certificate Manager renews the certificate; if it does not, "
+            "open a case with AWS Support");
 }
 
 /* What to type to be spoken to with TLS, for each kind of server. */
@@ -663,17 +682,18 @@ TEST(each_family_has_its_way_to_tls)
         const char *engine, *words;
         bool direct_tls, strict;
     } cases[] = {
-        { "postgres", "on the server: ALTER SYSTEM SET ssl = on" },
-        { "postgres", "leave direct_tls out for orders and: systemctl reload dbcertd", .direct_tls = true },
-        { "aurora-mysql", "on the server: set ssl_cert and ssl_key" },
-        { "sqlserver-se", "on the server: choose a certificate in SQL Server Configuration Manager" },
-        { "sqlserver-se", "leave strict out for orders and: systemctl reload dbcertd", .strict = true },
+        { "postgres", "# Change (server)\npsql -c 'ALTER SYSTEM SET ssl = on' -c 'SELECT pg_reload_conf()'\n" },
+        { "postgres", ", by hand: leave direct_tls out for orders in", .direct_tls = true },
+        { "aurora-mysql", "# Change (server), by hand: set ssl_cert and ssl_key" },
+        { "sqlserver-se",
+          "# Change (server), by hand: choose a certificate in SQL Server Configuration Manager" },
+        { "sqlserver-se", ", by hand: leave strict out for orders in", .strict = true },
         { "oracle-ee", "set port to the SSL option's for orders" },
         { "db2-se", "set port to the one that the parameter ssl_svcename names for orders" },
         { "docdb",
           "aws docdb modify-db-cluster-parameter-group --db-cluster-parameter-group-name DB-PARAMETER-GROUP "
           "--parameters ParameterName=tls,ParameterValue=enabled,ApplyMethod=pending-reboot --region "
-          "us-east-1; then here: dbcertctl probe orders" },
+          "us-east-1\n# Verify (here)\ndbcertctl probe orders" },
         { "neptune", "set engine or port for orders" },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -685,7 +705,7 @@ TEST(each_family_has_its_way_to_tls)
         for (int n = 0; n < 3; n++)
             scene_fail(state, ADDRESS, OUTCOME_TLS_REFUSED, BEGIN_TEXT);
         scene_judge(state, at(BEGIN_TEXT));
-        assert_memory_equal(state->findings.items[0].remedy, cases[i].words, strlen(cases[i].words));
+        assert_true(says(&state->findings.items[0], cases[i].words));
     }
 }
 
@@ -731,10 +751,13 @@ TEST(a_stalled_rotation_names_the_dates_the_window_and_the_command)
         "2026-07-02T12:00:00Z, the maintenance window sun:05:00-sun:06:00 that ended by 2026-07-05T06:00:00Z "
         "brought no new "
         "one: the rotation has stalled; critical from 2026-10-01T18:00:00Z (class inferred from its lifetime)");
-    assert_string_equal(
-        state->findings.items[0].remedy,
-        "aws rds modify-db-instance --db-instance-identifier orders --ca-certificate-identifier "
-        "rds-ca-rsa2048-g1 --apply-immediately --region us-east-1");
+    assert_remedy(state, 0,
+                  "# Change (aws): at once, does not restart the database; refuses clients that do not trust "
+                  "rds-ca-rsa2048-g1\n"
+                  "aws rds modify-db-instance --db-instance-identifier orders --ca-certificate-identifier "
+                  "rds-ca-rsa2048-g1 --apply-immediately --region us-east-1\n"
+                  "# Verify (here)\n"
+                  "dbcertctl probe orders");
     assert_string_equal(INSTANT_TEXT(state->findings.items[0].due), "2026-10-01T18:00:00Z");
 }
 
@@ -746,7 +769,7 @@ TEST(no_name_out_of_a_certificate_goes_unprintable_into_a_message_or_into_a_line
     strv_append(&state->addresses[0].seen->chain.certificates[0]->names, xstrdup("x\"; \033[2Jrm -rf"));
     scene_judge(state, at(BEGIN_TEXT));
     assert_null(strchr(state->findings.items[0].message, '\033'));
-    assert_null(strstr(state->findings.items[0].remedy, "rm -rf"));
+    assert_false(says(&state->findings.items[0], "rm -rf"));
 }
 
 /* The same numbers on every machine: a failure can be looked at again. */

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "base/file.h"
 #include "base/instant.h"
 #include "pki/facts.h"
@@ -101,7 +103,7 @@ static TransitionList transitions(size_t n)
                                                        .since = 7,
                                                        .due = INSTANT_NONE,
                                                        .message = xstrdup("it's 'quoted'; \"twice\"\n\xff"),
-                                                       .remedy = xstrdup("r"),
+                                                       .steps = steps_read("r"),
                                                        .cause = xstrdup("c") },
                                       });
     return list;
@@ -235,7 +237,7 @@ TEST(what_stands_outlives_the_process_by_subject)
     Finding finding = { .id = FINDING_ROTATION_OVERDUE,
                         .severity = SEVERITY_WARNING,
                         .message = xstrdup("m"),
-                        .remedy = xstrdup("r"),
+                        .steps = steps_read("r"),
                         .since = 5,
                         .due = INSTANT_NONE };
     alert_list_append(store_alerts(p.store, SUBJECT_ENDPOINT, "a"), (Alert) { .finding = finding,
@@ -584,6 +586,47 @@ TEST(a_file_that_is_removed_under_it_is_written_anew_with_all)
     assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 2);
 }
 
+/* As dbcertd 0.9 left it: its text of a remedy in the column that has steps now. */
+static void write_as_0_9(const char *path)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "ALTER TABLE alert RENAME COLUMN steps TO remedy;"
+                                  "ALTER TABLE outbox RENAME COLUMN steps TO remedy;"
+                                  "ALTER TABLE posting RENAME COLUMN steps TO remedy;"
+                                  "UPDATE outbox SET remedy = 'aws rds x; then here: dbcertctl probe a';"
+                                  "PRAGMA user_version = 5;",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+TEST(steps_outlive_the_process_and_the_text_of_an_older_one_is_shown)
+{
+    _cleanup_(place_deinit) Place p = place();
+    TransitionList list = transitions(1);
+    StepList *steps = &list.items[0].finding.steps;
+    steps_deinit(steps);
+    Step *step = steps_append(steps, STEP_CHANGE, PLACE_AWS);
+    step_words(step, "aws rds x --name");
+    step_value(step, "a b");
+    step_effect(step, "restarts it");
+    store_commit(p.store, &(Change) { .subject = "orders", .transitions = &list }, 1);
+    transition_list_deinit(&list);
+    store_free(TAKE(p.store));
+    p.store = open_at(p.path, 2);
+    const Finding *kept = &store_outbox(p.store, OUTBOX_JOURNAL)->items[0].finding;
+    _cleanup_free_ char *script = steps_script(&kept->steps);
+    assert_string_equal(script, "# Change (aws): restarts it\naws rds x --name 'a b'");
+    store_free(TAKE(p.store));
+    write_as_0_9(p.path);
+    p.store = open_at(p.path, 3);
+    kept = &store_outbox(p.store, OUTBOX_JOURNAL)->items[0].finding;
+    _cleanup_free_ char *old = steps_script(&kept->steps);
+    assert_string_equal(old, "# Look (here), by hand: aws rds x; then here: dbcertctl probe a");
+}
+
 TEST(a_place_that_cannot_be_written_is_said_and_taken_as_soon_as_it_can)
 {
     _cleanup_(place_deinit) Place p = place();
@@ -624,7 +667,8 @@ TEST(one_process_alone_has_it_and_the_next_may)
     reopen(&p);
 }
 
-RUN_TESTS(cmocka_unit_test(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once),
+RUN_TESTS(cmocka_unit_test(steps_outlive_the_process_and_the_text_of_an_older_one_is_shown),
+          cmocka_unit_test(the_outbox_outlives_the_process_in_order_and_each_is_delivered_once),
           cmocka_unit_test(the_alertmanager_has_an_outbox_of_its_own_as_long_as_there_is_one),
           cmocka_unit_test(many_steps_may_be_kept_together), cmocka_unit_test(nothing_that_is_open_is_lost),
           cmocka_unit_test(the_heartbeat_keeps_the_times_of_many_in_one_transaction),

@@ -97,7 +97,8 @@ TEST(a_ca_that_a_store_lacks_is_one_finding_with_all_its_endpoints)
     assert_non_null(
         strstr(f[1].message, "refuse rds-ca-rsa4096-g1 in us-east-1, which is configured for later"));
     assert_false(finding_same(&f[0], &f[1]));
-    assert_non_null(strstr(f[0].remedy, "keytool -importcert -noprompt -keystore '/opt/billing/rds.p12'"));
+    _cleanup_free_ char *remedy = steps_script(&f[0].steps);
+    assert_non_null(strstr(remedy, "keytool -importcert -noprompt -keystore /opt/billing/rds.p12"));
     trust_store_state_deinit(&state);
 }
 
@@ -106,21 +107,28 @@ TEST(a_private_ca_is_not_to_be_had_from_amazon)
     TrustStoreState state = store_state();
     add(&state, "local", ACCEPTANCE_NO, "My\nCA", ACCEPTANCE_UNKNOWN, NULL);
     assert_string_equal(judged(&state, "2026-02-01T00:00:00Z"), "trust-store-lacks-ca=critical");
-    assert_string_equal(
-        state.findings.items[0].remedy,
-        "dbcertctl show local; then add the root above \"My\\x0aCA\" to '/opt/billing/rds.p12'");
+    const Finding *finding = &state.findings.items[0];
+    _cleanup_free_ char *remedy = steps_script(&finding->steps);
+    assert_string_equal(remedy,
+                        "# Look (here)\ndbcertctl show local\n# Change (here), by hand: add the root of that "
+                        "certificate's CA to the trust store billing");
+    assert_string_equal(finding->ca, "other in us-east-1");
+    assert_non_null(strstr(finding->message, "refuse My\\x0aCA, served now by local"));
     trust_store_state_deinit(&state);
 }
+
+#define BUNDLE "https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle."
 
 TEST(what_adds_a_root_depends_on_the_kind_of_file)
 {
     static const struct {
         const char *format, *words;
     } cases[] = {
-        { "PEM", "curl -fsS https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem "
-                 ">>'/opt/billing/rds.p12'" },
-        { "PKCS#7", "curl -fsSo '/opt/billing/rds.p12' "
-                    "https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.p7b" },
+        { "PEM", "cp -p /opt/billing/rds.p12 /opt/billing/rds.p12.new && { echo; curl -fsS " BUNDLE "pem; } "
+                 ">>/opt/billing/rds.p12.new && mv /opt/billing/rds.p12.new /opt/billing/rds.p12" },
+        { "PKCS#7",
+          "cp -p /opt/billing/rds.p12 /opt/billing/rds.p12.new && curl -fsSo /opt/billing/rds.p12.new " BUNDLE
+          "p7b && mv /opt/billing/rds.p12.new /opt/billing/rds.p12" },
         { "PKCS#12", "keytool -importcert" },
         { "Java key store", "keytool -importcert" },
         { NULL, "curl -fsS https" },
@@ -129,8 +137,11 @@ TEST(what_adds_a_root_depends_on_the_kind_of_file)
     TrustStoreState state = store_state();
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         state.format = cases[i].format;
-        _cleanup_free_ char *command = trust_store_command(&state, catalogue, "eu-west-1");
-        assert_non_null(strstr(command, cases[i].words));
+        StepList steps = { 0 };
+        trust_store_steps(&state, catalogue, "eu-west-1", &steps);
+        _cleanup_free_ char *script = steps_script(&steps);
+        assert_non_null(strstr(script, cases[i].words));
+        steps_deinit(&steps);
     }
     trust_store_state_deinit(&state);
 }
@@ -143,13 +154,16 @@ TEST(a_store_that_cannot_be_read_says_what_would_help)
     assert_string_equal(judged(&state, "2026-02-01T00:00:00Z"), "trust-store-unreadable=warning");
     assert_non_null(
         strstr(state.findings.items[0].message, "what was read at 2026-01-01T00:00:00Z goes on being judged"));
-    assert_non_null(strstr(state.findings.items[0].remedy, "setfacl -m u:dbcertd:r '/opt/billing/rds.p12'"));
+    assert_string_equal(steps_first_command(&state.findings.items[0].steps), "namei -l /opt/billing/rds.p12");
+    assert_string_equal(steps_first_change(&state.findings.items[0].steps),
+                        "setfacl -m u:dbcertd:r /opt/billing/rds.p12");
     state.denied = false;
     state.locked = true;
     state.read_at = INSTANT_NONE;
     (void)judged(&state, "2026-02-01T00:00:00Z");
     assert_string_equal(state.findings.items[0].message, "it cannot be read: x: Permission denied");
-    assert_non_null(strstr(state.findings.items[0].remedy, "LoadCredential=NAME:"));
+    _cleanup_free_ char *remedy = steps_script(&state.findings.items[0].steps);
+    assert_non_null(strstr(remedy, "LoadCredential=NAME:"));
     trust_store_state_deinit(&state);
 }
 

@@ -1,0 +1,56 @@
+#include "base/value.h"
+
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/shell.h"
+#include "base/text.h"
+
+#define LABEL_BYTES_MAX 63   /* RFC 1035, 2.3.4 */
+#define NAME_BYTES_MAX  128  /* the configuration's limit for names */
+#define URL_BYTES_MAX   2048 /* the configuration's limit for URLs */
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS  "0123456789"
+
+char *value_copy(IsValue is, const char *text)
+{
+    return text && is(text) ? xstrdup(text) : NULL;
+}
+
+bool value_is_host(const char *text)
+{
+    if (strlen(text) > HOST_NAME_BYTES_MAX + 1)
+        return false;
+    for (;;) {
+        size_t length = strspn(text, LETTERS DIGITS "-_");
+        if (length == 0 || length > LABEL_BYTES_MAX || text[0] == '-' || text[length - 1] == '-')
+            return false;
+        text += length;
+        if (!*text || strcmp(text, ".") == 0)
+            return true;
+        if (*text++ != '.')
+            return false;
+    }
+}
+
+bool value_is_path(const char *text)
+{
+    return text[0] == '/' && strlen(text) < PATH_MAX && shell_can_quote(text);
+}
+
+bool value_is_url(const char *text)
+{
+    static const char letters[] = LETTERS DIGITS "-._~:/?#[]@!$&'()*+,;=%";
+    size_t scheme = strncasecmp(text, "https://", 8) == 0 ? 8 : strncasecmp(text, "http://", 7) == 0 ? 7 : 0;
+    size_t length = strlen(text);
+    return scheme > 0 && length <= URL_BYTES_MAX && strspn(text, letters) == length &&
+           strcspn(text + scheme, "/?#") > 0;
+}
+
+bool value_is_name(const char *text)
+{
+    return text_is_name(text) && strspn(text, "._-") == 0 && strlen(text) <= NAME_BYTES_MAX;
+}
