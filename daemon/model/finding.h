@@ -118,6 +118,9 @@ typedef struct Finding {
     int64_t silenced_until; /* by whoever was told enough; INSTANT_NONE: by nobody */
 } Finding;
 
+/* A message or a cause: the longest that dbcertd makes of ordinary names has some 1,000. */
+#define FINDING_MESSAGE_BYTES_MAX 2048
+
 void finding_deinit(Finding *finding);
 Finding finding_copy(const Finding *finding);
 

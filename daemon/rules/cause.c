@@ -75,5 +75,5 @@ char *text_cause(const Case *c, FindingId id)
     if (!causes[id])
         return NULL;
     causes[id](c, &text);
-    return text.size > 0 ? text_printable(&text) : NULL;
+    return text.size > 0 ? text_bounded(&text) : NULL;
 }

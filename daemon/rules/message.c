@@ -11,6 +11,7 @@
 #include "rules/case.h"
 
 #define ADDRESSES_SAID_MAX 8 /* of a name's 64: a message is a line */
+#define NAMES_SAID_MAX     3 /* of a certificate's, for the same reason */
 
 void text_certificate(const Certificate *certificate, const Authority *authority, Buffer *text)
 {
@@ -247,15 +248,25 @@ static void chain_incomplete(const Case *c, Buffer *text)
                   certificate_issuer_label(c->server));
 }
 
+/* " a.example, b.example, c.example and 997 more" */
+static void write_names(const Certificate *c, Buffer *text)
+{
+    size_t n_kept = strv_length(c->names), n_said = n_kept < NAMES_SAID_MAX ? n_kept : NAMES_SAID_MAX,
+           n_more = n_kept - n_said + c->n_more_names;
+    for (size_t i = 0; i < n_said; i++)
+        buffer_printf(text, "%s %s", i ? "," : "", c->names[i]);
+    if (n_more > 0)
+        buffer_printf(text, "%s %zu %s", n_said ? " and" : "", n_more, n_said ? "more" : "names");
+}
+
 static void name_mismatch(const Case *c, Buffer *text)
 {
     write_certificate(c, text);
     buffer_printf(text, " does not carry the name \"%s\"; it is for", endpoint_verify_name(c->state->endpoint));
-    if (!c->server->names)
+    if (!c->server->names && c->server->n_more_names == 0)
         buffer_printf(text, " \"%s\" (CN, no subjectAltName)",
                       c->server->subject_cn ? c->server->subject_cn : "");
-    for (char **name = c->server->names; name && *name; name++)
-        buffer_printf(text, "%s %s", name == c->server->names ? "" : ",", *name);
+    write_names(c->server, text);
 }
 
 static void no_names(const Case *c, Buffer *text)
@@ -467,9 +478,16 @@ char *text_printable(Buffer *text)
     return text_escape_take(buffer_take_text(text));
 }
 
+char *text_bounded(Buffer *text)
+{
+    char *s = text_printable(text);
+    text_bound(s, FINDING_MESSAGE_BYTES_MAX);
+    return s;
+}
+
 char *text_message(const Case *c, FindingId id)
 {
     Buffer text = { 0 };
     messages[id](c, &text);
-    return text_printable(&text);
+    return text_bounded(&text);
 }

@@ -110,7 +110,7 @@ static void rule_name(Case *c)
 static void rule_names(Case *c)
 {
     const Verification *v = &c->address->verification;
-    if (!c->server->names && v->name_matches && !v->self_signed)
+    if (!c->server->names && c->server->n_more_names == 0 && v->name_matches && !v->self_signed)
         case_find(c, FINDING_NO_SUBJECT_ALTERNATIVE_NAME, SEVERITY_WARNING, INSTANT_NONE);
 }
 
