@@ -121,7 +121,7 @@ void render_endpoint(const json_t *e)
 
 void render_served(const json_t *history)
 {
-    if (json_array_size(json_object_get(history, "certificates")) == 0)
+    if (json_array_size(json_object_get(history, "certificates")) == 0 && !json_object_get(history, "left_out"))
         return;
     puts("\nServed");
     render_history(history);

@@ -9,6 +9,7 @@
 #include "model/observation.h"
 #include "model/plan.h"
 #include "model/self.h"
+#include "model/shown.h"
 #include "model/silence.h"
 #include "model/trust.h"
 
@@ -37,6 +38,8 @@ typedef struct AddressState {
     Plaintext plaintext;       /* whether it does without TLS, as far as it was asked */
     int64_t plaintext_at;      /* when it was; INSTANT_NONE: never */
     Replacement *replacements; /* the latest REPLACEMENTS_KEPT, in no order; NULL: there was none yet */
+    Shown *shown;              /* which certificates; NULL: one alone */
+    int64_t shown_at; /* when the one that is seen was shown first, in this run; INSTANT_NONE: before */
     unsigned counted; /* connections that the server may have counted against this host since the last login */
 } AddressState;
 

@@ -389,6 +389,17 @@ static void addresses_disagree(const Case *c, Buffer *text)
         buffer_printf(text, "; and %zu more", n - n_said);
 }
 
+static void certificate_unstable(const Case *c, Buffer *text)
+{
+    const Shown *shown = c->address->shown;
+    buffer_printf(text,
+                  "the server has shown %u different certificates within %s; no client can pin one, and "
+                  "dbcertd reports no single change: history keeps the first and the latest; now ",
+                  shown->n_since, DURATION_TEXT(c->address->seen->observed_at - shown->since));
+    write_certificate(c, text);
+    buffer_printf(text, " is served");
+}
+
 static void plaintext_accepted(const Case *c, Buffer *text)
 {
     buffer_printf(
@@ -465,6 +476,7 @@ static const Writer messages[N_FINDINGS] = {
     [FINDING_WEAK_SIGNATURE] = weak_signature,
     [FINDING_LEGACY_TLS] = legacy_tls,
     [FINDING_ADDRESSES_DISAGREE] = addresses_disagree,
+    [FINDING_CERTIFICATE_UNSTABLE] = certificate_unstable,
     [FINDING_PLAINTEXT_ACCEPTED] = plaintext_accepted,
     [FINDING_UNREACHABLE] = failure,
     [FINDING_TLS_REFUSED] = failure,

@@ -411,6 +411,12 @@ static void compare(const Case *c, Buffer *text)
     }
 }
 
+static void keep_certificate(const Case *c, Buffer *text)
+{
+    buffer_printf(text, "dbcertctl history %s; then give the server a certificate and a key that it keeps%s",
+                  name_of(c), is_rds(c) ? "" : " (ssl_cert, ssl_key)");
+}
+
 static void unblock(const Case *c, Buffer *text)
 {
     buffer_printf(text,
@@ -473,6 +479,7 @@ static const Writer remedies[N_FINDINGS] = {
     [FINDING_WEAK_SIGNATURE] = rotate_now,
     [FINDING_LEGACY_TLS] = modernise,
     [FINDING_ADDRESSES_DISAGREE] = compare,
+    [FINDING_CERTIFICATE_UNSTABLE] = keep_certificate,
     [FINDING_PLAINTEXT_ACCEPTED] = require_tls,
     [FINDING_UNREACHABLE] = reach,
     [FINDING_TLS_REFUSED] = allow_tls,

@@ -135,6 +135,12 @@ static void rule_strength(Case *c)
     c->above = NULL;
 }
 
+static void rule_stability(Case *c)
+{
+    if (c->address->shown && c->address->shown->unstable)
+        case_find(c, FINDING_CERTIFICATE_UNSTABLE, SEVERITY_WARNING, INSTANT_NONE);
+}
+
 static void rule_tls(Case *c)
 {
     static const Severity severities[] = {
@@ -267,7 +273,7 @@ typedef void (*Rule)(Case *c);
 /* Of a certificate that was seen at an address; it goes on being judged while probes fail. */
 static const Rule certificate_rules[] = {
     rule_rotation, rule_validity, rule_intermediates, rule_root,  rule_served_ca, rule_catalogue, rule_restart,
-    rule_offer,    rule_trust,    rule_name,          rule_names, rule_strength,  rule_tls,
+    rule_offer,    rule_trust,    rule_name,          rule_names, rule_strength,  rule_stability, rule_tls,
 };
 
 /*

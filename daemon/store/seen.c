@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
+#include "store/surplus.h"
 
 /* The columns of `address`, in their order. */
 enum {
@@ -34,6 +35,7 @@ enum {
     COLUMN_PLAINTEXT_AT,
     COLUMN_COUNTED,
     COLUMN_REPLACEMENTS,
+    COLUMN_SHOWN,
     N_COLUMNS
 };
 
@@ -73,8 +75,8 @@ static void read_replacements(const char *text, AddressState *address)
 }
 
 /* seen: the row of the certificate that was last seen there. */
-static void write_row(const EndpointState *state, const AddressState *a, const char *replacements, int64_t seen,
-                      Value row[N_COLUMNS])
+static void write_row(const EndpointState *state, const AddressState *a, const char *replacements,
+                      const char *shown, int64_t seen, Value row[N_COLUMNS])
 {
     const Observation *latest = a->latest, *o = a->seen;
     for (size_t i = 0; i < N_COLUMNS; i++)
@@ -82,6 +84,8 @@ static void write_row(const EndpointState *state, const AddressState *a, const c
     row[COLUMN_ENDPOINT] = TEXT(state->endpoint->name);
     row[COLUMN_ADDRESS] = TEXT(a->address.text);
     row[COLUMN_GONE] = INTEGER(a->gone);
+    row[COLUMN_SHOWN] =
+        PASSING(TEXT(shown)); /* what it says changes with the certificate, or does not matter */
     row[COLUMN_SERVER_ERROR] = INTEGER(latest ? latest->server_error : 0);
     row[COLUMN_NO_ROUTE] = INTEGER(latest && latest->no_route);
     row[COLUMN_WAS_COUNTED] = INTEGER(latest && latest->counted);
@@ -99,7 +103,8 @@ static void write_row(const EndpointState *state, const AddressState *a, const c
         row[COLUMN_DETAIL] = TEXT(latest->detail);
     }
     if (o) {
-        row[COLUMN_SEEN] = PASSING(INTEGER(seen)); /* its fingerprint is looked at instead */
+        row[COLUMN_SEEN] = seen ? INTEGER(seen) : nothing;
+        row[COLUMN_SEEN].passing = true; /* its fingerprint is looked at instead */
         row[COLUMN_SEEN_AT] = PASSING(INSTANT(o->observed_at));
         row[COLUMN_TLS_VERSION] = TEXT(o->tls_version);
         row[COLUMN_TLS_CIPHER] = TEXT(o->tls_cipher);
@@ -131,7 +136,7 @@ static uint64_t digest_of(const EndpointState *state)
         const AddressState *a = &state->addresses[i];
         Value row[N_COLUMNS];
         _cleanup_free_ char *replacements = replacements_text(a);
-        write_row(state, a, replacements, 0, row);
+        write_row(state, a, replacements, NULL, 0, row);
         for (size_t j = 0; j < N_COLUMNS; j++)
             digest_value(&text, &row[j]);
         for (size_t j = 0; a->seen && j < a->seen->chain.n; j++)
@@ -164,12 +169,13 @@ static int keep_certificate(Database *db, const Certificate *c, int64_t *ret)
     return r;
 }
 
+/* As far as all of it is kept. */
 static int keep_chain(Database *db, const Chain *chain, int64_t *ret_server)
 {
     int r = keep_certificate(db, chain->certificates[0], ret_server);
     if (r == SQLITE_OK)
         r = database_run(db, "DELETE FROM chain WHERE server = ?", VALUES(INTEGER(*ret_server)));
-    for (size_t i = 1; i < chain->n && r == SQLITE_OK; i++) {
+    for (size_t i = 1; i < chain->n && chain->certificates[i]->der && r == SQLITE_OK; i++) {
         int64_t id;
         r = keep_certificate(db, chain->certificates[i], &id);
         if (r == SQLITE_OK)
@@ -179,9 +185,12 @@ static int keep_chain(Database *db, const Chain *chain, int64_t *ret_server)
     return r;
 }
 
-/* Its chain, and that it was served until then. */
+/* Its chain, and that it was served until then. Nothing, where its own certificate is not kept. */
 static int keep_served(Database *db, const EndpointState *state, const Observation *o, int64_t *ret_server)
 {
+    *ret_server = 0;
+    if (!o->chain.certificates[0]->der)
+        return SQLITE_OK;
     int r = keep_chain(db, &o->chain, ret_server);
     if (r != SQLITE_OK)
         return r;
@@ -196,14 +205,15 @@ static int keep_address(Database *db, const EndpointState *state, const AddressS
 {
     int64_t seen = 0;
     Value row[N_COLUMNS];
-    _cleanup_free_ char *replacements = replacements_text(a);
+    _cleanup_free_ char *replacements = replacements_text(a),
+                        *shown = a->shown ? shown_to_text(a->shown) : NULL;
     int r = a->seen ? keep_served(db, state, a->seen, &seen) : SQLITE_OK;
     if (r != SQLITE_OK)
         return r;
-    write_row(state, a, replacements, seen, row);
+    write_row(state, a, replacements, shown, seen, row);
     return database_run(db,
                         "INSERT INTO address VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                        "?, ?, ?, ?, ?, ?)",
+                        "?, ?, ?, ?, ?, ?, ?)",
                         row, N_COLUMNS);
 }
 
@@ -219,11 +229,15 @@ int seen_write(Database *db, EndpointState *state, const Observation *replaced, 
                                 INSTANT(any ? state->unresolved_at : INSTANT_NONE),
                                 TEXT(any ? state->unresolved_detail : NULL), INTEGER(now)));
     if (r == SQLITE_OK && replaced)
-        r = keep_served(db, state, replaced, &ignored);
+        r = replaced->chain.certificates[0]->der
+                ? keep_served(db, state, replaced, &ignored)
+                : surplus_note(db, state->endpoint->name, replaced->observed_at);
     if (r == SQLITE_OK)
         r = database_run(db, "DELETE FROM address WHERE endpoint = ?", VALUES(TEXT(state->endpoint->name)));
     for (size_t i = 0; i < state->n_addresses && r == SQLITE_OK; i++)
         r = keep_address(db, state, &state->addresses[i]);
+    if (r == SQLITE_OK)
+        r = surplus_remove(db, state->endpoint->name);
     if (r == SQLITE_OK) {
         state->kept_digest = digest_of(state);
         state->kept_at = now;
@@ -347,6 +361,8 @@ static void read_memory(sqlite3_stmt *row, AddressState *a)
     a->plaintext_at = column_instant(row, COLUMN_PLAINTEXT_AT);
     a->counted = (unsigned)sqlite3_column_int(row, COLUMN_COUNTED);
     read_replacements(column_text(row, COLUMN_REPLACEMENTS), a);
+    const char *shown = column_text(row, COLUMN_SHOWN);
+    a->shown = shown ? shown_from_text(shown) : NULL;
 }
 
 /* What was seen last is the latest observation, too, unless a failed one came after it. */
@@ -433,6 +449,8 @@ int seen_history(Database *db, const SeenReader *reader, const char *name, Histo
                            "SELECT address, server, first_seen, last_seen FROM served WHERE endpoint = ? ORDER "
                            "BY address, first_seen, last_seen",
                            VALUES(TEXT(name)), on_served, &recall);
+    if (r == SQLITE_OK)
+        r = surplus_read(db, name, ret);
     chain_deinit(&recall.chain);
     return r;
 }
@@ -449,6 +467,8 @@ int seen_forget(Database *db, int64_t before)
     int r = SQLITE_OK;
     for (size_t i = 0; i < ARRAY_SIZE(statements) && r == SQLITE_OK; i++)
         r = database_run(db, statements[i], values, ARRAY_SIZE(values));
+    if (r == SQLITE_OK)
+        r = surplus_forget(db, before);
     if (r == SQLITE_OK)
         r = database_run(db, "DELETE FROM chain WHERE server NOT IN (SELECT server FROM served)", NO_VALUES);
     if (r == SQLITE_OK)

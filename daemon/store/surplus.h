@@ -1,0 +1,36 @@
+#pragma once
+
+/*
+ * What history leaves out, so that no server makes the file grow without end. Shared by the store's own files
+ * alone.
+ */
+
+#include "model/history.h"
+#include "store/database.h"
+
+/*
+ * Of certificates that an endpoint served for less than a day: the first and the latest of them. A storm of 64
+ * addresses keeps one of each kind for each; a server that was restarted now and then keeps all of them.
+ */
+#define SURPLUS_SHORT       DAY
+#define SURPLUS_SHORT_ROWS  64
+#define SURPLUS_SHORT_BYTES (96 * 1024)
+
+/*
+ * Of all that an endpoint does not serve any more, the same: 16 instances with a rotation each year come to as
+ * many bytes in a century. The bytes of a CA's certificate are shared among the chains that have it.
+ */
+#define SURPLUS_ROWS  1024
+#define SURPLUS_BYTES (2 * 1024 * 1024)
+
+/* Forgets what is too much of an endpoint, after what it serves now was written. */
+int surplus_remove(Database *database, const char *endpoint);
+
+/* Notes one that was too large to be kept at all. */
+int surplus_note(Database *database, const char *endpoint, int64_t served_at);
+
+/* What was left out of an endpoint's history. */
+int surplus_read(Database *database, const char *endpoint, History *ret);
+
+/* Forgets what was left out before then. */
+int surplus_forget(Database *database, int64_t before);
