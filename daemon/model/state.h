@@ -85,7 +85,8 @@ typedef struct EndpointState {
     int64_t next_probe_at; /* INSTANT_NONE while one is running */
 
     uint64_t kept_digest; /* the store's: of what it has written of this last, */
-    int64_t kept_at;      /* and when */
+    int64_t kept_at;      /* and when, */
+    unsigned n_kept;      /* and how often, in this run */
 } EndpointState;
 
 EndpointState *endpoint_state_new(Endpoint *endpoint); /* takes a reference of its own */

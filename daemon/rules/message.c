@@ -4,7 +4,6 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
-#include "base/escape.h"
 #include "base/instant.h"
 #include "base/text.h"
 #include "rds/rotation.h"
@@ -12,17 +11,6 @@
 
 #define ADDRESSES_SAID_MAX 8 /* of a name's 64: a message is a line */
 #define NAMES_SAID_MAX     3 /* of a certificate's, for the same reason */
-
-void text_certificate(const Certificate *certificate, const Authority *authority, Buffer *text)
-{
-    buffer_printf(text, "certificate %s (", certificate->serial);
-    if (authority->id[0])
-        buffer_printf(text, "%s", authority->id);
-    else
-        buffer_printf(text, "issuer \"%s\"", certificate_issuer_label(certificate));
-    buffer_printf(text, ", valid %s to %s)", INSTANT_TEXT(certificate->not_before),
-                  INSTANT_TEXT(certificate->not_after));
-}
 
 static void write_certificate(const Case *c, Buffer *text)
 {
@@ -484,18 +472,6 @@ static const Writer messages[N_FINDINGS] = {
     [FINDING_PROBER_BLOCKED] = prober_blocked,
     [FINDING_NAME_UNRESOLVED] = name_unresolved,
 };
-
-char *text_printable(Buffer *text)
-{
-    return text_escape_take(buffer_take_text(text));
-}
-
-char *text_bounded(Buffer *text)
-{
-    char *s = text_printable(text);
-    text_bound(s, FINDING_MESSAGE_BYTES_MAX);
-    return s;
-}
 
 char *text_message(const Case *c, FindingId id)
 {

@@ -236,7 +236,7 @@ int seen_write(Database *db, EndpointState *state, const Observation *replaced, 
         r = database_run(db, "DELETE FROM address WHERE endpoint = ?", VALUES(TEXT(state->endpoint->name)));
     for (size_t i = 0; i < state->n_addresses && r == SQLITE_OK; i++)
         r = keep_address(db, state, &state->addresses[i]);
-    if (r == SQLITE_OK)
+    if (r == SQLITE_OK && state->n_kept++ % SURPLUS_INTERVAL == 0)
         r = surplus_remove(db, state->endpoint->name);
     if (r == SQLITE_OK) {
         state->kept_digest = digest_of(state);

@@ -23,6 +23,9 @@
 #define SURPLUS_ROWS  1024
 #define SURPLUS_BYTES (2 * 1024 * 1024)
 
+/* It is looked for once in so many times that an endpoint is written: that costs as much as to write it. */
+#define SURPLUS_INTERVAL 16
+
 /* Forgets what is too much of an endpoint, after what it serves now was written. */
 int surplus_remove(Database *database, const char *endpoint);
 
