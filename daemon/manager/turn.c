@@ -158,8 +158,6 @@ static bool find_event(Member *member, AddressState *address, const Served *befo
     int64_t now = clock_now();
     FindingList events = { 0 };
     Finding event;
-    if (address->shown && shown_is_noise(address->shown))
-        return false; /* certificate-unstable tells of all of them */
     if (manager->self.clock_waits || !event_of(member->state, address, before, &policy, now, &event))
         return false;
     finding_list_append(&events, event);

@@ -2,18 +2,16 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
+#include "base/text.h"
 
 static uint64_t fingerprint_of(const Certificate *certificate)
 {
-    char digits[17];
-    snprintf(digits, sizeof digits, "%s", certificate->sha256);
-    return strtoull(digits, NULL, 16);
+    return text_hash(certificate->sha256);
 }
 
 /* Puts it in front, and forgets the one that was shown longest ago. True if it was there. */

@@ -29,7 +29,7 @@
 #define SHOWN_MADE_LATELY (2 * DAY)
 
 typedef struct Shown {
-    uint64_t fingerprints[SHOWN_REMEMBERED]; /* the first 64 bits, in the order in which they were shown last */
+    uint64_t fingerprints[SHOWN_REMEMBERED]; /* hashed, the one that was shown last first */
     size_t n;
     uint8_t fresh; /* of the latest SHOWN_PROBES probes with a certificate: a bit for each, the latest lowest */
     uint8_t made;  /* of these: those made lately */

@@ -123,6 +123,8 @@ void address_clocks(const AddressState *address, const Certificate *ret[N_CLOCKS
 bool address_state_replaces(AddressState *address, const char *before_sha256, int64_t now)
 {
     const char *sha256 = address_certificate(address)->sha256;
+    if (address->shown && shown_is_noise(address->shown))
+        return false;
     if (!address->replacements)
         address->replacements = xcalloc(REPLACEMENTS_KEPT, sizeof *address->replacements);
     Replacement *oldest = &address->replacements[0];

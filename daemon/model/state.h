@@ -107,7 +107,8 @@ void endpoint_state_forget(EndpointState *state);
 
 /*
  * Whether it is to be said that the certificate which is served now came in place of that one: not again within
- * a day, since behind one address there may be nodes that serve different ones. Then it counts as said.
+ * a day, since behind one address there may be nodes that serve different ones. Then it counts as said. Not at
+ * all where there are so many that certificate-unstable reports them in their place.
  */
 bool address_state_replaces(AddressState *address, const char *before_sha256, int64_t now);
 
