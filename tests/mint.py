@@ -25,7 +25,7 @@ class Mint:
         self.directory, self.names, self.pad, self.fresh, self.begin, self.subject = directory, names, pad, fresh, begin, subject
         self.serials = itertools.count(1)
         self.lock = threading.Lock()
-        self.kept, self.minted = {}, 0
+        self.kept, self.minted, self.shown = {}, 0, 0
         self.key = os.path.join(directory, "mint.key")
         subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", self.key],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -62,6 +62,7 @@ class Mint:
             except OSError:
                 return
             context = self.context() if self.fresh else self.kept.get(listener) or self.kept.setdefault(listener, self.context())
+            self.shown += 1
             threading.Thread(target=self._handle, args=(context, connection), daemon=True).start()
 
     @staticmethod
