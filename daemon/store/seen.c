@@ -362,6 +362,7 @@ static void read_memory(sqlite3_stmt *row, AddressState *a)
     a->counted = (unsigned)sqlite3_column_int(row, COLUMN_COUNTED);
     read_replacements(column_text(row, COLUMN_REPLACEMENTS), a);
     const char *shown = column_text(row, COLUMN_SHOWN);
+    free(a->shown);
     a->shown = shown ? shown_from_text(shown) : NULL;
 }
 
