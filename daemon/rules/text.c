@@ -1,9 +1,9 @@
 /* What the texts of findings and of events have in common. */
 
+#include "base/text.h"
 #include "base/buffer.h"
 #include "base/escape.h"
 #include "base/instant.h"
-#include "base/text.h"
 #include "rules/case.h"
 
 void text_certificate(const Certificate *certificate, const Authority *authority, Buffer *text)
