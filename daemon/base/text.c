@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 
 #define WORD_MAX 64 /* longer words are not compared */
 
@@ -18,6 +19,13 @@ int text_find(const char *text, const char *const *table, size_t n)
 bool text_same(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+void text_bound(char *text, size_t max)
+{
+    static const char ellipsis[] = "...";
+    if (strlen(text) > max)
+        memcpy(text + text_fit(text, max - strlen(ellipsis)), ellipsis, sizeof ellipsis);
 }
 
 bool text_is_local_url(const char *url)

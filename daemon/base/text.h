@@ -42,6 +42,9 @@ void text_set(char **field, char *text);
 /* Two digits for each byte. The caller's. */
 char *text_hex(const uint8_t *bytes, size_t n);
 
+/* Bounds a peer's text: one of over max bytes is cut before a character of UTF-8, and ends in "...". */
+void text_bound(char *text, size_t max);
+
 /* At least one letter or digit or . _ - and nothing else: safe in a path, a log line, and a shell. */
 bool text_is_name(const char *text);
 

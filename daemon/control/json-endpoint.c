@@ -23,8 +23,10 @@ static void write_certificate(Buffer *text, const Certificate *c, bool der)
     for (char **name = c->names; name && *name; name++)
         json_text_string(text, NULL, *name);
     json_text_end(text, ']');
+    if (c->n_more_names > 0)
+        json_text_integer(text, "names_total", (int64_t)(strv_length(c->names) + c->n_more_names));
     if (der) {
-        _cleanup_free_ char *hex = text_hex(c->der, c->der_size);
+        _cleanup_free_ char *hex = c->der ? text_hex(c->der, c->der_size) : NULL;
         json_text_string(text, "der", hex);
     }
     json_text_end(text, '}');

@@ -194,6 +194,15 @@ static json_t *of_history_line(const HistoryLine *line)
     return object;
 }
 
+static json_t *of_left_out(const History *history)
+{
+    json_t *object = json_object();
+    json_put(object, "certificates", json_integer((json_int_t)history->n_left_out));
+    json_put(object, "first_seen", json_of_instant(history->left_out_from));
+    json_put(object, "last_seen", json_of_instant(history->left_out_to));
+    return object;
+}
+
 json_t *json_of_history(const char *endpoint, const History *history)
 {
     json_t *certificates = json_array(), *object = json_object();
@@ -201,6 +210,8 @@ json_t *json_of_history(const char *endpoint, const History *history)
         json_array_append_new(certificates, of_history_line(&history->items[i]));
     json_put(object, "endpoint", json_of_text(endpoint));
     json_put(object, "certificates", certificates);
+    if (history->n_left_out > 0)
+        json_put(object, "left_out", of_left_out(history));
     return object;
 }
 

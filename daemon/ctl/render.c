@@ -255,7 +255,8 @@ static char *age_text(const json_t *c)
 void render_history(const json_t *history)
 {
     _cleanup_(table_deinit) Table table = { 0 };
-    const json_t *certificates = json_object_get(history, "certificates");
+    const json_t *certificates = json_object_get(history, "certificates"),
+                 *left_out = json_object_get(history, "left_out");
     size_t i;
     json_t *c;
     char *head[] = { xstrdup("ADDRESS"), xstrdup("FROM"), xstrdup("TO"),   xstrdup("SERIAL"),
@@ -276,8 +277,12 @@ void render_history(const json_t *history)
     }
     if (json_array_size(certificates) > 0)
         print_table(&table);
-    else
+    else if (!left_out)
         printf("No certificate of %s was ever seen.\n", get(history, "endpoint"));
+    if (left_out)
+        printf("And %lld others between %s and %s, which are not kept.\n",
+               json_integer_value(json_object_get(left_out, "certificates")), get(left_out, "first_seen"),
+               get(left_out, "last_seen"));
 }
 
 void render_silences(const json_t *silences)

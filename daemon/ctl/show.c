@@ -17,10 +17,16 @@ static void print_names(const json_t *certificate)
     size_t i;
     json_t *name;
     const json_t *names = json_object_get(certificate, "names");
-    if (json_array_size(names) == 0)
+    json_int_t total = json_integer_value(json_object_get(certificate, "names_total"));
+    if (json_array_size(names) == 0) {
+        if (total > 0)
+            printf("      names       %lld, which are not kept\n", total);
         return;
+    }
     printf("      names       ");
     json_array_foreach(names, i, name) printf("%s%s", i ? ", " : "", json_string_value(name));
+    if (total > 0)
+        printf(" and %lld more", total - (json_int_t)json_array_size(names));
     puts("");
 }
 
@@ -115,7 +121,7 @@ void render_endpoint(const json_t *e)
 
 void render_served(const json_t *history)
 {
-    if (json_array_size(json_object_get(history, "certificates")) == 0)
+    if (json_array_size(json_object_get(history, "certificates")) == 0 && !json_object_get(history, "left_out"))
         return;
     puts("\nServed");
     render_history(history);

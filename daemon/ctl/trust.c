@@ -103,8 +103,9 @@ static Chain chain_of(const json_t *address)
     json_array_foreach(json_object_get(address, "chain"), i, item)
     {
         Certificate *certificate = certificate_of(item);
-        if (certificate)
-            chain_append(&chain, certificate);
+        if (!certificate)
+            break; /* it was too large to be kept */
+        chain_append(&chain, certificate);
     }
     return chain;
 }

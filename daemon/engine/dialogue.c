@@ -6,6 +6,11 @@
 
 #include "base/alloc.h"
 #include "base/escape.h"
+#include "base/text.h"
+
+/* MySQL's own errors have at most 512 bytes (MYSQL_ERRMSG_SIZE), and those before a login one short sentence.
+ */
+#define DETAIL_BYTES_MAX 400
 
 static const Protocol *const protocols[N_FAMILIES][3] = {
     [FAMILY_POSTGRES] = { &protocol_postgres, &protocol_postgres_direct, &protocol_postgres_plaintext },
@@ -111,6 +116,7 @@ DialogueStep dialogue_end(Dialogue *dialogue, DialogueStep step, const char *for
     for (size_t n = strlen(text); n > 0 && text[n - 1] == '\n'; n--)
         text[n - 1] = 0;                       /* a server's text may be a line of its own */
     dialogue->detail = text_escape_take(text); /* goes into logs and onto terminals */
+    text_bound(dialogue->detail, DETAIL_BYTES_MAX);
     return step;
 }
 

@@ -8,6 +8,7 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "manager/manager-internal.h"
+#include "pki/keep.h"
 #include "pki/verify.h"
 #include "rds/rotation.h"
 #include "rules/event.h"
@@ -26,10 +27,11 @@ static const Bundle *bundle_of(const Member *member)
     return endpoint_is_acm(member->state->endpoint) ? loaded->system : trust_bundle(member->manager->trust);
 }
 
-/* The same chain against the same bundle is worth what it was. */
+/* The same chain against the same bundle is worth what it was. One that is not kept whole waits for the next
+ * probe. */
 static void verify(Member *member, AddressState *address)
 {
-    if (address->seen && !address->verification.made)
+    if (address->seen && !address->verification.made && chain_is_whole(&address->seen->chain))
         verify_address(bundle_of(member), member->state->endpoint, address);
 }
 
@@ -142,8 +144,8 @@ static void mind_count(const Member *member, const AddressState *address)
 static bool is_news(const AddressState *address, const Observation *observation)
 {
     const Chain *before = address && address->seen ? &address->seen->chain : NULL, *now = &observation->chain;
-    bool same = before && before->n == now->n;
-    for (size_t i = 0; same && i < now->n; i++)
+    bool same = before && before->n + before->n_left_out == now->n;
+    for (size_t i = 0; same && i < before->n; i++)
         same = strcmp(before->certificates[i]->sha256, now->certificates[i]->sha256) == 0;
     return now->n > 0 && !same;
 }
@@ -194,6 +196,8 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
         address->changed_at = before.server ? observation->observed_at : INSTANT_NONE;
     }
     verify(member, address);
+    if (address->seen)
+        keep_address(state, address, member->manager->pool);
     mind_count(member, address);
     if (news)
         trust_touch(member->manager->trust);

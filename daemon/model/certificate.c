@@ -1,5 +1,7 @@
 #include "model/certificate.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 
 static const char *const roles[] = {
@@ -40,6 +42,43 @@ void certificate_unref(Certificate *certificate)
     free(certificate);
 }
 
+Certificate *certificate_without_der(const Certificate *c, bool names)
+{
+    Certificate *copy = certificate_new();
+    *copy = *c;
+    copy->n_refs = 1;
+    copy->subject = xstrdup(c->subject);
+    copy->issuer = xstrdup(c->issuer);
+    copy->subject_cn = xstrdup(c->subject_cn);
+    copy->issuer_cn = xstrdup(c->issuer_cn);
+    copy->serial = xstrdup(c->serial);
+    copy->sha256 = xstrdup(c->sha256);
+    copy->key = xstrdup(c->key);
+    copy->key_sha256 = xstrdup(c->key_sha256);
+    copy->signature = xstrdup(c->signature);
+    copy->names = NULL;
+    for (char **name = c->names; names && name && *name; name++)
+        strv_append(&copy->names, xstrdup(*name));
+    copy->n_more_names += strv_length(c->names) - strv_length(copy->names);
+    copy->der = NULL;
+    copy->der_size = 0;
+    return copy;
+}
+
+static size_t text_bytes(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
+size_t certificate_bytes(const Certificate *c)
+{
+    size_t bytes = sizeof *c + c->der_size + text_bytes(c->subject) + text_bytes(c->issuer) +
+                   text_bytes(c->subject_cn) + text_bytes(c->issuer_cn);
+    for (char **name = c->names; name && *name; name++)
+        bytes += sizeof *name + strlen(*name);
+    return bytes;
+}
+
 const char *certificate_issuer_label(const Certificate *certificate)
 {
     return certificate->issuer_cn ? certificate->issuer_cn : certificate->issuer;
@@ -60,6 +99,22 @@ void chain_append_all(Chain *chain, const Chain *other)
 {
     for (size_t i = 0; i < other->n; i++)
         chain_append(chain, certificate_ref(other->certificates[i]));
+}
+
+bool chain_is_whole(const Chain *chain)
+{
+    for (size_t i = 0; i < chain->n; i++)
+        if (!chain->certificates[i]->der)
+            return false;
+    return chain->n_left_out == 0;
+}
+
+void chain_cut(Chain *chain, size_t n)
+{
+    while (chain->n > n) {
+        certificate_unref(chain->certificates[--chain->n]);
+        chain->n_left_out++;
+    }
 }
 
 void chain_deinit(Chain *chain)

@@ -2,7 +2,8 @@
 
 /*
  * The facts of one X.509 certificate (RFC 5280), and the DER they were read from. Never changes once it is
- * made; shared by reference: a root of a bundle stands above many servers.
+ * made; shared by reference: a root of a bundle stands above many servers. All of it but the DER is bounded,
+ * since a peer chose it.
  */
 
 #include <stdbool.h>
@@ -36,15 +37,31 @@ typedef struct Certificate {
     bool weak_key;       /* under 112 bits of security, as RSA 1024 (NIST SP 800-57) */
     char *signature;     /* "RSA-SHA256" */
     bool weak_signature; /* MD5, SHA-1 (RFC 9155) */
-    char **names;        /* SAN dNSName and iPAddress entries, in order; NULL if none */
+    char **names;        /* SAN dNSName and iPAddress entries, the first ones, in order; NULL if none is kept */
+    size_t n_more_names; /* that it carries, too, and that are not kept */
     bool self_issued;    /* issuer is subject, byte for byte */
-    uint8_t *der;
+    uint8_t *der;        /* NULL: not kept, see certificate_without_der() */
     size_t der_size;
 } Certificate;
+
+/* A subject or an issuer: RFC 5280 bounds most attributes to 64 characters, and real names have 200 bytes. */
+#define DN_BYTES_MAX 512
+#define CN_BYTES_MAX 256 /* ub-common-name is 64 */
+
+/* Let's Encrypt and ACM issue certificates for at most 100 names; 253 bytes is the longest that DNS has. */
+#define NAMES_KEPT_MAX       100
+#define NAME_BYTES_MAX       253
+#define NAMES_KEPT_BYTES_MAX 8192
 
 Certificate *certificate_new(void);
 Certificate *certificate_ref(Certificate *certificate);
 void certificate_unref(Certificate *certificate);
+
+/* A certificate with the same facts and no DER: it cannot be verified again. names: whether it has them. */
+Certificate *certificate_without_der(const Certificate *certificate, bool names);
+
+/* What it takes of the memory, roughly. */
+size_t certificate_bytes(const Certificate *certificate);
 CLEANUP_OF(Certificate, certificate_unref);
 
 /* What is printed as the certificate's issuer or subject: its CN, else the whole name. */
@@ -55,7 +72,14 @@ const char *certificate_label(const Certificate *certificate);
 typedef struct Chain {
     Certificate **certificates;
     size_t n;
+    size_t n_left_out; /* so many more were sent, and are not kept */
 } Chain;
+
+/* Whether all that was sent is here with its DER, so that it can be verified. */
+bool chain_is_whole(const Chain *chain);
+
+/* Drops all but the first n. */
+void chain_cut(Chain *chain, size_t n);
 
 void chain_append(Chain *chain, Certificate *certificate); /* takes the reference */
 void chain_append_all(Chain *chain, const Chain *other);   /* references of its own */

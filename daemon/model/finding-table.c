@@ -141,6 +141,11 @@ static const FindingInfo infos[N_FINDINGS] = {
         NULL,
         "Behind one name the certificates come from different CAs, or some addresses serve an older certificate of the same instance: a warning. Instances of a cluster have a certificate each; if one is past the time to rotate and another is not, a notice.",
         SHOW },
+    [FINDING_CERTIFICATE_UNSTABLE] = {
+        "certificate-unstable", "b49e12dfb31c43d69529aa37eedc7109", SUBJECT_ENDPOINT, WARNING,
+        NULL,
+        "An address shows one new certificate after the other: 4 of its latest 8 probes showed one that it had never shown, in place of one that it had shown for less than a day. While the finding is active, changes at that address raise no events, and history keeps the first and the latest certificates. It resolves once 8 probes in a row showed no new one. Nodes behind one address that show certificates of their own do not count.",
+        SHOW "; then give the server a certificate and a key that it keeps" },
     [FINDING_ROTATED] = {
         "rotated", "306aa92dea6f40d6a3c49f3f864b181f", SUBJECT_ENDPOINT, NOTICE,
         NULL,

@@ -64,13 +64,15 @@ Finding *finding_list_append(FindingList *list, Finding finding)
 Finding *finding_list_say(FindingList *list, FindingId id, Severity severity, const char *ca, int64_t due,
                           char *message, StepList steps)
 {
+    message = text_escape_take(message);
+    text_bound(message, FINDING_MESSAGE_BYTES_MAX);
     return finding_list_append(list, (Finding) {
                                          .id = id,
                                          .severity = severity,
                                          .ca = xstrdup(ca),
                                          .since = INSTANT_NONE,
                                          .due = due,
-                                         .message = text_escape_take(message),
+                                         .message = message,
                                          .steps = steps,
                                          .silenced_until = INSTANT_NONE,
                                      });

@@ -62,6 +62,7 @@ typedef enum FindingId {
     FINDING_WEAK_SIGNATURE,
     FINDING_LEGACY_TLS,
     FINDING_ADDRESSES_DISAGREE,
+    FINDING_CERTIFICATE_UNSTABLE,
     FINDING_ROTATED,
     FINDING_ROTATED_EARLY,
     FINDING_ROTATED_BACK,
@@ -118,6 +119,9 @@ typedef struct Finding {
     char *cause;    /* what other subjects have it from, too: then they are told together; NULL: it is alone */
     int64_t silenced_until; /* by whoever was told enough; INSTANT_NONE: by nobody */
 } Finding;
+
+/* A message or a cause: the longest that dbcertd makes of ordinary names has some 1,000. */
+#define FINDING_MESSAGE_BYTES_MAX 2048
 
 void finding_deinit(Finding *finding);
 Finding finding_copy(const Finding *finding);

@@ -17,6 +17,9 @@ typedef struct HistoryLine {
 typedef struct History {
     HistoryLine *items; /* by address, and in the order in which they were first seen there */
     size_t n;
+    size_t n_left_out;     /* so many others were served, and are not kept, */
+    int64_t left_out_from; /* between these two instants; without a meaning if there is none */
+    int64_t left_out_to;
 } History;
 
 void history_append(History *history, HistoryLine line); /* takes what it holds */

@@ -1,6 +1,7 @@
 #pragma once
 
-/* What one probe of one address saw. Never changes once it is made; shared by reference. */
+/* What one probe of one address saw. Never changes once it is made, but for what is kept of its chain
+ * (pki/keep.h); shared by reference. */
 
 #include "model/certificate.h"
 #include "model/endpoint.h"

@@ -19,6 +19,7 @@ static void address_state_deinit(AddressState *address)
     observation_unref(address->seen);
     verification_deinit(&address->verification);
     free(address->replacements);
+    free(address->shown);
 }
 
 EndpointState *endpoint_state_new(Endpoint *endpoint)
@@ -122,6 +123,8 @@ void address_clocks(const AddressState *address, const Certificate *ret[N_CLOCKS
 bool address_state_replaces(AddressState *address, const char *before_sha256, int64_t now)
 {
     const char *sha256 = address_certificate(address)->sha256;
+    if (address->shown && shown_is_noise(address->shown))
+        return false;
     if (!address->replacements)
         address->replacements = xcalloc(REPLACEMENTS_KEPT, sizeof *address->replacements);
     Replacement *oldest = &address->replacements[0];
@@ -172,9 +175,23 @@ AddressState *endpoint_state_add(EndpointState *state, const Address *address)
         i++;
     memmove(&state->addresses[i + 1], &state->addresses[i],
             (state->n_addresses++ - i) * sizeof *state->addresses);
-    state->addresses[i] =
-        (AddressState) { .address = *address, .plaintext_at = INSTANT_NONE, .changed_at = INSTANT_NONE };
+    state->addresses[i] = (AddressState) {
+        .address = *address, .plaintext_at = INSTANT_NONE, .changed_at = INSTANT_NONE, .shown_at = INSTANT_NONE
+    };
     return &state->addresses[i];
+}
+
+/* Before it becomes the latest one. */
+static void note_shown(AddressState *address, const Observation *observation)
+{
+    const Certificate *before = address_certificate(address), *now = observation->chain.certificates[0];
+    bool same = before && strcmp(before->sha256, now->sha256) == 0;
+    if (!address->shown && before && !same)
+        address->shown = shown_new(before, address->shown_at);
+    if (address->shown)
+        shown_note(address->shown, now, observation->observed_at);
+    if (!same)
+        address->shown_at = observation->observed_at;
 }
 
 bool endpoint_state_note(EndpointState *state, Observation *observation)
@@ -199,6 +216,7 @@ bool endpoint_state_note(EndpointState *state, Observation *observation)
 
     if (observation->chain.n == 0)
         return false;
+    note_shown(address, observation);
     observation_unref(address->seen);
     address->seen = observation_ref(observation);
     return true;

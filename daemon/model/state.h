@@ -9,6 +9,7 @@
 #include "model/observation.h"
 #include "model/plan.h"
 #include "model/self.h"
+#include "model/shown.h"
 #include "model/silence.h"
 #include "model/trust.h"
 
@@ -37,6 +38,8 @@ typedef struct AddressState {
     Plaintext plaintext;       /* whether it does without TLS, as far as it was asked */
     int64_t plaintext_at;      /* when it was; INSTANT_NONE: never */
     Replacement *replacements; /* the latest REPLACEMENTS_KEPT, in no order; NULL: there was none yet */
+    Shown *shown;              /* which certificates; NULL: one alone */
+    int64_t shown_at; /* when the one that is seen was shown first, in this run; INSTANT_NONE: before */
     unsigned counted; /* connections that the server may have counted against this host since the last login */
 } AddressState;
 
@@ -82,7 +85,8 @@ typedef struct EndpointState {
     int64_t next_probe_at; /* INSTANT_NONE while one is running */
 
     uint64_t kept_digest; /* the store's: of what it has written of this last, */
-    int64_t kept_at;      /* and when */
+    int64_t kept_at;      /* and when, */
+    unsigned n_kept;      /* and how often, in this run */
 } EndpointState;
 
 EndpointState *endpoint_state_new(Endpoint *endpoint); /* takes a reference of its own */
@@ -103,7 +107,8 @@ void endpoint_state_forget(EndpointState *state);
 
 /*
  * Whether it is to be said that the certificate which is served now came in place of that one: not again within
- * a day, since behind one address there may be nodes that serve different ones. Then it counts as said.
+ * a day, since behind one address there may be nodes that serve different ones. Then it counts as said. Not at
+ * all where there are so many that certificate-unstable reports them in their place.
  */
 bool address_state_replaces(AddressState *address, const char *before_sha256, int64_t now);
 

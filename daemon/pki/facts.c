@@ -10,10 +10,9 @@
 
 #include "base/alloc.h"
 #include "base/escape.h"
+#include "base/text.h"
 #include "pki/bundle-internal.h"
 #include "pki/key.h"
-
-#define NAMES_MAX 1000 /* subject alternative names that are kept */
 
 CLEANUP_OF(struct gnutls_x509_crt_int, gnutls_x509_crt_deinit);
 
@@ -36,6 +35,13 @@ int pki_import(const uint8_t *der, size_t size, gnutls_x509_crt_t *ret)
     return r < 0 ? r : 0;
 }
 
+/* A name may be as long as the handshake. */
+static char *bounded(char *text, size_t max)
+{
+    text_bound(text, max);
+    return text;
+}
+
 /* A name may contain a terminal's commands, a line of the journal, or a zero that would hide the rest of it. */
 static char *take_datum(int r, gnutls_datum_t *datum)
 {
@@ -48,13 +54,13 @@ static char *take_datum(int r, gnutls_datum_t *datum)
 static char *subject_text(gnutls_x509_crt_t crt)
 {
     gnutls_datum_t text = { 0 };
-    return take_datum(gnutls_x509_crt_get_dn3(crt, &text, 0), &text);
+    return bounded(take_datum(gnutls_x509_crt_get_dn3(crt, &text, 0), &text), DN_BYTES_MAX);
 }
 
 static char *issuer_text(gnutls_x509_crt_t crt)
 {
     gnutls_datum_t text = { 0 };
-    return take_datum(gnutls_x509_crt_get_issuer_dn3(crt, &text, 0), &text);
+    return bounded(take_datum(gnutls_x509_crt_get_issuer_dn3(crt, &text, 0), &text), DN_BYTES_MAX);
 }
 
 static char *common_name(gnutls_x509_crt_t crt,
@@ -64,7 +70,7 @@ static char *common_name(gnutls_x509_crt_t crt,
     size_t size = sizeof text;
     if (pki_result(get(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &size)) < 0)
         return NULL;
-    return text_escape_bytes(text, size);
+    return bounded(text_escape_bytes(text, size), CN_BYTES_MAX);
 }
 
 static char *serial_text(gnutls_x509_crt_t crt)
@@ -125,22 +131,36 @@ static bool has_weak_signature(gnutls_x509_crt_t crt)
            gnutls_sign_is_secure2((gnutls_sign_algorithm_t)algorithm, GNUTLS_SIGN_FLAG_SECURE_FOR_CERTS) == 0;
 }
 
-static char **names(gnutls_x509_crt_t crt)
+/* Printable; NULL if the entry is neither of the two kinds that clients match, or longer than any name is. */
+static char *name_text(int type, const char *name, size_t size)
 {
-    char **list = NULL;
-    for (unsigned i = 0; i < NAMES_MAX; i++) {
-        char name[1024], text[INET6_ADDRSTRLEN];
+    char text[INET6_ADDRSTRLEN];
+    if (type == GNUTLS_SAN_DNSNAME)
+        return bounded(text_escape_bytes(name, size), NAME_BYTES_MAX);
+    if (type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) &&
+        inet_ntop(size == 4 ? AF_INET : AF_INET6, name, text, sizeof text))
+        return xstrdup(text);
+    return NULL;
+}
+
+/* Counts all of them, and keeps the first. Those that GnuTLS matches are in the DER. */
+static void read_names(gnutls_x509_crt_t crt, Certificate *c)
+{
+    size_t n_kept = 0, bytes = 0;
+    for (unsigned i = 0; i < CERTIFICATE_BYTES_MAX / 2; i++) { /* an entry has two bytes at least */
+        char name[1024];
         size_t size = sizeof name;
         int type = pki_result(gnutls_x509_crt_get_subject_alt_name(crt, i, name, &size, NULL));
         if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
-            break;
-        if (type == GNUTLS_SAN_DNSNAME)
-            strv_append(&list, text_escape_bytes(name, size));
-        else if (type == GNUTLS_SAN_IPADDRESS && (size == 4 || size == 16) &&
-                 inet_ntop(size == 4 ? AF_INET : AF_INET6, name, text, sizeof text))
-            strv_append(&list, xstrdup(text));
+            return;
+        _cleanup_free_ char *text = name_text(type, name, size);
+        bytes += text ? strlen(text) : 0;
+        if (text && n_kept < NAMES_KEPT_MAX && bytes <= NAMES_KEPT_BYTES_MAX) {
+            strv_append(&c->names, TAKE(text));
+            n_kept++;
+        } else if (text || type == GNUTLS_E_SHORT_MEMORY_BUFFER)
+            c->n_more_names++;
     }
-    return list;
 }
 
 static bool is_self_issued(gnutls_x509_crt_t crt)
@@ -183,7 +203,7 @@ int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
     c->weak_key = has_weak_key(crt);
     c->signature = signature_text(crt);
     c->weak_signature = has_weak_signature(crt);
-    c->names = names(crt);
+    read_names(crt, c);
     c->self_issued = is_self_issued(crt);
     c->role = c->self_issued ? ROLE_ROOT : ROLE_INTERMEDIATE; /* the server role is by place in a chain */
     c->der = xmemdup(der, size);

@@ -1,5 +1,7 @@
 #include "pki/pool.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -7,11 +9,17 @@
 
 #define BUCKETS_MIN 64
 
-/* Open addressing, at most half full. What the pool alone still holds goes when it would have to grow. */
+/* What may be added before those that nothing uses are looked for again, beside a quarter of what is in use. */
+#define SLACK_BYTES (4 * 1024 * 1024)
+
+/* Open addressing, at most half full. What the pool alone still holds goes when it would have to grow, and when
+ * too much has been added since. */
 struct Pool {
     Certificate **buckets; /* a reference each; NULL: free */
     size_t n_buckets;      /* a power of two */
     size_t n;
+    size_t bytes;      /* of all of them */
+    size_t bytes_used; /* when it was last looked for those that nothing uses */
 };
 
 Pool *pool_new(void)
@@ -37,14 +45,28 @@ size_t pool_size(const Pool *pool)
     return pool->n;
 }
 
+size_t pool_bytes(const Pool *pool)
+{
+    return pool->bytes;
+}
+
 /* By the fingerprint, which no server can choose. */
 static uint64_t hash_of(const uint8_t *der, size_t size)
 {
     uint8_t digest[32];
-    uint64_t hash;
+    uint64_t hash = 0;
     pki_sha256(der, size, digest);
-    memcpy(&hash, digest, sizeof hash);
+    for (size_t i = 0; i < sizeof hash; i++)
+        hash = hash << 8 | digest[i];
     return hash;
+}
+
+/* The same, without reading its DER again. */
+static uint64_t hash_of_held(const Certificate *c)
+{
+    char digits[2 * sizeof(uint64_t) + 1];
+    snprintf(digits, sizeof digits, "%s", c->sha256);
+    return strtoull(digits, NULL, 16);
 }
 
 static bool is_same(const Certificate *c, const uint8_t *der, size_t size, bool server)
@@ -71,14 +93,30 @@ static void make_room(Pool *pool)
         pool->n_buckets *= 2;
     pool->buckets = xcalloc(pool->n_buckets, sizeof(Certificate *));
     pool->n = n_used;
+    pool->bytes = 0;
     for (size_t i = 0; i < n_old; i++) {
         Certificate *c = old[i];
-        if (c && c->n_refs > 1)
-            *place_of(pool, hash_of(c->der, c->der_size), c->der, c->der_size, c->role == ROLE_SERVER) = c;
-        else
+        if (c && c->n_refs > 1) {
+            *place_of(pool, hash_of_held(c), c->der, c->der_size, c->role == ROLE_SERVER) = c;
+            pool->bytes += certificate_bytes(c);
+        } else
             certificate_unref(c);
     }
+    pool->bytes_used = pool->bytes;
     free(old);
+}
+
+bool pool_is_full(Pool *pool)
+{
+    if (pool->bytes > POOL_BYTES_MAX && pool->bytes > pool->bytes_used + SLACK_BYTES)
+        make_room(pool);
+    return pool->bytes > POOL_BYTES_MAX;
+}
+
+static bool wants_room(const Pool *pool)
+{
+    return 2 * (pool->n + 1) > pool->n_buckets ||
+           pool->bytes > pool->bytes_used + pool->bytes_used / 4 + SLACK_BYTES;
 }
 
 int pool_get(Pool *pool, const uint8_t *der, size_t size, bool server, Certificate **ret)
@@ -95,12 +133,17 @@ int pool_get(Pool *pool, const uint8_t *der, size_t size, bool server, Certifica
         return r;
     if (server)
         certificate->role = ROLE_SERVER;
-    if (2 * (pool->n + 1) > pool->n_buckets) {
+    if (size > POOL_CERTIFICATE_BYTES_MAX) {
+        *ret = certificate;
+        return 0;
+    }
+    if (wants_room(pool)) {
         make_room(pool);
         place = place_of(pool, hash, der, size, server);
     }
     *place = certificate_ref(certificate);
     pool->n++;
+    pool->bytes += certificate_bytes(certificate);
     *ret = certificate;
     return 0;
 }

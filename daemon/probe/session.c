@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "model/endpoint.h"
 #include "pki/facts.h"
 #include "pki/key.h"
@@ -283,7 +284,7 @@ char *session_alpn(const Session *session)
     gnutls_datum_t alpn;
     if (gnutls_alpn_get_selected_protocol(session->tls, &alpn) < 0)
         return NULL;
-    return xstrndup((const char *)alpn.data, alpn.size);
+    return text_escape_bytes(alpn.data, alpn.size); /* 255 bytes at most (RFC 7301, 3.1) */
 }
 
 Chain *session_chain(Session *session)

@@ -57,16 +57,31 @@ static void cause_of_names(const Case *c _unused_, Buffer *text)
     buffer_printf(text, "perhaps the name server of this host");
 }
 
+/* All addresses of one endpoint. */
+static void cause_of_instability(const Case *c, Buffer *text)
+{
+    buffer_printf(text, "%s shows one new certificate after the other", c->state->endpoint->host);
+}
+
 /* What has each certificate to itself, as its dates and its names, has none. */
 static const Writer causes[N_FINDINGS] = {
-    [FINDING_CERTIFICATE_EXPIRING] = cause_of_end,    [FINDING_CERTIFICATE_EXPIRED] = cause_of_end,
-    [FINDING_INTERMEDIATE_EXPIRING] = cause_of_above, [FINDING_INTERMEDIATE_EXPIRED] = cause_of_above,
-    [FINDING_CA_EXPIRING] = cause_of_above,           [FINDING_CA_EXPIRED] = cause_of_above,
-    [FINDING_CA_OUTLIVED] = cause_of_above,           [FINDING_CA_MISMATCH] = cause_of_mismatch,
-    [FINDING_CA_RETIRED] = cause_of_signer,           [FINDING_CA_UNKNOWN] = cause_of_signer,
-    [FINDING_CA_NOT_OFFERED] = cause_of_mismatch,     [FINDING_CHAIN_UNTRUSTED] = cause_of_signer,
-    [FINDING_CHAIN_INCOMPLETE] = cause_of_signer,     [FINDING_UNREACHABLE] = cause_of_network,
-    [FINDING_NAME_UNRESOLVED] = cause_of_names,       [FINDING_MAINTENANCE_SCHEDULED] = cause_of_maintenance,
+    [FINDING_CERTIFICATE_EXPIRING] = cause_of_end,
+    [FINDING_CERTIFICATE_EXPIRED] = cause_of_end,
+    [FINDING_INTERMEDIATE_EXPIRING] = cause_of_above,
+    [FINDING_INTERMEDIATE_EXPIRED] = cause_of_above,
+    [FINDING_CA_EXPIRING] = cause_of_above,
+    [FINDING_CA_EXPIRED] = cause_of_above,
+    [FINDING_CA_OUTLIVED] = cause_of_above,
+    [FINDING_CA_MISMATCH] = cause_of_mismatch,
+    [FINDING_CA_RETIRED] = cause_of_signer,
+    [FINDING_CA_UNKNOWN] = cause_of_signer,
+    [FINDING_CA_NOT_OFFERED] = cause_of_mismatch,
+    [FINDING_CHAIN_UNTRUSTED] = cause_of_signer,
+    [FINDING_CHAIN_INCOMPLETE] = cause_of_signer,
+    [FINDING_UNREACHABLE] = cause_of_network,
+    [FINDING_CERTIFICATE_UNSTABLE] = cause_of_instability,
+    [FINDING_NAME_UNRESOLVED] = cause_of_names,
+    [FINDING_MAINTENANCE_SCHEDULED] = cause_of_maintenance,
 };
 
 char *text_cause(const Case *c, FindingId id)
@@ -75,5 +90,5 @@ char *text_cause(const Case *c, FindingId id)
     if (!causes[id])
         return NULL;
     causes[id](c, &text);
-    return text.size > 0 ? text_printable(&text) : NULL;
+    return text.size > 0 ? text_bounded(&text) : NULL;
 }

@@ -82,7 +82,7 @@ static char *message_of(const Change *ch, FindingId id)
     buffer_printf(&text, "; SHA-256 %.16s... before, %.16s... now", old->sha256, new->sha256);
     if (id == FINDING_ROTATED_BACK && ch->now.state->n_addresses > 1)
         buffer_printf(&text, "; a node behind this address may not have been told of the rotation");
-    return text_printable(&text);
+    return text_bounded(&text);
 }
 
 static StepList steps_of_event(const Change *ch, FindingId id)

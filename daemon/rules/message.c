@@ -4,24 +4,13 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
-#include "base/escape.h"
 #include "base/instant.h"
 #include "base/text.h"
 #include "rds/rotation.h"
 #include "rules/case.h"
 
 #define ADDRESSES_SAID_MAX 8 /* of a name's 64: a message is a line */
-
-void text_certificate(const Certificate *certificate, const Authority *authority, Buffer *text)
-{
-    buffer_printf(text, "certificate %s (", certificate->serial);
-    if (authority->id[0])
-        buffer_printf(text, "%s", authority->id);
-    else
-        buffer_printf(text, "issuer \"%s\"", certificate_issuer_label(certificate));
-    buffer_printf(text, ", valid %s to %s)", INSTANT_TEXT(certificate->not_before),
-                  INSTANT_TEXT(certificate->not_after));
-}
+#define NAMES_SAID_MAX     3 /* of a certificate's, for the same reason */
 
 static void write_certificate(const Case *c, Buffer *text)
 {
@@ -247,15 +236,25 @@ static void chain_incomplete(const Case *c, Buffer *text)
                   certificate_issuer_label(c->server));
 }
 
+/* " a.example, b.example, c.example and 997 more" */
+static void write_names(const Certificate *c, Buffer *text)
+{
+    size_t n_kept = strv_length(c->names), n_said = n_kept < NAMES_SAID_MAX ? n_kept : NAMES_SAID_MAX,
+           n_more = n_kept - n_said + c->n_more_names;
+    for (size_t i = 0; i < n_said; i++)
+        buffer_printf(text, "%s %s", i ? "," : "", c->names[i]);
+    if (n_more > 0)
+        buffer_printf(text, "%s %zu %s", n_said ? " and" : "", n_more, n_said ? "more" : "names");
+}
+
 static void name_mismatch(const Case *c, Buffer *text)
 {
     write_certificate(c, text);
     buffer_printf(text, " does not carry the name \"%s\"; it is for", endpoint_verify_name(c->state->endpoint));
-    if (!c->server->names)
+    if (!c->server->names && c->server->n_more_names == 0)
         buffer_printf(text, " \"%s\" (CN, no subjectAltName)",
                       c->server->subject_cn ? c->server->subject_cn : "");
-    for (char **name = c->server->names; name && *name; name++)
-        buffer_printf(text, "%s %s", name == c->server->names ? "" : ",", *name);
+    write_names(c->server, text);
 }
 
 static void no_names(const Case *c, Buffer *text)
@@ -378,6 +377,17 @@ static void addresses_disagree(const Case *c, Buffer *text)
         buffer_printf(text, "; and %zu more", n - n_said);
 }
 
+static void certificate_unstable(const Case *c, Buffer *text)
+{
+    const Shown *shown = c->address->shown;
+    buffer_printf(text,
+                  "the server has shown %u different certificates within %s; no client can pin one, and "
+                  "dbcertd reports no single change: history keeps the first and the latest; now ",
+                  shown->n_since, DURATION_TEXT(c->address->seen->observed_at - shown->since));
+    write_certificate(c, text);
+    buffer_printf(text, " is served");
+}
+
 static void plaintext_accepted(const Case *c, Buffer *text)
 {
     buffer_printf(
@@ -454,6 +464,7 @@ static const Writer messages[N_FINDINGS] = {
     [FINDING_WEAK_SIGNATURE] = weak_signature,
     [FINDING_LEGACY_TLS] = legacy_tls,
     [FINDING_ADDRESSES_DISAGREE] = addresses_disagree,
+    [FINDING_CERTIFICATE_UNSTABLE] = certificate_unstable,
     [FINDING_PLAINTEXT_ACCEPTED] = plaintext_accepted,
     [FINDING_UNREACHABLE] = failure,
     [FINDING_TLS_REFUSED] = failure,
@@ -462,14 +473,9 @@ static const Writer messages[N_FINDINGS] = {
     [FINDING_NAME_UNRESOLVED] = name_unresolved,
 };
 
-char *text_printable(Buffer *text)
-{
-    return text_escape_take(buffer_take_text(text));
-}
-
 char *text_message(const Case *c, FindingId id)
 {
     Buffer text = { 0 };
     messages[id](c, &text);
-    return text_printable(&text);
+    return text_bounded(&text);
 }

@@ -286,6 +286,17 @@ static void probe_again(const Case *c, StepList *steps)
     command_probe(steps, endpoint_of(c)->name);
 }
 
+/* A certificate that was made anew for each connection, or at each start, is nobody's to trust. */
+static void keep_certificate(const Case *c, StepList *steps)
+{
+    Step *step = steps_append(steps, STEP_LOOK, PLACE_HERE);
+    step_words(step, "dbcertctl history");
+    step_value(step, endpoint_of(c)->name);
+    steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER, "give the server a certificate and a key that it keeps%s",
+                  remedy_is_rds(c) ? "" : " (ssl_cert, ssl_key)");
+    command_probe(steps, endpoint_of(c)->name);
+}
+
 static const Remedy remedies[N_FINDINGS] = {
     [FINDING_RESTART_PENDING] = restart,
     [FINDING_MAINTENANCE_SCHEDULED] = see_maintenance,
@@ -312,6 +323,7 @@ static const Remedy remedies[N_FINDINGS] = {
     [FINDING_WEAK_SIGNATURE] = rotate_now,
     [FINDING_LEGACY_TLS] = remedy_modernise,
     [FINDING_ADDRESSES_DISAGREE] = compare,
+    [FINDING_CERTIFICATE_UNSTABLE] = keep_certificate,
     [FINDING_PLAINTEXT_ACCEPTED] = remedy_require_tls,
     [FINDING_UNREACHABLE] = remedy_reach,
     [FINDING_TLS_REFUSED] = remedy_allow_tls,

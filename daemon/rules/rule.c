@@ -110,7 +110,7 @@ static void rule_name(Case *c)
 static void rule_names(Case *c)
 {
     const Verification *v = &c->address->verification;
-    if (!c->server->names && v->name_matches && !v->self_signed)
+    if (!c->server->names && c->server->n_more_names == 0 && v->name_matches && !v->self_signed)
         case_find(c, FINDING_NO_SUBJECT_ALTERNATIVE_NAME, SEVERITY_WARNING, INSTANT_NONE);
 }
 
@@ -133,6 +133,12 @@ static void rule_strength(Case *c)
     if (weak_signature)
         case_find(c, FINDING_WEAK_SIGNATURE, SEVERITY_WARNING, INSTANT_NONE);
     c->above = NULL;
+}
+
+static void rule_stability(Case *c)
+{
+    if (c->address->shown && c->address->shown->unstable)
+        case_find(c, FINDING_CERTIFICATE_UNSTABLE, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static void rule_tls(Case *c)
@@ -267,7 +273,7 @@ typedef void (*Rule)(Case *c);
 /* Of a certificate that was seen at an address; it goes on being judged while probes fail. */
 static const Rule certificate_rules[] = {
     rule_rotation, rule_validity, rule_intermediates, rule_root,  rule_served_ca, rule_catalogue, rule_restart,
-    rule_offer,    rule_trust,    rule_name,          rule_names, rule_strength,  rule_tls,
+    rule_offer,    rule_trust,    rule_name,          rule_names, rule_strength,  rule_stability, rule_tls,
 };
 
 /*

@@ -86,6 +86,26 @@ static const char *const steps[] = {
     /* A finding's steps, as model/step.h writes them, in the place of one text; rows with such a text stay. */
     "ALTER TABLE alert RENAME COLUMN remedy TO steps; ALTER TABLE outbox RENAME COLUMN remedy TO steps;"
     "ALTER TABLE posting RENAME COLUMN remedy TO steps;",
+
+    /* Of servers that never show a certificate twice: what tells them, and how many history leaves out. A
+     * certificate goes with the last row that has it. */
+    "ALTER TABLE address ADD COLUMN shown TEXT;"
+    "CREATE TABLE left_out (endpoint TEXT NOT NULL PRIMARY KEY, n INTEGER NOT NULL, first_seen INTEGER NOT "
+    "NULL,"
+    "  last_seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX served_server ON served (server);"
+    "CREATE INDEX chain_certificate ON chain (certificate);"
+    "CREATE TRIGGER served_gone AFTER DELETE ON served"
+    "  WHEN NOT EXISTS (SELECT * FROM served WHERE server = old.server) BEGIN"
+    "    DELETE FROM chain WHERE server = old.server;"
+    "    DELETE FROM certificate WHERE id = old.server AND NOT EXISTS"
+    "      (SELECT * FROM chain WHERE certificate = old.server);"
+    "  END;"
+    "CREATE TRIGGER chain_gone AFTER DELETE ON chain"
+    "  WHEN NOT EXISTS (SELECT * FROM chain WHERE certificate = old.certificate) AND NOT EXISTS"
+    "    (SELECT * FROM served WHERE server = old.certificate) BEGIN"
+    "    DELETE FROM certificate WHERE id = old.certificate;"
+    "  END;",
 };
 
 void database_close(Database *database)

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
+#include "store/surplus.h"
 
 /* The columns of `address`, in their order. */
 enum {
@@ -34,6 +35,7 @@ enum {
     COLUMN_PLAINTEXT_AT,
     COLUMN_COUNTED,
     COLUMN_REPLACEMENTS,
+    COLUMN_SHOWN,
     N_COLUMNS
 };
 
@@ -73,7 +75,7 @@ static void read_replacements(const char *text, AddressState *address)
 }
 
 static void write_row(const EndpointState *state, const AddressState *a, const char *replacements,
-                      Value row[N_COLUMNS])
+                      const char *shown, Value row[N_COLUMNS])
 {
     const Observation *latest = a->latest, *o = a->seen;
     for (size_t i = 0; i < N_COLUMNS; i++)
@@ -81,6 +83,8 @@ static void write_row(const EndpointState *state, const AddressState *a, const c
     row[COLUMN_ENDPOINT] = TEXT(state->endpoint->name);
     row[COLUMN_ADDRESS] = TEXT(a->address.text);
     row[COLUMN_GONE] = INTEGER(a->gone);
+    row[COLUMN_SHOWN] =
+        PASSING(TEXT(shown)); /* what it says changes with the certificate, or does not matter */
     row[COLUMN_SERVER_ERROR] = INTEGER(latest ? latest->server_error : 0);
     row[COLUMN_NO_ROUTE] = INTEGER(latest && latest->no_route);
     row[COLUMN_WAS_COUNTED] = INTEGER(latest && latest->counted);
@@ -130,7 +134,7 @@ static uint64_t digest_of(const EndpointState *state)
         const AddressState *a = &state->addresses[i];
         Value row[N_COLUMNS];
         _cleanup_free_ char *replacements = replacements_text(a);
-        write_row(state, a, replacements, row);
+        write_row(state, a, replacements, NULL, row);
         for (size_t j = 0; j < N_COLUMNS; j++)
             digest_value(&text, &row[j]);
         for (size_t j = 0; a->seen && j < a->seen->chain.n; j++)
@@ -158,16 +162,18 @@ static void keep_chain(Batch *batch, const Chain *chain)
     const char *server = chain->certificates[0]->sha256;
     keep_certificate(batch, chain->certificates[0]);
     batch_add(batch, "DELETE FROM chain WHERE server = " ROW_OF_CERTIFICATE(1), VALUES(TEXT(server)));
-    for (size_t i = 1; i < chain->n; i++) {
+    for (size_t i = 1; i < chain->n && chain->certificates[i]->der; i++) {
         keep_certificate(batch, chain->certificates[i]);
         batch_add(batch, "INSERT INTO chain VALUES (" ROW_OF_CERTIFICATE(1) ", ?2, " ROW_OF_CERTIFICATE(3) ")",
                   VALUES(TEXT(server), INTEGER(i), TEXT(chain->certificates[i]->sha256)));
     }
 }
 
-/* Its chain, and that it was served until then. */
+/* Its chain, and that it was served until then. Nothing, where its own certificate is not kept. */
 static void keep_served(Batch *batch, const EndpointState *state, const Observation *o)
 {
+    if (!o->chain.certificates[0]->der)
+        return;
     keep_chain(batch, &o->chain);
     batch_add(batch,
               "INSERT INTO served VALUES (?1, ?2, " ROW_OF_CERTIFICATE(
@@ -180,13 +186,14 @@ static void keep_served(Batch *batch, const EndpointState *state, const Observat
 static void keep_address(Batch *batch, const EndpointState *state, const AddressState *a)
 {
     Value row[N_COLUMNS];
-    _cleanup_free_ char *replacements = replacements_text(a);
+    _cleanup_free_ char *replacements = replacements_text(a),
+                        *shown = a->shown ? shown_to_text(a->shown) : NULL;
     if (a->seen)
         keep_served(batch, state, a->seen);
-    write_row(state, a, replacements, row);
+    write_row(state, a, replacements, shown, row);
     batch_add(batch,
               "INSERT INTO address VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " ROW_OF_CERTIFICATE(
-                  14) ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  14) ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
               row, N_COLUMNS);
 }
 
@@ -200,11 +207,15 @@ void seen_write(Batch *batch, EndpointState *state, const Observation *replaced,
                      INSTANT(any ? unresolved->first_at : INSTANT_NONE),
                      INSTANT(any ? state->unresolved_at : INSTANT_NONE),
                      TEXT(any ? state->unresolved_detail : NULL), INTEGER(now)));
-    if (replaced)
+    if (replaced && replaced->chain.certificates[0]->der)
         keep_served(batch, state, replaced);
+    else if (replaced)
+        surplus_note(batch, state->endpoint->name, replaced->observed_at);
     batch_add(batch, "DELETE FROM address WHERE endpoint = ?", VALUES(TEXT(state->endpoint->name)));
     for (size_t i = 0; i < state->n_addresses; i++)
         keep_address(batch, state, &state->addresses[i]);
+    if (state->n_kept++ % SURPLUS_INTERVAL == 0)
+        surplus_remove(batch, state->endpoint->name);
     state->kept_digest = digest_of(state);
     state->kept_at = now;
 }
@@ -331,6 +342,9 @@ static void read_memory(sqlite3_stmt *row, AddressState *a)
     a->plaintext_at = column_instant(row, COLUMN_PLAINTEXT_AT);
     a->counted = (unsigned)sqlite3_column_int(row, COLUMN_COUNTED);
     read_replacements(column_text(row, COLUMN_REPLACEMENTS), a);
+    const char *shown = column_text(row, COLUMN_SHOWN);
+    free(a->shown);
+    a->shown = shown ? shown_from_text(shown) : NULL;
 }
 
 /* What was seen last is the latest observation, too, unless a failed one came after it. */
@@ -422,6 +436,8 @@ int seen_history(Database *db, const SeenReader *reader, const char *name, Histo
                            "SELECT address, server, first_seen, last_seen FROM served WHERE endpoint = ? ORDER "
                            "BY address, first_seen, last_seen",
                            VALUES(TEXT(name)), on_served, &recall);
+    if (r == SQLITE_OK)
+        r = surplus_read(db, name, ret);
     chain_deinit(&recall.chain);
     return r;
 }
@@ -462,6 +478,7 @@ void seen_forget(Batch *batch, int64_t before)
     };
     for (size_t i = 0; i < ARRAY_SIZE(statements); i++)
         batch_add(batch, statements[i], VALUES(INTEGER(before)));
+    surplus_forget(batch, before);
     batch_add(batch, "DELETE FROM chain WHERE server NOT IN (SELECT server FROM served)", NO_VALUES);
     batch_add(batch,
               "DELETE FROM certificate WHERE id NOT IN (SELECT server FROM served UNION SELECT certificate "

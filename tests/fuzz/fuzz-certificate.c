@@ -29,6 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     assert(certificate->serial && certificate->subject && certificate->issuer && certificate->der_size == size);
     assert(strlen(certificate->sha256) == 64);
+    assert(strlen(certificate->subject) <= DN_BYTES_MAX && strlen(certificate->issuer) <= DN_BYTES_MAX);
+    assert(!certificate->subject_cn || strlen(certificate->subject_cn) <= CN_BYTES_MAX);
+    assert(strv_length(certificate->names) <= NAMES_KEPT_MAX);
 
     Chain chain = { 0 };
     Verification verification;

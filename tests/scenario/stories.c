@@ -623,6 +623,38 @@ TEST(leap_days_are_days)
     assert_said(&restart, "2028-02-29T00:00:00Z raised rotation-due warning\n");
 }
 
+/* A probe at that instant finds what is served once more. */
+static void serves_still(Story *s, const char *instant)
+{
+    until(s, instant);
+    const AddressState *known = endpoint_state_find(s->state, ADDRESS);
+    _cleanup_(observation_unrefp) Observation *o = observation_new(&known->address);
+    o->outcome = OUTCOME_FETCHED;
+    o->stage = STAGE_DONE;
+    o->observed_at = s->now;
+    chain_append_all(&o->chain, &known->seen->chain);
+    assert_true(endpoint_state_note(s->state, o));
+    judge_now(s);
+}
+
+/* A server that makes one at each start, and restarts in a loop for a night. */
+TEST(a_server_that_makes_certificate_after_certificate_is_said_once_and_until_it_keeps_one)
+{
+    _cleanup_(story_deinit) Story s = story("2026-01-01T00:00:00Z");
+    char instant[INSTANT_TEXT_MAX];
+    for (unsigned hour = 0; hour < 12; hour++) {
+        until(&s, instant_text(at("2026-01-01T00:00:00Z") + hour * HOUR, instant));
+        serves(&s, ADDRESS, instant, "2027-01-01T00:00:00Z");
+    }
+    for (unsigned hour = 12; hour < 24; hour++)
+        serves_still(&s, instant_text(at("2026-01-01T00:00:00Z") + hour * HOUR, instant));
+    assert_said(&s, "2026-01-01T01:00:00Z raised rotated-early notice\n"
+                    "2026-01-01T02:00:00Z raised rotated-early notice\n"
+                    "2026-01-01T03:00:00Z raised rotated-early notice\n"
+                    "2026-01-01T04:00:00Z raised certificate-unstable warning\n"
+                    "2026-01-01T19:00:00Z resolved certificate-unstable warning\n");
+}
+
 /* POSIX has no such second (RFC 5280 leaves it out too, RFC 3339 allows it): the next one is the first of the
  * new year. */
 TEST(a_leap_second_is_the_first_second_of_the_next_day)
@@ -665,4 +697,5 @@ RUN_TESTS(TWICE(a_healthy_endpoint_is_rotated_each_half_year_and_nothing_else_is
           TWICE(a_reload_that_removes_an_endpoint_and_adds_it_again),
           TWICE(a_clock_that_starts_in_1970_and_is_then_set),
           TWICE(a_host_whose_clock_is_set_in_time_hears_nothing_of_it), TWICE(leap_days_are_days),
+          TWICE(a_server_that_makes_certificate_after_certificate_is_said_once_and_until_it_keeps_one),
           TWICE(a_leap_second_is_the_first_second_of_the_next_day));

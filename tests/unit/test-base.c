@@ -418,6 +418,26 @@ TEST(a_journal_s_field_has_one_line_or_its_length)
     assert_in_range(entry.size, JOURNALD_ENTRY_BYTES_MAX - 305, JOURNALD_ENTRY_BYTES_MAX);
 }
 
+TEST(a_text_of_a_peer_is_cut_before_a_character)
+{
+    static const struct {
+        const char *text, *bounded;
+    } cases[] = {
+        { "", "" },
+        { "12345678", "12345678" },
+        { "123456789", "12345..." },
+        { "1234\u00e4789", "1234..." },
+        { "12\u20ac6789", "12\u20ac..." },
+        { "1\U0001f5121234", "1\U0001f512..." },
+        { "\u20ac\u20ac\u20ac", "\u20ac..." },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *text = xstrdup(cases[i].text);
+        text_bound(text, 8);
+        assert_string_equal(text, cases[i].bounded);
+    }
+}
+
 RUN_TESTS(cmocka_unit_test(what_is_shown_commands_no_terminal),
           cmocka_unit_test(no_bytes_whatever_pass_unescaped),
           cmocka_unit_test(a_text_is_cut_between_characters),
@@ -425,6 +445,7 @@ RUN_TESTS(cmocka_unit_test(what_is_shown_commands_no_terminal),
           cmocka_unit_test(of_more_than_may_wait_the_oldest_are_dropped_and_counted),
           cmocka_unit_test(a_line_that_is_too_long_to_wait_waits_alone),
           cmocka_unit_test(a_journal_s_field_has_one_line_or_its_length),
+          cmocka_unit_test(a_text_of_a_peer_is_cut_before_a_character),
           cmocka_unit_test(what_is_signed_goes_in_clear_to_this_host_alone),
           cmocka_unit_test(a_text_that_grows_is_what_it_was),
           cmocka_unit_test(an_instant_is_printed_as_rfc_3339_in_utc),

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "pki/bundle.h"
 #include "pki/facts.h"
+#include "pki/keep.h"
 #include "pki/pool.h"
 #include "pki/verify.h"
 #include "rds/authority.h"
@@ -441,6 +442,90 @@ TEST(a_real_subordinate_tells_its_region_and_its_ca)
     certificate_unref(server);
 }
 
+TEST(facts_are_bounded_whatever_a_certificate_holds)
+{
+    _cleanup_(certificate_unrefp) Certificate *c = read_certificate("many-names.pem");
+    assert_int_equal(strv_length(c->names), NAMES_KEPT_MAX);
+    assert_int_equal(c->n_more_names, 150 - NAMES_KEPT_MAX); /* one of them longer than any name is */
+    assert_string_equal(c->names[99], "n099.example");
+    assert_int_equal(strlen(c->subject), DN_BYTES_MAX);
+    assert_string_equal(c->subject + DN_BYTES_MAX - 3, "...");
+    assert_int_equal(strlen(c->subject_cn), CN_BYTES_MAX);
+    assert_int_equal(strlen(c->issuer_cn), CN_BYTES_MAX);
+}
+
+/* A chain of so many that are alike, of so many bytes each. */
+static AddressState *shows(EndpointState *state, const char *text, size_t n, size_t bytes)
+{
+    Address address;
+    assert_int_equal(address_parse(text, 5432, &address), 0);
+    _cleanup_(observation_unrefp) Observation *o = observation_new(&address);
+    for (size_t i = 0; i < n; i++) {
+        Certificate *c = certificate_new();
+        c->sha256 = xasprintf("%s/%zu", text, i);
+        c->subject = xstrdup("CN=orders");
+        c->der = xcalloc(bytes, 1);
+        c->der_size = bytes;
+        strv_append(&c->names, xstrdup("orders"));
+        chain_append(&o->chain, c);
+    }
+    assert_true(endpoint_state_note(state, o));
+    return endpoint_state_find(state, text);
+}
+
+static EndpointState *fleet_of_one(void)
+{
+    Endpoint *endpoint = endpoint_new();
+    EndpointState *state = endpoint_state_new(endpoint);
+    endpoint_unref(endpoint);
+    return state;
+}
+
+TEST(a_certificate_too_large_to_be_kept_leaves_its_facts)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = fleet_of_one();
+    _cleanup_(pool_freep) Pool *pool = pool_new();
+    AddressState *address = shows(state, "10.0.0.1", 2, POOL_CERTIFICATE_BYTES_MAX + 1);
+    const Chain *chain = &address->seen->chain;
+    chain_append(&address->verification.path, certificate_ref(chain->certificates[1]));
+    keep_address(state, address, pool);
+    assert_false(chain_is_whole(chain));
+    assert_int_equal(chain->n, 2);
+    assert_null(chain->certificates[0]->der);
+    assert_string_equal(chain->certificates[0]->subject, "CN=orders");
+    assert_string_equal(chain->certificates[0]->names[0], "orders");
+    assert_ptr_equal(address->verification.path.certificates[0], chain->certificates[1]);
+}
+
+TEST(an_endpoint_s_share_goes_to_those_that_a_bundle_vouches_for)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = fleet_of_one();
+    _cleanup_(pool_freep) Pool *pool = pool_new();
+    size_t bytes = 0;
+    for (unsigned i = 1; i <= 64; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "10.0.0.%u", i);
+        AddressState *address = shows(state, text, 16, 16 * 1024);
+        keep_address(state, address, pool);
+    }
+    for (size_t i = 0; i < state->n_addresses; i++) {
+        const Chain *chain = &state->addresses[i].seen->chain;
+        for (size_t j = 0; j < chain->n; j++)
+            bytes += certificate_bytes(chain->certificates[j]);
+    }
+    assert_true(bytes < KEEP_ENDPOINT_BYTES_MAX + 64 * KEEP_CHAIN_MIN * 1024);
+    const Chain *last = &endpoint_state_find(state, "10.0.0.64")->seen->chain;
+    assert_int_equal(last->n, KEEP_CHAIN_MIN);
+    assert_int_equal(last->n_left_out, 16 - KEEP_CHAIN_MIN);
+    assert_null(last->certificates[0]->names);
+    assert_int_equal(last->certificates[0]->n_more_names, 1);
+    AddressState *trusted = shows(state, "10.0.1.1", 2, 2048);
+    trusted->verification.trusted = true;
+    chain_append(&trusted->verification.path, certificate_ref(trusted->seen->chain.certificates[1]));
+    keep_address(state, trusted, pool);
+    assert_true(chain_is_whole(&trusted->seen->chain));
+}
+
 TEST(a_certificate_is_held_once_and_as_what_it_is_shown)
 {
     _cleanup_(certificate_unrefp) Certificate *c = read_certificate("server.pem");
@@ -476,6 +561,7 @@ TEST(a_pool_keeps_what_is_in_use_and_lets_go_of_the_rest)
         if (i >= ARRAY_SIZE(kept))
             certificate_unref(passing);
         assert_true(pool_size(pool) < 4 * ARRAY_SIZE(kept));
+        assert_true(pool_bytes(pool) < 4 * ARRAY_SIZE(kept) * 4096);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
         Certificate *found;
@@ -524,7 +610,10 @@ TEST(an_intermediate_that_is_known_lets_nothing_else_pass)
     assert_false(w.trusted);
 }
 
-RUN_TESTS(cmocka_unit_test(an_intermediate_that_is_known_lets_nothing_else_pass),
+RUN_TESTS(cmocka_unit_test(facts_are_bounded_whatever_a_certificate_holds),
+          cmocka_unit_test(a_certificate_too_large_to_be_kept_leaves_its_facts),
+          cmocka_unit_test(an_endpoint_s_share_goes_to_those_that_a_bundle_vouches_for),
+          cmocka_unit_test(an_intermediate_that_is_known_lets_nothing_else_pass),
           cmocka_unit_test(a_certificate_is_held_once_and_as_what_it_is_shown),
           cmocka_unit_test(a_pool_keeps_what_is_in_use_and_lets_go_of_the_rest),
           cmocka_unit_test(a_certificate_s_facts_are_what_openssl_says),

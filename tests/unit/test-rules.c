@@ -772,6 +772,40 @@ TEST(no_name_out_of_a_certificate_goes_unprintable_into_a_message_or_into_a_line
     assert_false(says(&state->findings.items[0], "rm -rf"));
 }
 
+TEST(a_message_names_three_of_a_thousand_names_and_the_count_of_the_others)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
+    state->addresses[0].verification.name_matches = false;
+    Certificate *c = state->addresses[0].seen->chain.certificates[0];
+    for (int i = 0; i < 99; i++)
+        strv_append(&c->names, xasprintf("n%d.example", i));
+    c->n_more_names = 900;
+    scene_judge(state, at(BEGIN_TEXT));
+    const char *message = state->findings.items[0].message;
+    assert_non_null(strstr(message, ", n0.example, n1.example and 997 more"));
+    strv_free(TAKE(c->names)); /* of one that is not kept whole */
+    scene_judge(state, at(BEGIN_TEXT));
+    assert_string_equal(scene_findings(state), "name-mismatch=warning");
+    assert_non_null(strstr(state->findings.items[0].message, "it is for 900 names"));
+}
+
+TEST(a_message_ends_at_its_bound_whatever_a_certificate_is_called)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
+    state->addresses[0].verification.name_matches = false;
+    Certificate *c = state->addresses[0].seen->chain.certificates[0];
+    text_set(&c->issuer_cn, xasprintf("%0100000d", 7));
+    scene_judge(state, at(BEGIN_TEXT));
+    assert_true(state->findings.n > 0);
+    for (size_t i = 0; i < state->findings.n; i++) {
+        const Finding *f = &state->findings.items[i];
+        assert_true(strlen(f->message) <= FINDING_MESSAGE_BYTES_MAX);
+        assert_true(!f->cause || strlen(f->cause) <= FINDING_MESSAGE_BYTES_MAX);
+    }
+}
+
 /* The same numbers on every machine: a failure can be looked at again. */
 static uint64_t dice(uint64_t *seed, uint64_t below)
 {
@@ -830,37 +864,38 @@ TEST(while_nothing_but_time_passes_severity_never_falls_and_each_change_is_foret
     }
 }
 
-RUN_TESTS(
-    cmocka_unit_test(while_nothing_but_time_passes_severity_never_falls_and_each_change_is_foretold),
+RUN_TESTS(cmocka_unit_test(while_nothing_but_time_passes_severity_never_falls_and_each_change_is_foretold),
 
-    cmocka_unit_test(the_life_of_an_online_certificate_that_nobody_rotates),
-    cmocka_unit_test(without_a_window_it_is_overdue_16_days_after_half_life),
-    cmocka_unit_test(the_life_of_a_certificate_that_needs_a_restart),
-    cmocka_unit_test(the_life_of_a_proxy_s_certificate),
-    cmocka_unit_test(the_last_line_is_scaled_for_short_lives),
-    cmocka_unit_test(severity_never_falls_while_nothing_but_time_passes_after_the_beginning),
-    cmocka_unit_test(each_flaw_of_a_chain_has_its_finding),
-    cmocka_unit_test(the_clocks_of_intermediate_and_root_run_apart),
-    cmocka_unit_test(thresholds_move_what_is_not_rds_s_own_law),
-    cmocka_unit_test(a_ca_that_the_next_certificate_would_outlive_is_said_before),
-    cmocka_unit_test(a_private_root_of_few_years_is_not_called_out_all_its_life),
-    cmocka_unit_test(the_earliest_of_the_three_ends_rules_a_restart),
-    cmocka_unit_test(an_authority_is_known_by_its_fingerprint_and_offered_or_not),
-    cmocka_unit_test(an_old_authority_promises_no_rotation),
-    cmocka_unit_test(silence_is_a_finding_after_three_failures_and_hides_nothing),
-    cmocka_unit_test(each_way_to_fail_has_its_finding),
-    cmocka_unit_test(a_name_without_addresses_is_a_finding_of_the_whole_endpoint),
-    cmocka_unit_test(each_address_is_judged_by_itself_and_the_oldest_leads),
-    cmocka_unit_test(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate),
-    cmocka_unit_test(what_was_seen_at_an_address_before_it_failed_begins_no_disagreement),
-    cmocka_unit_test(addresses_are_compared_when_all_have_been_looked_at),
-    cmocka_unit_test(instances_of_a_cluster_disagree_only_if_one_is_past_its_half_life),
-    cmocka_unit_test(addresses_disagree_about_the_ca),
-    cmocka_unit_test(a_message_about_many_addresses_stays_a_line),
-    cmocka_unit_test(what_strict_clients_would_not_negotiate_is_told),
-    cmocka_unit_test(plaintext_is_a_finding_only_where_it_was_asked_for),
-    cmocka_unit_test(a_proxy_is_acm_s_by_its_kind_and_no_command_of_an_instance_is_given_for_it),
-    cmocka_unit_test(each_family_has_its_way_to_tls), cmocka_unit_test(addresses_have_an_order),
-    cmocka_unit_test(the_last_certificate_survives_a_change_of_addresses_until_another_is_seen),
-    cmocka_unit_test(a_stalled_rotation_names_the_dates_the_window_and_the_command),
-    cmocka_unit_test(no_name_out_of_a_certificate_goes_unprintable_into_a_message_or_into_a_line_to_copy));
+          cmocka_unit_test(the_life_of_an_online_certificate_that_nobody_rotates),
+          cmocka_unit_test(without_a_window_it_is_overdue_16_days_after_half_life),
+          cmocka_unit_test(the_life_of_a_certificate_that_needs_a_restart),
+          cmocka_unit_test(the_life_of_a_proxy_s_certificate),
+          cmocka_unit_test(the_last_line_is_scaled_for_short_lives),
+          cmocka_unit_test(severity_never_falls_while_nothing_but_time_passes_after_the_beginning),
+          cmocka_unit_test(each_flaw_of_a_chain_has_its_finding),
+          cmocka_unit_test(the_clocks_of_intermediate_and_root_run_apart),
+          cmocka_unit_test(thresholds_move_what_is_not_rds_s_own_law),
+          cmocka_unit_test(a_ca_that_the_next_certificate_would_outlive_is_said_before),
+          cmocka_unit_test(a_private_root_of_few_years_is_not_called_out_all_its_life),
+          cmocka_unit_test(the_earliest_of_the_three_ends_rules_a_restart),
+          cmocka_unit_test(an_authority_is_known_by_its_fingerprint_and_offered_or_not),
+          cmocka_unit_test(an_old_authority_promises_no_rotation),
+          cmocka_unit_test(silence_is_a_finding_after_three_failures_and_hides_nothing),
+          cmocka_unit_test(each_way_to_fail_has_its_finding),
+          cmocka_unit_test(a_name_without_addresses_is_a_finding_of_the_whole_endpoint),
+          cmocka_unit_test(each_address_is_judged_by_itself_and_the_oldest_leads),
+          cmocka_unit_test(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate),
+          cmocka_unit_test(what_was_seen_at_an_address_before_it_failed_begins_no_disagreement),
+          cmocka_unit_test(addresses_are_compared_when_all_have_been_looked_at),
+          cmocka_unit_test(instances_of_a_cluster_disagree_only_if_one_is_past_its_half_life),
+          cmocka_unit_test(addresses_disagree_about_the_ca),
+          cmocka_unit_test(a_message_about_many_addresses_stays_a_line),
+          cmocka_unit_test(what_strict_clients_would_not_negotiate_is_told),
+          cmocka_unit_test(plaintext_is_a_finding_only_where_it_was_asked_for),
+          cmocka_unit_test(a_proxy_is_acm_s_by_its_kind_and_no_command_of_an_instance_is_given_for_it),
+          cmocka_unit_test(each_family_has_its_way_to_tls), cmocka_unit_test(addresses_have_an_order),
+          cmocka_unit_test(the_last_certificate_survives_a_change_of_addresses_until_another_is_seen),
+          cmocka_unit_test(a_stalled_rotation_names_the_dates_the_window_and_the_command),
+          cmocka_unit_test(no_name_out_of_a_certificate_goes_unprintable_into_a_message_or_into_a_line_to_copy),
+          cmocka_unit_test(a_message_names_three_of_a_thousand_names_and_the_count_of_the_others),
+          cmocka_unit_test(a_message_ends_at_its_bound_whatever_a_certificate_is_called));

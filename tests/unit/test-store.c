@@ -426,6 +426,106 @@ static void replace(Place *p, EndpointState *state, const char *begin, const cha
         at(begin));
 }
 
+/* A new certificate of some 1,200 bytes at each of the addresses, at that hour. */
+static void storm(Place *p, EndpointState *state, unsigned n_addresses, unsigned hour)
+{
+    for (unsigned i = 0; i < n_addresses; i++) {
+        char address[16], begin[INSTANT_TEXT_MAX], end[INSTANT_TEXT_MAX];
+        int64_t now = at(BEGIN_TEXT) + hour * HOUR + i;
+        snprintf(address, sizeof address, "10.0.0.%u", i + 1);
+        AddressState *known = endpoint_state_find(state, address);
+        _cleanup_(observation_unrefp) Observation *before = known ? observation_ref(known->seen) : NULL;
+        scene_fetch(state, address, instant_text(now, begin), instant_text(now + 365 * DAY, end));
+        Certificate *c = endpoint_state_find(state, address)->seen->chain.certificates[0];
+        text_set(&c->subject, xasprintf("CN=%01000d", 7));
+        seal(state);
+        store_commit(
+            p->store,
+            &(Change) { .about = SUBJECT_ENDPOINT, .subject = "orders", .state = state, .replaced = before },
+            now);
+    }
+}
+
+static int64_t bytes_of(const Place *p)
+{
+    store_tend(p->store, NULL, 0, at(BEGIN_TEXT));
+    return store_figures(p->store).bytes;
+}
+
+TEST(history_keeps_the_first_and_the_latest_of_a_storm_and_counts_the_others)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    History history = { 0 };
+    storm(&p, state, 1, 0);
+    for (unsigned hour = 1; hour < 300; hour++)
+        storm(&p, state, 1, hour);
+    reopen(&p);
+    read_history(p.store, "orders", &history);
+    assert_in_range(history.n, 64, 2 * 64 + 1 + 16);
+    assert_int_equal(history.n + history.n_left_out, 300);
+    assert_int_equal(history.items[0].first_seen, at(BEGIN_TEXT));
+    assert_int_equal(history.items[history.n - 1].first_seen, at(BEGIN_TEXT) + 299 * HOUR);
+    assert_true(history.left_out_from > history.items[0].first_seen);
+    assert_true(history.left_out_to < history.items[history.n - 1].first_seen);
+    history_deinit(&history);
+    assert_null(store_error(p.store));
+}
+
+TEST(the_file_ends_to_grow_however_long_a_storm_lasts)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    for (unsigned hour = 0; hour < 60; hour++)
+        storm(&p, state, 8, hour);
+    int64_t bytes = bytes_of(&p);
+    for (unsigned hour = 60; hour < 300; hour++)
+        storm(&p, state, 8, hour);
+    assert_in_range(bytes_of(&p), 1, bytes + 64 * 1024);
+    assert_in_range(bytes_of(&p), 1, 512 * 1024);
+    assert_null(store_error(p.store));
+}
+
+TEST(years_of_rotations_lose_nothing)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    for (unsigned half_year = 0; half_year < 60; half_year++) {
+        for (size_t i = 0; i < state->n_addresses; i++)
+            state->addresses[i].seen->observed_at = at(BEGIN_TEXT) + (half_year * 182 - 1) * DAY;
+        storm(&p, state, 4, half_year * 182 * 24);
+    }
+    History history = { 0 };
+    read_history(p.store, "orders", &history);
+    assert_int_equal(history.n, 60 * 4);
+    assert_int_equal(history.n_left_out, 0);
+    history_deinit(&history);
+}
+
+TEST(a_certificate_that_is_not_kept_whole_is_counted_and_nothing_else)
+{
+    _cleanup_(place_deinit) Place p = place();
+    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+    _cleanup_(observation_unrefp) Observation *before = observation_ref(state->addresses[0].seen);
+    const Change change = {
+        .about = SUBJECT_ENDPOINT, .subject = "orders", .state = state, .replaced = before
+    };
+    scene_fetch(state, "10.0.0.1", "2026-01-01T01:00:00Z", END_TEXT); /* none of them was sealed */
+    store_commit(p.store, &change, at("2026-01-01T01:00:00Z"));
+    assert_null(store_error(p.store));
+    reopen(&p);
+    History history = { 0 };
+    read_history(p.store, "orders", &history);
+    assert_int_equal(history.n, 0);
+    assert_int_equal(history.n_left_out, 1);
+    _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, state);
+    assert_int_equal(again->n_addresses, 1);
+    assert_non_null(again->addresses[0].latest);
+    assert_null(again->addresses[0].seen);
+    assert_non_null(again->addresses[0].shown);
+}
+
 TEST(history_knows_from_when_to_when_each_was_served_and_how_old_it_was)
 {
     _cleanup_(place_deinit) Place p = place();
@@ -677,6 +777,10 @@ RUN_TESTS(cmocka_unit_test(steps_outlive_the_process_and_the_text_of_an_older_on
           cmocka_unit_test(another_server_under_the_same_name_starts_anew),
           cmocka_unit_test(nothing_is_written_while_nothing_changes_but_for_the_heartbeat),
           cmocka_unit_test(history_knows_from_when_to_when_each_was_served_and_how_old_it_was),
+          cmocka_unit_test(history_keeps_the_first_and_the_latest_of_a_storm_and_counts_the_others),
+          cmocka_unit_test(the_file_ends_to_grow_however_long_a_storm_lasts),
+          cmocka_unit_test(years_of_rotations_lose_nothing),
+          cmocka_unit_test(a_certificate_that_is_not_kept_whole_is_counted_and_nothing_else),
           cmocka_unit_test(what_is_long_past_is_forgotten_and_what_is_served_is_not),
           cmocka_unit_test(silences_keep_their_ids_and_end),
           cmocka_unit_test(what_the_api_said_comes_back_by_its_source_and_what_it_does_not_say_any_more_goes),

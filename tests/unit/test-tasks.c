@@ -115,10 +115,9 @@ static void reopen(Place *p)
 static Ticket say(Place *p, const char *message)
 {
     TransitionList list = { 0 };
-    transition_list_append(&list,
-                           (Transition) { .about = SUBJECT_BUNDLE,
-                                          .subject = xstrdup("s"),
-                                          .finding = { .message = xstrdup(message), .remedy = xstrdup("") } });
+    transition_list_append(&list, (Transition) { .about = SUBJECT_BUNDLE,
+                                                 .subject = xstrdup("s"),
+                                                 .finding = { .message = xstrdup(message) } });
     store_begin(p->store);
     store_commit(p->store, &(Change) { .about = SUBJECT_BUNDLE, .subject = "s", .transitions = &list }, 1);
     transition_list_deinit(&list);
@@ -194,9 +193,8 @@ TEST(an_open_batch_is_not_visible)
 {
     _cleanup_(place_freep) Place *p = place_new();
     TransitionList list = { 0 };
-    transition_list_append(
-        &list,
-        (Transition) { .subject = xstrdup("s"), .finding = { .message = xstrdup(""), .remedy = xstrdup("") } });
+    transition_list_append(&list,
+                           (Transition) { .subject = xstrdup("s"), .finding = { .message = xstrdup("") } });
     store_begin(p->store);
     store_commit(p->store, &(Change) { .about = SUBJECT_BUNDLE, .subject = "s", .transitions = &list }, 1);
     transition_list_deinit(&list);

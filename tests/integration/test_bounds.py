@@ -1,0 +1,143 @@
+"""What servers can make dbcertd keep and say: 64 addresses that show another certificate of 115 KB, or of 1 KB, at each probe."""
+
+import contextlib
+import json
+import os
+import re
+
+import pytest
+
+from lab import Dbcertd, Journald, Server, UnixConnection, config, entry, findings, journal_entries, wait_until
+from mint import ADDRESSES, Mint
+
+KB = 1024
+
+
+def memory(daemon):
+    """Resident, in KB."""
+    return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{daemon.process.pid}/status").read()).group(1))
+
+
+def database_bytes(daemon):
+    return sum(os.path.getsize(os.path.join(daemon.state, name)) for name in os.listdir(daemon.state))
+
+
+def body(daemon, path):
+    with contextlib.closing(UnixConnection(daemon.socket)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().read()
+
+
+def watched(lab, binaries, mint, n=1, prefix=()):
+    """Endpoints of 64 addresses each, once all have been probed: told without the large answers."""
+    entries = [entry(f"orders-{i}", "tls", mint.port, host="orders.test", addresses=ADDRESSES) for i in range(n)]
+    daemon = Dbcertd(lab, binaries, config(lab.pki.bundle("rsa2048"), entries), prefix=prefix)
+    wait_until("the first round", lambda: mint.shown >= n * len(ADDRESSES) and not daemon.get("/v1/status")["probing"], 240)
+    return daemon
+
+
+def probe_again(daemon, mint, times):
+    for _ in range(times):
+        shown = mint.shown + len(ADDRESSES)
+        daemon.probe("orders-0")
+        wait_until("the round", lambda: mint.shown >= shown and not daemon.get("/v1/status")["probing"])
+
+
+def sizes(daemon):
+    return {"answer": len(body(daemon, "/v1/endpoints/orders-0")), "log": os.path.getsize(daemon.log), "database": database_bytes(daemon)}
+
+
+def test_bounds_large_fresh_certificates_stay_small(scratch, binaries):
+    """Certificates of 115 KB at 64 addresses make no large answer, log, database or process."""
+    mint = Mint(scratch.directory, names=1000)
+    daemon = watched(scratch, binaries, mint)
+    first = sizes(daemon)
+    rss = memory(daemon)
+    assert first["answer"] < 1100 * KB and first["log"] < 100 * KB and first["database"] < 2048 * KB, first
+    probe_again(daemon, mint, 3)
+    assert sizes(daemon)["log"] - first["log"] < 100 * KB
+    before = sizes(daemon)
+    probe_again(daemon, mint, 4)
+    after = sizes(daemon)
+    assert after["log"] - before["log"] < 10 * KB and after["database"] - before["database"] < 300 * KB, (before, after)
+    assert after["answer"] < 1100 * KB and memory(daemon) < rss + 16 * KB, (after, rss, memory(daemon))
+    address = daemon.endpoint("orders-0")["addresses"][0]
+    leaf = address["chain"][0]
+    assert address["outcome"] == "fetched" and address["trusted"] is False and address["name_matches"] is False
+    assert leaf["names_total"] == 1000 and 1 <= len(leaf["names"]) <= 100 and len(leaf["sha256"]) == 64
+    history = daemon.get("/v1/endpoints/orders-0/history")
+    assert not history["certificates"] and history["left_out"]["certificates"] == mint.minted - len(ADDRESSES)
+    assert all(len(f["message"]) <= 2048 for f in daemon.all_findings())
+    print(f"first round {first}, then {before}, four rounds later {after}, RSS {rss} to {memory(daemon)} KB")
+
+
+def test_bounds_thirty_probes_keep_the_database_small(scratch, binaries):
+    """30 probes of fresh certificates of 1 KB at 64 addresses leave a database of under 2 MB, and history has the first and the latest."""
+    mint = Mint(scratch.directory, names=8)
+    daemon = watched(scratch, binaries, mint)
+    first = daemon.endpoint("orders-0")["addresses"][0]["chain"][0]["sha256"]
+    probe_again(daemon, mint, 10)
+    before = sizes(daemon)
+    probe_again(daemon, mint, 19)
+    after = sizes(daemon)
+    assert after["database"] - before["database"] < 700 * KB and after["log"] - before["log"] < 10 * KB, (before, after)
+    latest = daemon.endpoint("orders-0")["addresses"][0]["chain"][0]["sha256"]
+    daemon.stop()
+    assert os.path.getsize(os.path.join(daemon.state, "dbcertd.db")) < 1536 * KB
+    print(f"after 11 probes {before}, after 30 {after}, the file {os.path.getsize(os.path.join(daemon.state, 'dbcertd.db'))}")
+    again = Dbcertd(scratch, binaries, daemon.text)
+    again.settle()
+    history = again.get("/v1/endpoints/orders-0/history")
+    shown = [c["sha256"] for c in history["certificates"]]
+    assert first in shown and latest in shown and len(shown) <= 3 * len(ADDRESSES) + 32
+    assert len(shown) + history["left_out"]["certificates"] == mint.minted
+    assert "others between" in again.ctl("history", "orders-0").stdout
+
+
+def test_bounds_an_unstable_server_is_a_few_entries(scratch, binaries):
+    """64 addresses that never show a certificate twice are a few entries of certificate-unstable, and no event after them."""
+    if os.geteuid() != 0:
+        pytest.skip("a journald of our own needs root")
+    journald = Journald(scratch)
+    mint = Mint(scratch.directory, names=1000)
+    daemon = watched(scratch, binaries, mint, prefix=journald.inside)
+    probe_again(daemon, mint, 5)
+    assert ("certificate-unstable", "warning") in findings(daemon.endpoint("orders-0"))
+    entries = journal_entries(journald.inside)
+    unstable = [e for e in entries if e.get("DBCERTD_FINDING") == "certificate-unstable"]
+    assert len(unstable) <= 8  # the first few come alone, the others together five minutes later
+    assert max(len(json.dumps(e)) for e in entries) < 16 * KB
+    probe_again(daemon, mint, 3)
+    assert len(journal_entries(journald.inside)) == len(entries)
+    mint.fresh = False
+    probe_again(daemon, mint, 9)
+    assert ("certificate-unstable", "warning") not in findings(daemon.endpoint("orders-0"))
+
+
+def test_bounds_a_hostile_fleet_stays_under_the_units_limit(scratch, binaries):
+    """8 endpoints of 64 addresses with certificates of 115 KB each take under 64 MB."""
+    if os.environ.get("DBCERTD_SANITIZED"):
+        pytest.skip("the sanitizers' own memory would be measured")
+    daemon = watched(scratch, binaries, Mint(scratch.directory, names=1000), n=8)
+    print(f"RSS {memory(daemon)} KB")
+    assert memory(daemon) < 64 * KB
+
+
+def test_bounds_a_long_subject_is_cut(scratch, binaries):
+    """A subject of 100 KB is 512 bytes in the answer, and the fingerprint is of the whole certificate."""
+    mint = Mint(scratch.directory, addresses=ADDRESSES[:1], names=0, pad=100000)
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("orders-0", "tls", mint.port, host="orders.test",
+                                                                                      addresses=ADDRESSES[:1])]))
+    address = daemon.settle()["orders-0"]["addresses"][0]
+    assert len(address["chain"][0]["subject"].encode()) <= 512 and address["chain"][0]["subject"].endswith("...")
+    assert address["name_matches"] is True  # by the DER, before anything is cut
+    assert len(body(daemon, "/v1/endpoints/orders-0?der=hex")) < 16 * KB
+
+
+def test_bounds_an_error_text_of_a_server_is_cut(scratch, binaries):
+    """A MySQL error of 4,000 bytes is a detail of at most 400."""
+    text = b"\xff\x15\x04#28000" + b"denied " * 560
+    server = Server(lambda c: c.sendall(len(text).to_bytes(3, "little") + b"\0" + text))
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [entry("orders", "mysql", server.port)]))
+    detail = daemon.settle()["orders"]["addresses"][0]["detail"]
+    assert "denied" in detail and len(detail) <= 400
