@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "engine/dialogue.h"
+#include "model/reach.h"
 #include "pki/facts.h"
 #include "probe/session.h"
 #include "probe/tunnel.h"
@@ -39,7 +40,6 @@ struct Probe {
     probe_fn done;
     probe_proven_fn proven;
     void *userdata;
-
     ProbeState state;
     int fd;
     Dialogue dialogue;
@@ -407,10 +407,14 @@ static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_,
     return 0;
 }
 
-/* A failure of ours to make a socket is told as what it is: nothing was learnt about the server. */
+/* The one place that connects, and so the one that refuses to, whatever the address came from. A failure of
+ * ours to make a socket is reported as that: nothing was learnt about the server. */
 static Next dial(Probe *probe)
 {
     const Address *address = &probe->observation->address;
+    _cleanup_free_ char *refusal = endpoint_refusal(probe->endpoint, address);
+    if (refusal)
+        return end(probe, OUTCOME_UNREACHABLE, "%s", refusal);
     probe->fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     probe->no_file = probe->fd < 0 && (errno == EMFILE || errno == ENFILE);
     if (probe->fd < 0)
@@ -453,9 +457,8 @@ static bool on_proven(void *userdata)
 
 static DialogueMode mode_of(const ProbeParams *params)
 {
-    if (params->plaintext)
-        return DIALOGUE_PLAINTEXT;
-    return params->endpoint->direct_tls || params->endpoint->strict ? DIALOGUE_DIRECT : DIALOGUE_PREAMBLE;
+    bool direct = params->endpoint->direct_tls || params->endpoint->strict;
+    return params->plaintext ? DIALOGUE_PLAINTEXT : direct ? DIALOGUE_DIRECT : DIALOGUE_PREAMBLE;
 }
 
 int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn done, probe_proven_fn proven,
@@ -486,7 +489,6 @@ int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn 
         .userdata = probe,
     };
     dialogue_init(&probe->dialogue, endpoint->engine->family, &words);
-
     int r = sd_event_add_defer(event, &probe->start, on_soon, probe);
     if (r >= 0)
         r = sd_event_add_time(event, &probe->deadline, CLOCK_BOOTTIME, params->deadline_usec,
