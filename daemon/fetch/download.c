@@ -1,8 +1,10 @@
 #include "fetch/download.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -24,6 +26,7 @@ struct Download {
     sd_event_source *timer;
     const DownloadEvents *events;
     void *userdata;
+    char *url, *credential; /* secret, as far as they are not in the source's URL */
     bool plain_allowed;
     unsigned n_failures; /* in a row */
     Bundle *bundle;
@@ -38,6 +41,8 @@ void download_free(Download *d)
     http_cancel(d->exchange);
     sd_event_source_disable_unref(d->timer);
     bundle_free(d->bundle);
+    wiping_free(d->url);
+    wiping_free(d->credential);
     free(d->etag);
     free(d->last_modified);
     bundle_source_deinit(&d->source);
@@ -139,6 +144,37 @@ static void load_headers(Download *d)
     d->source.changed_at = saved_instant(&text, "Changed");
     d->source.answered_at = saved_instant(&text, "Answered");
     d->source.refused = saved(&text, "Refused");
+}
+
+static void rename_kept(const char *from, const char *to)
+{
+    static const char *const suffixes[] = { "", ".previous", ".refused" };
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        _cleanup_free_ char *old = xconcat(from, suffixes[i]), *new = xconcat(to, suffixes[i]);
+        if (access(new, F_OK) == 0)
+            (void)unlink(old);
+        else
+            (void)rename(old, new);
+    }
+}
+
+/* Errors are the next start's: what cannot be removed now is tried again then. */
+void download_scrub(const char *directory)
+{
+    _cleanup_(strv_freep) char **paths = NULL;
+    _cleanup_free_ char *pattern = xasprintf("%s/*.headers", directory);
+    (void)file_glob(pattern, &paths); /* a directory that cannot be read is reported when it is used */
+    for (char **path = paths; path && *path; path++) {
+        _cleanup_(buffer_wipe) Buffer text = { 0 };
+        _cleanup_free_ char *url = file_read(*path, HEADERS_BYTES_MAX, &text) < 0 ? NULL : saved(&text, "URL");
+        _cleanup_free_ char *shown = url ? url_redact(url) : NULL;
+        if (!shown || strcmp(shown, url) == 0 || !strrchr(shown, '/'))
+            continue;
+        _cleanup_free_ char *from = xstrndup(*path, strlen(*path) - strlen(".headers")),
+                            *to = path_of(directory, shown);
+        (void)unlink(*path);
+        rename_kept(from, to);
+    }
 }
 
 static Bundle *load_bundle(const char *path, char ***warnings)
@@ -271,9 +307,15 @@ static bool consider(Download *d, const HttpAnswer *answer)
     return adopt(d, answer, TAKE(fresh));
 }
 
-static void arm(Download *d, int64_t seconds)
+/* Until the next question; after a failure as long as the server asks for, if that is longer. */
+static void arm(Download *d, int64_t retry_after_seconds)
 {
-    (void)sd_event_source_set_time_relative(d->timer, (uint64_t)seconds * USEC_PER_SEC);
+    int64_t interval = d->source.interval_seconds, pause = fetch_pause(interval, d->n_failures);
+    uint64_t usec = (uint64_t)pause * USEC_PER_SEC; /* the interval itself is spread already */
+    if (d->n_failures > 0)
+        usec =
+            fetch_spread_usec(fetch_pause_asked(pause, interval, retry_after_seconds), clock_boottime_usec());
+    (void)sd_event_source_set_time_relative(d->timer, usec);
     (void)sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
 }
 
@@ -316,7 +358,7 @@ static void on_answer(const HttpAnswer *answer, void *userdata)
         if (d->source.error)
             d->source.failing_since = since != INSTANT_NONE ? since : d->source.answered_at;
     }
-    arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
+    arm(d, answer->retry_after_seconds);
     d->events->changed(adopted, d->userdata);
 }
 
@@ -328,7 +370,8 @@ static void ask(Download *d)
     if (d->last_modified)
         strv_append(&headers, xasprintf("If-Modified-Since: %s", d->last_modified));
     const HttpRequest request = {
-        .url = d->source.url,
+        .url = d->url,
+        .credential = d->credential,
         .plain_allowed = d->plain_allowed,
         .headers = headers,
         .bytes_max = BUNDLE_BYTES_MAX,
@@ -339,7 +382,7 @@ static void ask(Download *d)
         return;
     d->source.awaited = false;
     note_failure(d, xasprintf("cannot ask: %s", strerror(-r)));
-    arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
+    arm(d, 0);
     d->events->changed(false, d->userdata);
 }
 
@@ -367,10 +410,12 @@ int download_new(Download **ret, sd_event *event, Http *http, const DownloadPara
     d->http = http;
     d->events = events;
     d->userdata = userdata;
+    d->url = xstrdup(params->url->whole);
+    d->credential = xstrdup(params->credential);
     d->plain_allowed = params->plain_allowed;
     d->source = (BundleSource) {
-        .url = xstrdup(params->url),
-        .path = path_of(params->directory, params->url),
+        .url = xstrdup(params->url->shown),
+        .path = path_of(params->directory, params->url->shown),
         .interval_seconds =
             params->interval_seconds - (int64_t)(clock_boottime_usec() % spread_usec / USEC_PER_SEC),
         .answered_at = INSTANT_NONE,

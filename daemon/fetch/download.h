@@ -6,6 +6,7 @@
  * before; PATH.refused, one that was not adopted; PATH.headers, what the server said of it.
  */
 
+#include "base/url.h"
 #include "http/http.h"
 #include "model/trust.h"
 #include "pki/bundle.h"
@@ -23,8 +24,9 @@ typedef struct DownloadEvents {
 } DownloadEvents;
 
 typedef struct DownloadParams {
-    const char *url;
-    const char *directory; /* that there is */
+    const Url *url;
+    const char *credential; /* as in HttpRequest; NULL: none */
+    const char *directory;  /* that there is */
     bool plain_allowed;
     int64_t interval_seconds;
     bool asked; /* somebody wants it now; else one that was answered lately is not asked again */
@@ -35,6 +37,13 @@ typedef struct DownloadParams {
 int download_new(Download **ret, sd_event *event, Http *http, const DownloadParams *params,
                  const DownloadEvents *events, void *userdata, char ***warnings);
 void download_free(Download *download);
+
+/*
+ * dbcertd up to 0.9 kept the whole URL of a bundle beside it, with its password. Where there was one, the
+ * bundle gets the path that it has without, and what the server said of it is removed: the bundle will be
+ * fetched again.
+ */
+void download_scrub(const char *directory);
 CLEANUP_OF(Download, download_free);
 
 /* Whether nothing is known yet, one way or the other: no bundle, no answer, no failure. */

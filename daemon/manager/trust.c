@@ -181,12 +181,15 @@ static const DownloadEvents download_events = { .used_by = on_used_by, .changed 
 static int start_downloads(Trust *trust, bool asked)
 {
     const Loaded *loaded = trust->manager->loaded;
-    char **urls = loaded->config->fetch;
-    size_t n = strv_length(urls);
-    if (n == 0)
-        return 0;
+    Url **urls = loaded->config->fetch;
+    size_t n = 0;
     _cleanup_(strv_freep) char **warnings = NULL;
     _cleanup_free_ char *state = loaded_state_directory(loaded), *directory = xasprintf("%s/bundles", state);
+    download_scrub(directory);
+    while (urls[n])
+        n++;
+    if (n == 0)
+        return 0;
     if ((mkdir(state, 0755) < 0 && errno != EEXIST) || (mkdir(directory, 0755) < 0 && errno != EEXIST))
         log_warning("%s: cannot make it: %m; what is fetched will not outlast a restart", directory);
     int r = 0;
@@ -195,6 +198,7 @@ static int start_downloads(Trust *trust, bool asked)
     for (size_t i = 0; i < n && r >= 0; i++) {
         const DownloadParams params = {
             .url = urls[i],
+            .credential = loaded_secret(loaded, config_fetch_credential(loaded->config, urls[i])),
             .directory = directory,
             .plain_allowed = loaded->config->fetch_http,
             .interval_seconds = loaded->config->fetch_interval_seconds,
