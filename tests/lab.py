@@ -233,6 +233,7 @@ def openssl_facts(path):
 def entry(name, engine, port, **keys):
     """One endpoint of a configuration: in the shape of RDS's names, but on loopback. None leaves a key out."""
     keys = {"host": host(name), "addresses": ["127.0.0.1"], "ca": "rds-ca-rsa2048-g1", **keys}
+    keys.setdefault("loopback", True if keys["addresses"] else None)  # where a name leads is for each test to say
     text = "".join(f" {key} = {json.dumps(value)};" for key, value in keys.items() if value is not None)
     return f'{{ name = "{name}"; engine = "{engine}"; port = {port};{text} }}'
 

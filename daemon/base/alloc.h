@@ -39,6 +39,7 @@ char *xconcat(const char *a, const char *b) __attribute__((returns_nonnull));
 
 /* As free() and realloc(), for what has held a secret: what is given back is wiped. Also for libraries. */
 void wiping_free(void *memory);
+CLEANUP_OF(char, wiping_free);
 void *wiping_realloc(void *memory, size_t size) __attribute__((returns_nonnull));
 
 /* Wipes the stack below the caller, where functions that have returned may have left what a secret was read

@@ -1,8 +1,11 @@
 #include "config/complete.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
+#include "config/urls.h"
+#include "model/reach.h"
 #include "rds/value.h"
 
 const Endpoint *config_find_endpoint(const Config *config, const char *name)
@@ -36,36 +39,10 @@ static bool begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Whether http:// is allowed is known at the end only. */
-static void check_fetch(const Config *config, const char *path, char ***errors)
-{
-    for (char **url = config->fetch; url && *url; url++) {
-        bool https = begins(*url, "https://"), http = begins(*url, "http://");
-        if (http && !config->fetch_http)
-            strv_append(errors,
-                        xasprintf("%s: trust.fetch: \"%s\": expected https://, or fetch_http = true with it",
-                                  path, *url));
-        else if ((!https && !http) || strpbrk(*url, " '\"\\\n\t") || strchr(*url + 8, '/') == NULL)
-            strv_append(errors, xasprintf("%s: trust.fetch: \"%s\": expected a URL such as "
-                                          "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem",
-                                          path, *url));
-    }
-}
-
-static void check_alertmanager(const Config *config, const char *path, char ***errors)
-{
-    const char *url = config->alertmanager;
-    bool http = url && (begins(url, "https://") || begins(url, "http://"));
-    if (url && (!http || strpbrk(url, " '\"\\?#\n\t")))
-        strv_append(errors,
-                    xasprintf("%s: alerts.alertmanager: \"%s\": expected a URL such as http://127.0.0.1:9093",
-                              path, url));
-}
-
 /* What is signed goes in clear to this very host alone. */
 static bool is_url(const char *url)
 {
-    return (begins(url, "https://") || text_is_local_url(url)) && !strpbrk(url, " '\"\\?#\n\t");
+    return (begins(url, "https://") || text_is_local_url(url)) && !strpbrk(url, " '\"\\?#@\n\t");
 }
 
 /* The account's number in "arn:aws:iam::123456789012:role/dbcertd"; the length of it is 0 if it is no role's.
@@ -86,6 +63,7 @@ _printf_(3, 4) static void complain(const RdsSource *source, char ***errors, con
     va_start(args, format);
     _cleanup_free_ char *what = xvasprintf(format, args);
     va_end(args);
+    url_redact_within(what);
     strv_append(errors, xasprintf("%s: rds: %s", source->origin, what));
 }
 
@@ -190,12 +168,33 @@ static void check_socket_hosts(const Config *config, const char *path, char ***e
     }
 }
 
-void config_complete(Config *config, const char *path, char ***errors)
+static void warn_of_literal(const Endpoint *e, const char *key, const char *literal, char ***warnings)
+{
+    Address address;
+    _cleanup_free_ char *refusal =
+        address_parse(literal, 0, &address) == 0 ? endpoint_refusal(e, &address) : NULL;
+    if (refusal)
+        strv_append(warnings, xasprintf("%s: %s: %s: %s", e->origin, e->name ? e->name : "", key, refusal));
+}
+
+/* A warning, since all others can be watched; the first probe finds out about names. */
+static void warn_of_refusals(const Config *config, char ***warnings)
+{
+    for (size_t i = 0; i < config->n_endpoints; i++) {
+        const Endpoint *e = config->endpoints[i];
+        for (char **address = e->addresses; address && *address; address++)
+            warn_of_literal(e, "addresses", *address, warnings);
+        if (e->host && !e->addresses)
+            warn_of_literal(e, "host", strcasecmp(e->host, "localhost") == 0 ? "127.0.0.1" : e->host, warnings);
+    }
+}
+
+void config_complete(Config *config, const char *path, char ***errors, char ***warnings)
 {
     check_socket_hosts(config, path, errors);
     inherit(config, path, errors);
-    check_fetch(config, path, errors);
-    check_alertmanager(config, path, errors);
+    config_complete_urls(config, path, errors, warnings);
+    warn_of_refusals(config, warnings);
     check_sources(config, errors);
     check_store_endpoints(config, errors);
 }

@@ -4,6 +4,7 @@
 
 /*
  * What can be said when all files have been read: keys that were not given take what the whole configuration
- * says, and keys that need one another are held together. path: of the last file. Errors as in config.h.
+ * says, and keys that need one another are held together. path: of the last file. Errors and warnings as in
+ * config.h.
  */
-void config_complete(Config *config, const char *path, char ***errors);
+void config_complete(Config *config, const char *path, char ***errors, char ***warnings);

@@ -9,6 +9,7 @@
 #include "base/instant.h"
 #include "config/complete.h"
 #include "config/key.h"
+#include "config/urls.h"
 #include "rds/value.h"
 
 typedef struct Parser {
@@ -26,9 +27,14 @@ void config_free(Config *config)
     free(config->socket);
     strv_free(config->socket_hosts);
     free(config->state);
-    free(config->alertmanager);
+    url_free(config->alertmanager);
+    free(config->alertmanager_credential);
+    config_forget_texts(config);
     strv_free(config->bundles);
-    strv_free(config->fetch);
+    for (Url **url = config->fetch; url && *url; url++)
+        url_free(*url);
+    free(config->fetch);
+    strv_free(config->fetch_credentials);
     for (size_t i = 0; i < config->n_trust_stores; i++)
         trust_store_free(config->trust_stores[i]);
     free(config->trust_stores);
@@ -68,6 +74,7 @@ _printf_(4, 5) static void complain(Parser *parser, const config_setting_t *sett
     va_start(args, format);
     _cleanup_free_ char *what = xvasprintf(format, args);
     va_end(args);
+    url_redact_within(what); /* one may have been pasted anywhere */
     strv_append(parser->errors,
                 xasprintf("%s:%u: %s: %s", parser->path, config_setting_source_line(setting), name, what));
 }
@@ -465,7 +472,7 @@ int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, ch
         parser.path = sources[i].path;
         read_text(&parser, sources[i].text);
     }
-    config_complete(config, parser.path, errors);
+    config_complete(config, parser.path, errors, warnings);
 
     if (strv_length(*errors) > errors_before)
         return -EINVAL;

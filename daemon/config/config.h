@@ -5,6 +5,7 @@
  * files. A Config never changes; a reload makes a new one.
  */
 
+#include "base/url.h"
 #include "model/discovery.h"
 #include "model/endpoint.h"
 #include "model/trust.h"
@@ -23,13 +24,15 @@ typedef struct Config {
     char **socket_hosts;
     char *state; /* the same, a directory */
     char **bundles;
-    char **fetch; /* URLs */
+    Url **fetch;              /* NULL-terminated; NULL: none */
+    char **fetch_credentials; /* "HOST=NAME" */
     int64_t fetch_interval_seconds;
     bool fetch_http; /* also http:// */
     TrustStore **trust_stores;
     size_t n_trust_stores;
     Thresholds thresholds;
-    char *alertmanager; /* a URL; NULL: there is none */
+    Url *alertmanager;             /* NULL: there is none */
+    char *alertmanager_credential; /* NULL: it is not asked for one */
     int64_t remind_seconds;
     int64_t unreachable_after;
     int64_t group_wait_seconds;
@@ -39,6 +42,10 @@ typedef struct Config {
     size_t n_endpoints;
     RdsSource **sources; /* that are asked for more */
     size_t n_sources;
+
+    /* URLs as they were written, until all files have been read; then NULL. */
+    char *alertmanager_text;
+    char **fetch_texts;
 } Config;
 
 void config_free(Config *config);
@@ -46,6 +53,9 @@ CLEANUP_OF(Config, config_free);
 
 /* Borrowed, NULL if there is none of that name. */
 const Endpoint *config_find_endpoint(const Config *config, const char *name);
+
+/* The name of the credential for the host that a bundle is fetched from. Borrowed; NULL: it needs none. */
+const char *config_fetch_credential(const Config *config, const Url *url);
 
 typedef struct ConfigSource {
     char *path; /* for messages */

@@ -28,8 +28,10 @@ static const char *kind_word(int value)
 static const Key trust_keys[] = {
     { "bundles", KEY_TEXT_LIST, IN_CONFIG(bundles), 1, 4096, CONFIG_DEFAULT_BUNDLES, "a list of file patterns",
       .help = "Files with the roots that chains are verified against: PEM, PKCS#7 or DER, told by their content. A certificate that does not parse is left out, with a warning that says where it stands. Amazon's is https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem." },
-    { "fetch", KEY_TEXT_LIST, IN_CONFIG(fetch), 1, 2048, NULL, "a list of URLs", "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem",
-      "Bundles to fetch, and to tell what is new in them. They are kept in the state directory and used beside the files above. One that is no good is not adopted: see bundle-stale in dbcertd-findings(7). A reload asks at once." },
+    { "fetch", KEY_TEXT_LIST, IN_CONFIG(fetch_texts), 1, 2048, NULL, "a list of URLs", "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem",
+      "Bundles to fetch, and to tell what is new in them. They are kept in the state directory and used beside the files above. One that is no good is not adopted: see bundle-stale in dbcertd-findings(7). A reload asks at once. A password does not belong in a URL: see fetch_credentials." },
+    { "fetch_credentials", KEY_TEXT_LIST, IN_CONFIG(fetch_credentials), 3, 512, NULL, "a list of HOST=NAME, with the name of a systemd credential for a host of fetch", "mirror.example.com=bundle-mirror",
+      "What a host of fetch asks for (LoadCredential= in dbcertd.service): one line, user:password (HTTP Basic) or \"Bearer TOKEN\". It is sent to that host alone, and not to another one that it redirects to. Read at each start and reload." },
     { "fetch_interval", KEY_DURATION, IN_CONFIG(fetch_interval_seconds), 10 * MINUTE, 30 * DAY, "24h",
       .help = "Between two questions; a tenth of it is spread over hosts. The server is told what is there already (ETag, If-Modified-Since)." },
     { "fetch_http", KEY_BOOL, IN_CONFIG(fetch_http), 0, 0, "false",
@@ -50,8 +52,10 @@ static const Key store_keys[] = {
 };
 
 static const Key alerts_keys[] = {
-    { "alertmanager", KEY_TEXT, IN_CONFIG(alertmanager), 8, 2048, NULL, "the URL of an Alertmanager", "http://127.0.0.1:9093",
-      "It is told what the journal is told, by its API of version 2, and each minute what stands. What it was not there for is kept, through restarts of dbcertd, too. Default: none." },
+    { "alertmanager", KEY_TEXT, IN_CONFIG(alertmanager_text), 1, 2048, NULL, "the URL of an Alertmanager", "http://127.0.0.1:9093",
+      "It is told what the journal is told, by its API of version 2, and each minute what stands. What it was not there for is kept, through restarts of dbcertd, too. A password does not belong in the URL: see alertmanager_credential. Default: none." },
+    { "alertmanager_credential", KEY_TEXT, IN_CONFIG(alertmanager_credential), 1, 255, NULL, "the name of a systemd credential that the Alertmanager asks for", "alertmanager",
+      "LoadCredential= in dbcertd.service: one line, user:password (HTTP Basic) or \"Bearer TOKEN\". Read at each start and reload." },
     { "remind", KEY_DURATION, IN_CONFIG(remind_seconds), MINUTE, 366 * DAY, "24h",
       .help = "Warnings and worse are said again after this time." },
     { "unreachable_after", KEY_INTEGER, IN_CONFIG(unreachable_after), 1, 100, "3", "a number of failed probes in a row, from 1 to 100",
@@ -122,7 +126,7 @@ static const Key endpoint_keys[] = {
     { "check_plaintext", KEY_BOOL, IN_ENDPOINT(check_plaintext), 0, 0, "false",
       .help = "true: find out, at most once a day, whether the server also does without TLS. PostgreSQL, SQL Server, and MySQL and MariaDB with farewell = \"login\"; what it costs them is in engines.md." },
     { "loopback", KEY_BOOL, IN_ENDPOINT(loopback), 0, 0, "false",
-      .help = "true: host may resolve to this host itself (127.0.0.0/8, ::1). Else no such answer of a name server is followed; /etc/hosts, localhost and what is written as an address are." },
+      .help = "true: dbcertd also connects to addresses of this host, its link and its metadata service: loopback, link-local, multicast, unspecified and reserved ones, wherever the address comes from (host, addresses, a name server, /etc/hosts). For a tunnel that ends here. Without it dbcertd never connects to them, and an endpoint that was discovered never has it." },
     { "ca", KEY_TEXT, IN_ENDPOINT(ca), 1, 64, NULL, "a CA identifier", "rds-ca-rsa2048-g1",
       "What the instance is set to. Default: the one that the RDS API says, where that is asked; else it is not compared." },
     { "region", KEY_TEXT, IN_ENDPOINT(region), 1, 32, NULL, "a region", "us-east-1", "Default: the one in the host name." },

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/url.h"
 #include "rds/hostname.h"
 
 #define HOST_MAX 253
@@ -186,6 +187,8 @@ static char *parse(Endpoint *endpoint, char *text, const char *engine)
     if (query)
         *query++ = 0;
     authority[strcspn(authority, "/")] = 0;
+    if (strchr(authority, '@'))
+        return xstrdup("expected no user and no password"); /* a connection string was pasted */
 
     endpoint->farewell = endpoint->engine->family == FAMILY_MYSQL ? FAREWELL_REFUSED : FAREWELL_CLOSE;
     error = set_authority(endpoint, authority);
@@ -204,6 +207,7 @@ Endpoint *target_parse(const char *text, const char *engine, char **ret_error)
     _cleanup_free_ char *copy = xstrdup(text), *error = parse(endpoint, copy, engine);
     if (error) {
         *ret_error = xasprintf("%s: %s", text, error);
+        url_redact_within(*ret_error);
         return NULL;
     }
     endpoint->name = xasprintf(strchr(endpoint->host, ':') ? "[%s]:%lld" : "%s:%lld", endpoint->host,

@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/escape.h"
+#include "fetch/pause.h"
 
 #define FIRST_PAUSE_USEC    (500 * USEC_PER_MSEC)
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -74,10 +75,13 @@ static int on_pause_over(sd_event_source *source _unused_, uint64_t usec _unused
 }
 
 /* Between half of a doubling pause and all of it: many bastions do not come again in step. */
-static void try_again(ApiCall *call, const char *why)
+static void try_again(ApiCall *call, const char *why, int64_t retry_after_seconds)
 {
     uint64_t longest = FIRST_PAUSE_USEC << call->n_tries;
     uint64_t pause = longest / 2 + clock_boottime_usec() * 2654435761 % (longest / 2);
+    uint64_t asked = fetch_spread_usec(fetch_pause_asked(0, API_RETRY_AFTER_MAX, retry_after_seconds),
+                                       clock_boottime_usec());
+    pause = asked > pause ? asked : pause;
     if (++call->n_tries >= API_TRIES ||
         sd_event_add_time_relative(call->event, &call->pause, CLOCK_BOOTTIME, pause, TIMER_ACCURACY_USEC,
                                    on_pause_over, call) < 0)
@@ -146,7 +150,7 @@ static void take_error(ApiCall *call, const HttpAnswer *answer)
     _cleanup_free_ char *words = words_of(call, answer->status, code, message);
     switch (advice_on(answer->status, code)) {
     case ADVICE_AGAIN:
-        try_again(call, words);
+        try_again(call, words, answer->retry_after_seconds);
         break;
     case ADVICE_OTHER_CREDENTIALS:
         fail(call, API_EXPIRED, "%s", words);
@@ -183,7 +187,7 @@ static void take_page(ApiCall *call, const HttpAnswer *answer)
     char *marker = NULL;
     if (api_parse(call->question.action, answer->body, answer->size, call->records, &marker, &why) < 0) {
         words = xasprintf("the answer cannot be read: %s", why ? why : "out of memory");
-        try_again(call, words); /* it may have been cut off on its way */
+        try_again(call, words, 0); /* it may have been cut off on its way */
     } else if (marker)
         go_on(call, marker);
     else
@@ -195,7 +199,7 @@ static void on_answer(const HttpAnswer *answer, void *userdata)
     ApiCall *call = userdata;
     call->exchange = NULL;
     if (answer->error)
-        try_again(call, answer->error);
+        try_again(call, answer->error, 0);
     else if (answer->status != 200)
         take_error(call, answer);
     else

@@ -6,10 +6,11 @@
 #include "model/discovery.h"
 #include "rds/api.h"
 
-#define API_SECONDS   15  /* for one page */
-#define API_TRIES     5   /* of one page; the pauses between them double */
-#define API_PAGE_SIZE 100 /* MaxRecords, the most there is */
-#define API_PAGES_MAX 1000
+#define API_SECONDS         15  /* for one page */
+#define API_TRIES           5   /* of one page; the pauses between them double */
+#define API_RETRY_AFTER_MAX 30  /* seconds: a round is not held up longer by what one answer asks for */
+#define API_PAGE_SIZE       100 /* MaxRecords, the most there is */
+#define API_PAGES_MAX       1000
 
 typedef enum ApiResult {
     API_ANSWERED,

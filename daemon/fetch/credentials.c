@@ -300,6 +300,8 @@ static void on_container_credentials(const HttpAnswer *answer, void *userdata)
 /* As Amazon's SDKs allow: in clear only to this host, and to the endpoints of ECS and EKS. */
 static bool may_ask(const char *url)
 {
+    if (strchr(url, '@'))
+        return false; /* "http://127.0.0.1:80@elsewhere/" */
     static const char *const plain[] = { CONTAINER_URL, "http://169.254.170.23", "http://[fd00:ec2::23]" };
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
         size_t length = strlen(plain[i]);
@@ -333,6 +335,8 @@ static void ask_container(CredentialsQuestion *q)
     char *header = authorization();
     if (!url)
         fail(q, "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor ..._FULL_URI is set");
+    else if (relative && *relative != '/')
+        fail(q, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /");
     else if (!may_ask(url))
         fail(q, "AWS_CONTAINER_CREDENTIALS_FULL_URI is neither https:// nor of this host, ECS or EKS");
     else if (!header)

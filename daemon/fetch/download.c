@@ -1,8 +1,10 @@
 #include "fetch/download.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -28,6 +30,7 @@ struct Download {
     sd_event_source *timer;
     const DownloadEvents *events;
     void *userdata;
+    char *url, *credential; /* secret, as far as they are not in the source's URL */
     bool plain_allowed;
     unsigned n_failures; /* in a row */
     Bundle *bundle;
@@ -45,6 +48,8 @@ void download_free(Download *d)
     worker_cancel(d->worker, d->saving);
     sd_event_source_disable_unref(d->timer);
     bundle_free_later(d->bundle, d->worker);
+    wiping_free(d->url);
+    wiping_free(d->credential);
     free(d->etag);
     free(d->last_modified);
     bundle_source_deinit(&d->source);
@@ -64,15 +69,6 @@ BundleSource *download_source(Download *d)
 bool download_is_pending(const Download *d)
 {
     return d->reading || (!d->bundle && d->source.answered_at == INSTANT_NONE && d->n_failures == 0);
-}
-
-/* "DIRECTORY/global-bundle.pem-3f2a...": for people the name, for the URL the hash. */
-static char *path_of(const char *directory, const char *url)
-{
-    const char *name = strrchr(url, '/') + 1;
-    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-    return xasprintf("%s/%.*s-%08x", directory, length > 100 ? 100 : (int)length, name,
-                     (unsigned)(text_hash(url) & 0xffffffff));
 }
 
 /* RFC 9110, 5.6.7: the form that servers send. */
@@ -250,9 +246,15 @@ static bool adopt(Download *d, const char *etag, const char *last_modified, Bund
     return true;
 }
 
-static void arm(Download *d, int64_t seconds)
+/* Until the next question; after a failure as long as the server asks for, if that is longer. */
+static void arm(Download *d, int64_t retry_after_seconds)
 {
-    (void)sd_event_source_set_time_relative(d->timer, (uint64_t)seconds * USEC_PER_SEC);
+    int64_t interval = d->source.interval_seconds, pause = fetch_pause(interval, d->n_failures);
+    uint64_t usec = (uint64_t)pause * USEC_PER_SEC; /* the interval itself is spread already */
+    if (d->n_failures > 0)
+        usec =
+            fetch_spread_usec(fetch_pause_asked(pause, interval, retry_after_seconds), clock_boottime_usec());
+    (void)sd_event_source_set_time_relative(d->timer, usec);
     (void)sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
 }
 
@@ -298,7 +300,7 @@ static void on_saved(void *data)
         d->source.failing_since =
             save->failing_since != INSTANT_NONE ? save->failing_since : d->source.answered_at;
     }
-    arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
+    arm(d, 0);
     d->events->changed(save->is_news, d->userdata);
 }
 
@@ -405,7 +407,7 @@ static void on_answer(const HttpAnswer *answer, void *userdata)
     }
     note_failure(d, answer->error ? xstrdup(answer->error)
                                   : xasprintf("the server answers with HTTP status %u", answer->status));
-    arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
+    arm(d, answer->retry_after_seconds);
     d->events->changed(false, d->userdata);
 }
 
@@ -417,7 +419,8 @@ static void ask(Download *d)
     if (d->last_modified)
         strv_append(&headers, xasprintf("If-Modified-Since: %s", d->last_modified));
     const HttpRequest request = {
-        .url = d->source.url,
+        .url = d->url,
+        .credential = d->credential,
         .plain_allowed = d->plain_allowed,
         .headers = headers,
         .bytes_max = BUNDLE_BYTES_MAX,
@@ -428,7 +431,7 @@ static void ask(Download *d)
         return;
     d->source.awaited = false;
     note_failure(d, xasprintf("cannot ask: %s", strerror(-r)));
-    arm(d, fetch_pause(d->source.interval_seconds, d->n_failures));
+    arm(d, 0);
     d->events->changed(false, d->userdata);
 }
 
@@ -456,10 +459,12 @@ int download_new(Download **ret, sd_event *event, Http *http, const DownloadPara
     d->http = http;
     d->events = events;
     d->userdata = userdata;
+    d->url = xstrdup(params->url->whole);
+    d->credential = xstrdup(params->credential);
     d->plain_allowed = params->plain_allowed;
     d->source = (BundleSource) {
-        .url = xstrdup(params->url),
-        .path = path_of(params->directory, params->url),
+        .url = xstrdup(params->url->shown),
+        .path = kept_path(params->directory, params->url->shown),
         .interval_seconds =
             params->interval_seconds - (int64_t)(clock_boottime_usec() % spread_usec / USEC_PER_SEC),
         .answered_at = INSTANT_NONE,

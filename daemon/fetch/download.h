@@ -6,6 +6,7 @@
  * before; PATH.refused, one that was not adopted; PATH.headers, what the server said of it.
  */
 
+#include "base/url.h"
 #include "base/worker.h"
 #include "http/http.h"
 #include "model/trust.h"
@@ -26,8 +27,9 @@ typedef struct DownloadEvents {
 } DownloadEvents;
 
 typedef struct DownloadParams {
-    const char *url;
-    const char *directory; /* that there is */
+    const Url *url;
+    const char *credential; /* as in HttpRequest; NULL: none */
+    const char *directory;  /* that there is */
     bool plain_allowed;
     int64_t interval_seconds;
     bool asked; /* somebody wants it now; else one that was answered lately is not asked again */

@@ -1,13 +1,25 @@
 #include "fetch/kept.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/instant.h"
+#include "base/text.h"
+#include "base/url.h"
 
 #define HEADERS_BYTES_MAX 8192
+
+char *kept_path(const char *directory, const char *url)
+{
+    const char *name = strrchr(url, '/') + 1;
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    return xasprintf("%s/%.*s-%08x", directory, length > 100 ? 100 : (int)length, name,
+                     (unsigned)(text_hash(url) & 0xffffffff));
+}
 
 static void write_line(Buffer *text, const char *name, const char *value)
 {
@@ -91,4 +103,35 @@ int kept_write(const char *path, const Buffer *adopted, const Buffer *refused, c
         (void)file_replace(refused_path, refused->data, refused->size, false);
     int headers_r = file_replace(headers_path, headers->data, headers->size, false);
     return r < 0 ? r : headers_r;
+}
+
+static void rename_kept(const char *from, const char *to)
+{
+    static const char *const suffixes[] = { "", ".previous", ".refused" };
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        _cleanup_free_ char *old = xconcat(from, suffixes[i]), *new = xconcat(to, suffixes[i]);
+        if (access(new, F_OK) == 0)
+            (void)unlink(old);
+        else
+            (void)rename(old, new);
+    }
+}
+
+/* Errors are the next start's: what cannot be removed now is tried again then. */
+void kept_scrub(const char *directory)
+{
+    _cleanup_(strv_freep) char **paths = NULL;
+    _cleanup_free_ char *pattern = xasprintf("%s/*.headers", directory);
+    (void)file_glob(pattern, &paths); /* a directory that cannot be read is reported when it is used */
+    for (char **path = paths; path && *path; path++) {
+        _cleanup_(buffer_wipe) Buffer text = { 0 };
+        _cleanup_free_ char *url = file_read(*path, HEADERS_BYTES_MAX, &text) < 0 ? NULL : saved(&text, "URL");
+        _cleanup_free_ char *shown = url ? url_redact(url) : NULL;
+        if (!shown || strcmp(shown, url) == 0 || !strrchr(shown, '/'))
+            continue;
+        _cleanup_free_ char *from = xstrndup(*path, strlen(*path) - strlen(".headers")),
+                            *to = kept_path(directory, shown);
+        (void)unlink(*path);
+        rename_kept(from, to);
+    }
 }

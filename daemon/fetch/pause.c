@@ -3,6 +3,7 @@
 #include "base/instant.h"
 
 #define FIRST_RETRY_SECONDS MINUTE
+#define SPREAD              10
 
 int64_t fetch_backoff(int64_t first, int64_t most, unsigned n_failures)
 {
@@ -15,4 +16,16 @@ int64_t fetch_backoff(int64_t first, int64_t most, unsigned n_failures)
 int64_t fetch_pause(int64_t interval, unsigned n_failures)
 {
     return n_failures == 0 ? interval : fetch_backoff(FIRST_RETRY_SECONDS, interval, n_failures);
+}
+
+int64_t fetch_pause_asked(int64_t pause, int64_t most, int64_t retry_after_seconds)
+{
+    int64_t asked = retry_after_seconds < most ? retry_after_seconds : most;
+    return asked > pause ? asked : pause;
+}
+
+uint64_t fetch_spread_usec(int64_t pause, uint64_t chance)
+{
+    uint64_t usec = (uint64_t)pause * USEC_PER_SEC, spread = usec / SPREAD;
+    return spread > 0 ? usec - (chance * 2654435761) % spread : usec;
 }

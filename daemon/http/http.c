@@ -9,6 +9,8 @@
 #include "base/buffer.h"
 #include "base/escape.h"
 #include "base/instant.h"
+#include "base/url.h"
+#include "model/reach.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_MSEC
 #define HEADER_BYTES_MAX    512 /* of an ETag */
@@ -25,6 +27,8 @@ struct HttpExchange {
     struct curl_slist *headers;
     char *form; /* NULL: none */
     char error[CURL_ERROR_SIZE];
+    char **used;   /* "127.0.0.1 8443": the servers and proxies to which the request's own URL led */
+    char *refused; /* where a redirect would have led */
     Buffer body;
     size_t bytes_max;
     char *etag, *last_modified;
@@ -39,6 +43,8 @@ static void exchange_free(HttpExchange *exchange)
     curl_slist_free_all(exchange->headers);
     free(exchange->form);
     buffer_wipe(&exchange->body);
+    strv_free(exchange->used);
+    free(exchange->refused);
     free(exchange->etag);
     free(exchange->last_modified);
     free(exchange);
@@ -52,26 +58,33 @@ void http_cancel(HttpExchange *exchange)
     exchange_free(exchange);
 }
 
-static const char *reason(const HttpExchange *exchange, CURLcode code, char *text, size_t size)
+/* libcurl quotes a proxy that it cannot parse, with its password, and hosts that may be the rest of one. */
+static char *reason(const HttpExchange *exchange, CURLcode code)
 {
+    if (exchange->refused)
+        return xasprintf("the server redirects to %s, and dbcertd does not follow it there", exchange->refused);
     switch (code) {
     case CURLE_WRITE_ERROR: /* on_body() said so */
-        snprintf(text, size, "the answer has more than %zu bytes", exchange->bytes_max);
-        return text;
+        return xasprintf("the answer has more than %zu bytes", exchange->bytes_max);
     case CURLE_UNSUPPORTED_PROTOCOL:
-        return "only https:// is allowed, also behind a redirect";
-    default:
-        return exchange->error[0] ? exchange->error : curl_easy_strerror(code);
+        return xstrdup("only https:// is allowed, also behind a redirect");
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return xstrdup("the proxy that the environment names is malformed, or has no address");
+    case CURLE_URL_MALFORMAT:
+        return xstrdup(curl_easy_strerror(code));
+    default: {
+        char *text = xstrdup(exchange->error[0] ? exchange->error : curl_easy_strerror(code));
+        url_redact_within(text);
+        return text;
+    }
     }
 }
 
 static void finish(HttpExchange *exchange, CURLcode code)
 {
-    char text[64];
+    _cleanup_free_ char *error = code == CURLE_OK ? NULL : text_escape_take(reason(exchange, code));
     long status = 0;
-    /* libcurl quotes what the server sent. */
-    _cleanup_free_ char *error =
-        code == CURLE_OK ? NULL : text_escape(reason(exchange, code, text, sizeof text));
+    curl_off_t retry_after = 0;
     HttpAnswer answer = {
         .error = error,
         .body = exchange->body.data ? exchange->body.data : (const uint8_t *)"",
@@ -81,6 +94,9 @@ static void finish(HttpExchange *exchange, CURLcode code)
     };
     if (curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
         answer.status = (unsigned)status;
+    if ((status == 429 || status == 503) &&
+        curl_easy_getinfo(exchange->curl, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK && retry_after > 0)
+        answer.retry_after_seconds = retry_after;
     (void)curl_multi_remove_handle(exchange->http->multi, exchange->curl);
     exchange->answered(&answer, exchange->userdata);
     exchange_free(exchange);
@@ -259,6 +275,54 @@ static bool set_signature(HttpExchange *exchange, const HttpSignature *s)
            curl_easy_setopt(curl, CURLOPT_PASSWORD, s->secret_access_key) == CURLE_OK;
 }
 
+#define BEARER "Bearer "
+
+bool http_credential_fits(const char *credential)
+{
+    for (const unsigned char *c = (const unsigned char *)credential; *c; c++)
+        if (*c < ' ' || *c == 0x7f)
+            return false;
+    if (strncmp(credential, BEARER, strlen(BEARER)) != 0)
+        return strchr(credential, ':') != NULL;
+    const char *token = credential + strlen(BEARER);
+    return *token && !strchr(token, ' ');
+}
+
+/* libcurl sends either to the first host alone (CURLOPT_UNRESTRICTED_AUTH is off). */
+static bool set_credential(CURL *curl, const char *credential)
+{
+    if (strncmp(credential, BEARER, strlen(BEARER)) == 0)
+        return curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER) == CURLE_OK &&
+               curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, credential + strlen(BEARER)) == CURLE_OK;
+    return curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_USERPWD, credential) == CURLE_OK;
+}
+
+static bool has_been_redirected(CURL *curl)
+{
+    long n = 0;
+    return curl_easy_getinfo(curl, CURLINFO_REDIRECT_COUNT, &n) == CURLE_OK && n > 0;
+}
+
+/* A proxy may be on this host; who is asked may not lead to another service of it. */
+static curl_socket_t on_open(void *userdata, curlsocktype purpose _unused_, struct curl_sockaddr *to)
+{
+    HttpExchange *exchange = userdata;
+    Address address;
+    if (to->family == AF_INET || to->family == AF_INET6) {
+        address_from_sockaddr(&to->addr, 0, &address);
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&to->addr; /* the port is there in both */
+        _cleanup_free_ char *where = xasprintf("%s %u", address.text, (unsigned)ntohs(in->sin_port));
+        if (!has_been_redirected(exchange->curl))
+            strv_append(&exchange->used, TAKE(where));
+        else if (address_special(&address) && !strv_contains(exchange->used, where)) {
+            text_set(&exchange->refused, xasprintf("%s, %s", address.text, address_special(&address)));
+            return CURL_SOCKET_BAD;
+        }
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 /* How it is asked; what is handed over and when it ends is in set_options(). */
 static bool set_question(HttpExchange *exchange, const HttpRequest *request)
 {
@@ -268,6 +332,8 @@ static bool set_question(HttpExchange *exchange, const HttpRequest *request)
         ok = ok && add_header(exchange, *header);
     if (request->signature)
         ok = ok && set_signature(exchange, request->signature);
+    if (request->credential)
+        ok = ok && set_credential(curl, request->credential);
     if (request->form)
         ok = ok && curl_easy_setopt(curl, CURLOPT_POSTFIELDS, exchange->form) == CURLE_OK; /* stays ours */
     if (request->method)
@@ -298,6 +364,8 @@ static bool set_options(HttpExchange *exchange, const HttpRequest *request)
            curl_easy_setopt(curl, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->error) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_PRIVATE, exchange) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, exchange) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&

@@ -30,15 +30,19 @@ typedef struct HttpSignature {
 
 typedef struct HttpRequest {
     const char *url;
-    const char *method;   /* NULL: GET, or POST if there is a form */
-    bool plain_allowed;   /* http:// too, also behind a redirect; else https:// alone */
-    bool direct;          /* no proxy, and no redirect: it is for a server of this very host or network */
-    char *const *headers; /* "If-None-Match: ..."; NULL: none */
-    const char *form;     /* application/x-www-form-urlencoded; NULL: no body */
+    const char *method;     /* NULL: GET, or POST if there is a form */
+    bool plain_allowed;     /* http:// too, also behind a redirect; else https:// alone */
+    bool direct;            /* no proxy, and no redirect: it is for a server of this very host or network */
+    char *const *headers;   /* "If-None-Match: ..."; NULL: none */
+    const char *form;       /* application/x-www-form-urlencoded; NULL: no body */
+    const char *credential; /* http_credential_fits() it; never sent to another host; NULL: none */
     const HttpSignature *signature; /* NULL: it is not signed; a redirect of what is signed is not followed */
     size_t bytes_max;               /* of the answer's body */
     int64_t seconds_max;            /* for all of it */
 } HttpRequest;
+
+/* Whether it is "user:password" (RFC 7617) or "Bearer TOKEN" (RFC 6750), in one line. */
+bool http_credential_fits(const char *credential);
 
 /* "a%20b": as a form's value is written (RFC 3986's unreserved characters stay). The caller's. */
 char *http_escape(const char *value);
@@ -50,6 +54,7 @@ typedef struct HttpAnswer {
     const uint8_t *body;
     size_t size;
     const char *etag, *last_modified; /* NULL: it has none */
+    int64_t retry_after_seconds;      /* Retry-After of a 429 or 503; 0: it has none */
 } HttpAnswer;
 
 typedef struct HttpExchange HttpExchange;
@@ -57,7 +62,9 @@ typedef struct HttpExchange HttpExchange;
 /*
  * Asks, through the proxy that the environment names (https_proxy, no_proxy) if it does. The answer comes from
  * the loop, once, and never from within this call; then the exchange is over. What was sent and received is
- * wiped afterwards, since there may be secrets in it. Negative errno if it could not begin.
+ * wiped afterwards, since there may be secrets in it. No error quotes a user, a password or a query, of a proxy
+ * neither. A server that redirects to an address of model/reach.h is not followed there, unless it was asked at
+ * that address itself. Negative errno if it could not begin.
  */
 int http_ask(HttpExchange **ret, Http *http, const HttpRequest *request,
              void (*answered)(const HttpAnswer *answer, void *userdata), void *userdata);

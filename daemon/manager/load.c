@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/instant.h"
+#include "http/http.h"
 #include "rds/hostname.h"
 
 #define DEFAULT_STATE_DIRECTORY "/var/lib/dbcertd"
@@ -112,7 +113,7 @@ static void read_bundles(Loaded *loaded, char ***errors, char ***warnings)
         for (size_t i = 0; paths && paths[i]; i++)
             read_bundle(loaded->bundle, paths[i], loaded->catalogue, errors, warnings);
     }
-    if (bundle_size(loaded->bundle) == 0 && strv_length(loaded->config->fetch) == 0)
+    if (bundle_size(loaded->bundle) == 0 && !loaded->config->fetch[0])
         strv_append(warnings, xstrdup("trust.bundles, trust.fetch: no bundle; chains will not be verified"));
 }
 
@@ -130,20 +131,19 @@ const char *loaded_secret(const Loaded *loaded, const char *name)
     return secret ? secret->value : NULL;
 }
 
-/* origin: where it is asked for. */
-static void read_secret(Loaded *loaded, const char *credential, const char *origin, bool check_only,
-                        char ***errors, char ***warnings)
+/* key, origin: which key names it, and where. */
+static void read_secret(Loaded *loaded, const char *credential, const char *key, const char *origin,
+                        bool check_only, char ***errors, char ***warnings)
 {
     const char *directory = getenv("CREDENTIALS_DIRECTORY");
     if (!credential || find_secret(loaded, credential))
         return;
     if (strchr(credential, '/') || !directory) {
         bool may_be_fine = check_only && !strchr(credential, '/');
-        strv_append(
-            may_be_fine ? warnings : errors,
-            xasprintf("%s: password_credential \"%s\": $CREDENTIALS_DIRECTORY is not set or this is no name; "
-                      "expected LoadCredential=%s:/path/to/file in dbcertd.service",
-                      origin, credential, credential));
+        strv_append(may_be_fine ? warnings : errors,
+                    xasprintf("%s: %s \"%s\": $CREDENTIALS_DIRECTORY is not set or this is no name; expected "
+                              "LoadCredential=%s:/path/to/file in dbcertd.service",
+                              origin, key, credential, credential));
         return;
     }
     _cleanup_free_ char *path = xasprintf("%s/%s", directory, credential);
@@ -152,9 +152,8 @@ static void read_secret(Loaded *loaded, const char *credential, const char *orig
     if (r < 0) {
         strv_append(
             errors,
-            xasprintf("%s: password_credential \"%s\": %s: %s; expected LoadCredential=%s:/path/to/file "
-                      "in dbcertd.service",
-                      origin, credential, path, file_error(r), credential));
+            xasprintf("%s: %s \"%s\": %s: %s; expected LoadCredential=%s:/path/to/file in dbcertd.service",
+                      origin, key, credential, path, file_error(r), credential));
         return;
     }
     wipe_stack();
@@ -178,17 +177,36 @@ static void check_rds_credential(const RdsSource *source, bool check_only, char 
                           source->origin, name, name));
 }
 
+/* One that goes into a header. */
+static void read_http_secret(Loaded *loaded, const char *credential, const char *key, bool check_only,
+                             char ***errors, char ***warnings)
+{
+    if (!credential)
+        return;
+    read_secret(loaded, credential, key, loaded->path, check_only, errors, warnings);
+    const char *value = loaded_secret(loaded, credential);
+    if (value && !http_credential_fits(value))
+        strv_append(errors, xasprintf("%s: %s \"%s\": expected one line, user:password or \"Bearer TOKEN\"",
+                                      loaded->path, key, credential));
+}
+
 static void read_secrets(Loaded *loaded, bool check_only, char ***errors, char ***warnings)
 {
+    static const char key[] = "password_credential";
     const Config *config = loaded->config;
     for (size_t i = 0; i < config->n_endpoints; i++)
-        read_secret(loaded, config->endpoints[i]->password_credential, config->endpoints[i]->origin, check_only,
-                    errors, warnings);
+        read_secret(loaded, config->endpoints[i]->password_credential, key, config->endpoints[i]->origin,
+                    check_only, errors, warnings);
     for (size_t i = 0; i < config->n_trust_stores; i++)
-        read_secret(loaded, config->trust_stores[i]->password_credential, config->trust_stores[i]->origin,
+        read_secret(loaded, config->trust_stores[i]->password_credential, key, config->trust_stores[i]->origin,
                     check_only, errors, warnings);
     for (size_t i = 0; i < config->n_sources; i++)
         check_rds_credential(config->sources[i], check_only, errors, warnings);
+    read_http_secret(loaded, config->alertmanager_credential, "alerts.alertmanager_credential", check_only,
+                     errors, warnings);
+    for (Url **url = config->fetch; *url; url++)
+        read_http_secret(loaded, config_fetch_credential(config, *url), "trust.fetch_credentials", check_only,
+                         errors, warnings);
 }
 
 /* systemd names several with colons between them if the unit does. */

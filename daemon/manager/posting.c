@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/instant.h"
 #include "base/log.h"
 #include "fetch/pause.h"
@@ -15,27 +16,63 @@
 
 #define NEWS_MAX            200                 /* transitions in one request */
 #define REPEAT_USEC         (60 * USEC_PER_SEC) /* an Alertmanager that was started anew knows nothing */
+#define NARROW_SECONDS      1                   /* between the halves of a batch that is refused */
 #define FIRST_RETRY_SECONDS 2
 #define LAST_RETRY_SECONDS  300
 #define ANSWER_BYTES_MAX    65536
 #define ANSWER_SECONDS_MAX  30
+#define EXCERPT_BYTES       200 /* of an answer, in a log line */
+#define PUT_ASIDE_USEC      (3600 * USEC_PER_SEC)
+#define PUT_ASIDE_MAX       64 /* alerts that are not repeated; one more takes the place of the oldest */
+#define HOST_NAME_BYTES     256
 
-#define HOST_NAME_BYTES 256
+/*
+ * A batch that is refused for what is in it is halved until the one alert that is refused stands alone. Then an
+ * empty array is sent: if that is taken, the alert is to blame, and is given up; if not, the Alertmanager takes
+ * nothing at all, everything is kept, and empty arrays are sent, less and less often, until it does. So one bad
+ * alert costs the others a few seconds, and a broken Alertmanager costs no alert.
+ */
+typedef enum Trial {
+    TRIAL_NONE,
+    TRIAL_SUSPECT, /* the empty array decides about the alert that was refused alone */
+    TRIAL_WAIT,    /* nothing is taken */
+} Trial;
+
+/* An active alert that the Alertmanager does not take. */
+typedef struct PutAside {
+    uint64_t alert; /* hash of what identifies it; 0: none */
+    uint64_t until_usec;
+} PutAside;
 
 struct Posting {
     Manager *manager;
     sd_event_source *timer;
-    HttpExchange *exchange;          /* NULL: none is under way */
-    char (*sent)[TRANSITION_ID_MAX]; /* what is in it of the outbox */
-    size_t n_sent;
+    HttpExchange *exchange; /* NULL: none is under way */
+
+    /* What is in the request, or was in the latest one. */
+    char (*sent)[TRANSITION_ID_MAX]; /* of the outbox */
+    size_t n_sent, n_repeated;
+    uint64_t first;              /* of the first alert: its hash, and what it is in words */
+    char *first_words, *refusal; /* the answer that refused it alone */
+    bool is_rest;                /* nothing that is to be repeated is left */
+
+    size_t limit;    /* of alerts in a request */
+    size_t repeated; /* active alerts that were taken in this round of repetitions */
+    Trial trial;
+    bool pauses; /* after a failure: news does not end it */
+    PutAside aside[PUT_ASIDE_MAX];
+    size_t next_aside;
     unsigned n_failures;     /* in a row */
+    unsigned n_given_up;     /* in a row */
     uint64_t repeat_at_usec; /* CLOCK_BOOTTIME */
     char host[HOST_NAME_BYTES];
 };
 
+/* As it is shown; NULL: there is none. */
 static const char *url_of(const Posting *posting)
 {
-    return posting->manager->loaded->config->alertmanager;
+    const Url *url = posting->manager->loaded->config->alertmanager;
+    return url ? url->shown : NULL;
 }
 
 static void run_in(Posting *posting, uint64_t usec)
@@ -44,39 +81,84 @@ static void run_in(Posting *posting, uint64_t usec)
     (void)sd_event_source_set_enabled(posting->timer, SD_EVENT_ONESHOT);
 }
 
+/* That an alert is active again, or as another severity, makes it no other one. */
+static uint64_t hash_of(SubjectKind about, const char *subject, const Finding *f)
+{
+    _cleanup_free_ char *text = xasprintf("%d %s %s %s %s", (int)about, subject, finding_to_string(f->id),
+                                          f->address ? f->address : "", f->ca ? f->ca : "");
+    return text_hash(text) | 1;
+}
+
+static void note_first(Posting *posting, SubjectKind about, const char *subject, const Finding *f)
+{
+    if (posting->n_sent + posting->n_repeated > 0)
+        return;
+    posting->first = hash_of(about, subject, f);
+    text_set(&posting->first_words,
+             xasprintf("%s of %s %s", finding_to_string(f->id), subject_kind_to_string(about), subject));
+}
+
+static PutAside *find_aside(Posting *posting, uint64_t alert)
+{
+    for (size_t i = 0; i < PUT_ASIDE_MAX; i++)
+        if (posting->aside[i].alert == alert)
+            return &posting->aside[i];
+    return NULL;
+}
+
 typedef struct Repetition {
     Posting *posting;
     json_t *array;
     int64_t now;
+    uint64_t now_usec;
+    size_t n; /* that there are */
 } Repetition;
 
 /* What is told to the journal is told here; who was told enough of it is not reminded. */
+static bool is_repeated(const Repetition *all, SubjectKind about, const char *subject, const Alert *a)
+{
+    bool silenced = a->finding.silenced_until != INSTANT_NONE && a->finding.silenced_until > all->now;
+    if (a->state != ALERT_FIRING || a->said == SEVERITY_OK || silenced)
+        return false;
+    const PutAside *aside = find_aside(all->posting, hash_of(about, subject, &a->finding));
+    return !aside || aside->until_usec <= all->now_usec;
+}
+
 static void repeat_subject(SubjectKind about, const char *subject, void *userdata)
 {
-    const Repetition *all = userdata;
-    const AlertList *alerts = store_alerts(all->posting->manager->store, about, subject);
+    Repetition *all = userdata;
+    Posting *posting = all->posting;
+    const AlertList *alerts = store_alerts(posting->manager->store, about, subject);
     for (size_t i = 0; i < alerts->n; i++) {
         const Alert *a = &alerts->items[i];
-        bool silenced = a->finding.silenced_until != INSTANT_NONE && a->finding.silenced_until > all->now;
-        if (a->state == ALERT_FIRING && a->said != SEVERITY_OK && !silenced)
-            alertmanager_repeat(all->array, about, subject, &a->finding, a->said, all->posting->host, all->now);
+        if (!is_repeated(all, about, subject, a) || all->n++ < posting->repeated ||
+            posting->n_repeated == posting->limit)
+            continue;
+        note_first(posting, about, subject, &a->finding);
+        alertmanager_repeat(all->array, about, subject, &a->finding, a->said, posting->host, all->now);
+        posting->n_repeated++;
     }
 }
 
-static void repeat(Posting *posting, json_t *array, int64_t now)
+/* As many as fit; where they come and go meanwhile, one may be left out of this round. */
+static void repeat(Posting *posting, json_t *array, int64_t now, uint64_t now_usec)
 {
-    Repetition all = { posting, array, now };
+    Repetition all = { .posting = posting, .array = array, .now = now, .now_usec = now_usec };
     store_each_subject(posting->manager->store, repeat_subject, &all);
+    posting->is_rest = posting->repeated + posting->n_repeated >= all.n;
 }
 
 /* As many as fit, and remembers which. */
 static void add_news(Posting *posting, json_t *array, int64_t now)
 {
     const TransitionList *outbox = store_outbox(posting->manager->store, OUTBOX_ALERTMANAGER);
-    posting->n_sent = outbox->n < NEWS_MAX ? outbox->n : NEWS_MAX;
-    for (size_t i = 0; i < posting->n_sent; i++) {
-        memcpy(posting->sent[i], outbox->items[i].id, TRANSITION_ID_MAX);
-        alertmanager_add(array, &outbox->items[i], posting->host, now);
+    size_t room = posting->limit - posting->n_repeated, most = room < NEWS_MAX ? room : NEWS_MAX;
+    for (size_t i = 0; i < outbox->n && i < most; i++) {
+        const Transition *t = &outbox->items[i];
+        note_first(posting, t->about, t->subject, &t->finding);
+        memcpy(posting->sent[i], t->id, TRANSITION_ID_MAX);
+        alertmanager_add(array, t, posting->host, now);
+        posting->n_sent++;
     }
 }
 
@@ -97,61 +179,125 @@ static void note_taken(Posting *posting)
     store_delivered(store, OUTBOX_ALERTMANAGER, taken, n);
 }
 
-/* Refused for what it is, not for when it came: the others must not wait behind it. */
-static bool is_refused(const HttpAnswer *answer)
+/* "status 400: ...", as far as a log line has room. The caller's. */
+static char *words_of(const HttpAnswer *answer)
 {
-    return !answer->error && answer->status / 100 == 4 && answer->status != 408 && answer->status != 429;
+    if (answer->error)
+        return xstrdup(answer->error);
+    size_t length = answer->size < EXCERPT_BYTES ? answer->size : EXCERPT_BYTES;
+    _cleanup_free_ char *excerpt = text_escape_bytes(answer->body, length);
+    return xasprintf("status %u%s%s", answer->status, *excerpt ? ": " : "", excerpt);
 }
 
+static void retry_in(Posting *posting, int64_t seconds)
+{
+    posting->pauses = true;
+    run_in(posting, fetch_spread_usec(seconds, clock_boottime_usec()));
+}
+
+/* Whatever it was not told of the active alerts is repeated with the next attempt. */
 static void note_failure(Posting *posting, const HttpAnswer *answer)
 {
-    if (is_refused(answer)) {
-        log_error(
-            "the Alertmanager at %s does not take %zu alerts: status %u: %.*s; they are in the journal only",
-            url_of(posting), posting->n_sent, answer->status, (int)(answer->size < 200 ? answer->size : 200),
-            (const char *)answer->body);
-        note_taken(posting);
+    if (posting->n_failures++ == 0) {
+        _cleanup_free_ char *words = words_of(answer);
+        log_warning("the Alertmanager at %s cannot be told: %s; what it is to be told is kept", url_of(posting),
+                    words);
+    }
+    posting->repeat_at_usec = 0;
+    posting->repeated = 0;
+    int64_t pause = fetch_backoff(FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, posting->n_failures);
+    retry_in(posting, fetch_pause_asked(pause, LAST_RETRY_SECONDS, answer->retry_after_seconds));
+}
+
+/* The alert is to blame. If it is active, it will be tried again, but not logged again. */
+static void give_up(Posting *posting)
+{
+    PutAside *aside = find_aside(posting, posting->first);
+    if (!aside) {
+        log_error("cannot deliver %s to the Alertmanager at %s: %s; dropping this alert, the journal has it",
+                  posting->first_words, url_of(posting), posting->refusal);
+        aside = &posting->aside[posting->next_aside++ % PUT_ASIDE_MAX];
+    }
+    *aside = (PutAside) { posting->first, clock_boottime_usec() + PUT_ASIDE_USEC };
+    note_taken(posting);
+    posting->n_given_up++;
+    retry_in(posting, fetch_backoff(NARROW_SECONDS, LAST_RETRY_SECONDS, posting->n_given_up));
+}
+
+static void note_refusal(Posting *posting, const HttpAnswer *answer)
+{
+    size_t n = posting->n_sent + posting->n_repeated;
+    if (posting->trial != TRIAL_NONE) {
+        posting->trial = TRIAL_WAIT;
+        note_failure(posting, answer);
         return;
     }
-    if (posting->n_failures++ > 0)
+    if (n > 1)
+        posting->limit = n / 2;
+    else {
+        posting->trial = TRIAL_SUSPECT;
+        text_set(&posting->refusal, words_of(answer));
+    }
+    retry_in(posting, NARROW_SECONDS);
+}
+
+static void note_success(Posting *posting)
+{
+    Trial trial = posting->trial;
+    posting->trial = TRIAL_NONE;
+    if (posting->n_failures > 0)
+        log_notice("the Alertmanager at %s is told again", url_of(posting));
+    posting->n_failures = 0;
+    if (trial == TRIAL_SUSPECT) {
+        give_up(posting);
         return;
-    if (answer->error)
-        log_warning("the Alertmanager at %s cannot be told: %s; what it is to be told is kept", url_of(posting),
-                    answer->error);
-    else
-        log_warning("the Alertmanager at %s cannot be told: status %u; what it is to be told is kept",
-                    url_of(posting), answer->status);
+    }
+    if (trial == TRIAL_NONE) {
+        note_taken(posting);
+        posting->n_given_up = 0;
+        posting->repeated += posting->n_repeated;
+        if (posting->n_repeated > 0 && posting->is_rest) {
+            posting->repeated = 0;
+            posting->repeat_at_usec = clock_boottime_usec() + REPEAT_USEC;
+        }
+    }
+    posting->limit = trial == TRIAL_WAIT || posting->limit >= NEWS_MAX ? SIZE_MAX : posting->limit * 2;
+    run_in(posting, 0);
 }
 
 static void on_answered(const HttpAnswer *answer, void *userdata)
 {
     Posting *posting = userdata;
     posting->exchange = NULL;
-    if (!answer->error && answer->status / 100 == 2) {
-        if (posting->n_failures > 0)
-            log_notice("the Alertmanager at %s is told again", url_of(posting));
-        posting->n_failures = 0;
-        note_taken(posting);
-    } else {
+    AlertmanagerAnswer meaning =
+        answer->error ? ALERTMANAGER_FAILED : alertmanager_read(answer->status, answer->body, answer->size);
+    switch (meaning) {
+    case ALERTMANAGER_TAKEN:
+        note_success(posting);
+        break;
+    case ALERTMANAGER_REFUSED:
+        note_refusal(posting, answer);
+        break;
+    case ALERTMANAGER_FAILED:
+        posting->trial = posting->trial == TRIAL_SUSPECT ? TRIAL_NONE : posting->trial;
         note_failure(posting, answer);
-        posting->repeat_at_usec = 0; /* whatever it was not told of what stands */
+        break;
     }
-    posting->n_sent = 0;
-    int64_t pause = fetch_backoff(FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, posting->n_failures);
-    run_in(posting, posting->n_failures > 0 ? (uint64_t)pause * USEC_PER_SEC : 0);
 }
 
 static int ask(Posting *posting, const json_t *array)
 {
     static char type[] = "Content-Type: application/json";
-    const char *base = url_of(posting);
+    const Loaded *loaded = posting->manager->loaded;
+    const char *base = loaded->config->alertmanager->whole;
     size_t length = strlen(base);
     while (length > 0 && base[length - 1] == '/')
         length--;
-    _cleanup_free_ char *url = xasprintf("%.*s" PATH, (int)length, base),
-                        *body = json_dumps(array, JSON_COMPACT | JSON_ENSURE_ASCII);
+    _cleanup_(wiping_freep) char *root = xstrndup(base, length), *url = xconcat(root, PATH);
+    _cleanup_free_ char *body = json_dumps(array, JSON_COMPACT | JSON_ENSURE_ASCII);
     const HttpRequest request = {
         .url = url,
+        .credential = loaded_secret(loaded, loaded->config->alertmanager_credential),
         .plain_allowed = true,
         .direct = true,
         .headers = (char *const[]) { type, NULL },
@@ -163,30 +309,54 @@ static int ask(Posting *posting, const json_t *array)
                 : -ENOMEM;
 }
 
+/* What is due, and nothing while it has to be found out whether an empty array is taken. */
+static void fill(Posting *posting, json_t *array, uint64_t now_usec)
+{
+    int64_t now = clock_now();
+    if (posting->trial != TRIAL_NONE)
+        return;
+    posting->n_sent = posting->n_repeated = 0;
+    posting->is_rest = false;
+    if (now_usec >= posting->repeat_at_usec)
+        repeat(posting, array, now, now_usec);
+    if (posting->is_rest && posting->n_repeated == 0) {
+        posting->repeated = 0;
+        posting->repeat_at_usec = now_usec + REPEAT_USEC;
+    }
+    add_news(posting, array, now); /* the later of two with the same labels counts */
+}
+
 static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
     Posting *posting = userdata;
     uint64_t now_usec = clock_boottime_usec();
-    int64_t now = clock_now();
     if (!url_of(posting) || posting->exchange)
         return 0; /* until it is configured, or has been answered */
+    posting->pauses = false;
     if (posting->manager->self.clock_waits) {
         run_in(posting, REPEAT_USEC); /* nothing is told by a clock that cannot be right */
         return 0;
     }
     (void)delivery_keep(posting->manager);
     _cleanup_(json_decrefp) json_t *array = json_array();
-    bool due = now_usec >= posting->repeat_at_usec;
-    if (due) {
-        repeat(posting, array, now);
-        posting->repeat_at_usec = now_usec + REPEAT_USEC;
-    }
-    add_news(posting, array, now); /* the later of two with the same labels counts */
-    if (json_array_size(array) == 0)
+    fill(posting, array, now_usec);
+    if (json_array_size(array) == 0 && posting->trial == TRIAL_NONE)
         run_in(posting, posting->repeat_at_usec - now_usec);
     else if (ask(posting, array) < 0)
         run_in(posting, REPEAT_USEC);
     return 0;
+}
+
+/* Of another Alertmanager, or of one whose configuration may have been mended, nothing is known. */
+static void forget(Posting *posting)
+{
+    posting->n_sent = posting->n_repeated = posting->repeated = 0;
+    posting->limit = SIZE_MAX;
+    posting->trial = TRIAL_NONE;
+    posting->pauses = false;
+    posting->n_failures = posting->n_given_up = 0;
+    posting->repeat_at_usec = 0;
+    memset(posting->aside, 0, sizeof posting->aside);
 }
 
 int posting_new(Posting **ret, Manager *manager)
@@ -214,6 +384,8 @@ void posting_free(Posting *posting)
         return;
     http_cancel(posting->exchange);
     sd_event_source_disable_unref(posting->timer);
+    free(posting->first_words);
+    free(posting->refusal);
     free(posting->sent);
     free(posting);
 }
@@ -221,15 +393,13 @@ void posting_free(Posting *posting)
 void posting_configure(Posting *posting)
 {
     http_cancel(TAKE(posting->exchange)); /* it may have gone to another one */
-    posting->n_sent = 0;
-    posting->n_failures = 0;
-    posting->repeat_at_usec = 0;
+    forget(posting);
     store_feed_alertmanager(posting->manager->store, url_of(posting) != NULL);
     run_in(posting, 0);
 }
 
 void posting_soon(Posting *posting)
 {
-    if (posting && url_of(posting) && !posting->exchange && posting->n_failures == 0)
+    if (posting && url_of(posting) && !posting->exchange && !posting->pauses)
         run_in(posting, 0);
 }

@@ -11,6 +11,7 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "fetch/download.h"
+#include "fetch/kept.h"
 #include "manager/manager-internal.h"
 #include "manager/truststore.h"
 #include "rules/trust.h"
@@ -165,20 +166,12 @@ static void on_store_read(WatchedStore *store, void *userdata)
         judge_stores(trust); /* else with the others, soon */
 }
 
-static char **fingerprints_of(const Bundle *bundle)
-{
-    char **list = xcalloc(bundle_size(bundle) + 1, sizeof(char *));
-    for (size_t i = 0; i < bundle_size(bundle); i++)
-        list[i] = xstrdup(bundle_certificate(bundle, i)->sha256);
-    return list;
-}
-
 static void use_bundle(Trust *trust, Bundle *bundle)
 {
     bundle_free_later(trust->bundle, trust->manager->worker);
     strv_free(trust->fingerprints);
     trust->bundle = bundle;
-    trust->fingerprints = fingerprints_of(bundle);
+    trust->fingerprints = bundle_fingerprints(bundle);
 }
 
 /* Bundles that are made into one. */
@@ -315,12 +308,16 @@ static const Download *find_download(const Trust *trust, const char *url)
 static int start_downloads(Trust *trust, const Trust *old)
 {
     const Loaded *loaded = trust->manager->loaded;
-    char **urls = loaded->config->fetch;
-    size_t n = strv_length(urls);
-    if (n == 0)
-        return 0;
+    Url **urls = loaded->config->fetch;
+    size_t n = 0;
     _cleanup_(strv_freep) char **warnings = NULL;
     _cleanup_free_ char *state = loaded_state_directory(loaded), *directory = xasprintf("%s/bundles", state);
+    if (!old)
+        kept_scrub(directory);
+    while (urls[n])
+        n++;
+    if (n == 0)
+        return 0;
     if ((mkdir(state, 0755) < 0 && errno != EEXIST) || (mkdir(directory, 0755) < 0 && errno != EEXIST))
         log_warning("%s: cannot make it: %m; what is fetched will not outlast a restart", directory);
     int r = 0;
@@ -329,12 +326,13 @@ static int start_downloads(Trust *trust, const Trust *old)
     for (size_t i = 0; i < n && r >= 0; i++) {
         const DownloadParams params = {
             .url = urls[i],
+            .credential = loaded_secret(loaded, config_fetch_credential(loaded->config, urls[i])),
             .directory = directory,
             .plain_allowed = loaded->config->fetch_http,
             .interval_seconds = loaded->config->fetch_interval_seconds,
             .asked = old != NULL,
             .worker = trust->manager->worker,
-            .from = old ? find_download(old, urls[i]) : NULL,
+            .from = old ? find_download(old, urls[i]->shown) : NULL,
             .in_loop = old != NULL,
         };
         r = download_new(&trust->downloads[i], trust->manager->event, trust->manager->http, &params,

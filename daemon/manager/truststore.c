@@ -85,14 +85,6 @@ static void free_look(void *data)
     free(look);
 }
 
-static char **fingerprints_of(const Bundle *bundle)
-{
-    char **list = xcalloc(bundle_size(bundle) + 1, sizeof(char *));
-    for (size_t i = 0; i < bundle_size(bundle); i++)
-        list[i] = xstrdup(bundle_certificate(bundle, i)->sha256);
-    return list;
-}
-
 /* Takes what was read. */
 static void note_content(WatchedStore *store, Look *look)
 {
@@ -102,7 +94,7 @@ static void note_content(WatchedStore *store, Look *look)
     audit_deinit(&store->audit);
     strv_free(state->fingerprints);
     strv_free(state->warnings);
-    state->fingerprints = fingerprints_of(store->bundle);
+    state->fingerprints = bundle_fingerprints(store->bundle);
     state->warnings = TAKE(look->errors);
     state->n_certificates = bundle_size(store->bundle);
     state->read_at = clock_now();

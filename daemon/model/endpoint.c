@@ -71,18 +71,6 @@ int address_parse(const char *text, uint16_t port, Address *ret)
     return 0;
 }
 
-bool address_is_own(const Address *address)
-{
-    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }; /* ::ffff:a.b.c.d (RFC 4291, 2.5.5.2) */
-    const uint8_t *six = address->in6.sin6_addr.s6_addr;
-    if (address->sa.sa_family == AF_INET6 && memcmp(six, mapped, sizeof mapped) != 0)
-        return IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr) ||
-               IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
-    uint8_t first;
-    memcpy(&first, address->sa.sa_family == AF_INET6 ? six + 12 : (const uint8_t *)&address->in.sin_addr, 1);
-    return first == 127 || first == 0;
-}
-
 int address_compare(const Address *a, const Address *b)
 {
     if (a->sa.sa_family != b->sa.sa_family)

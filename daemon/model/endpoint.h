@@ -51,7 +51,6 @@ typedef struct Address {
 /* -EINVAL if the text is not an IPv4 or IPv6 literal. */
 int address_parse(const char *text, uint16_t port, Address *ret);
 void address_from_sockaddr(const struct sockaddr *sa, uint16_t port, Address *ret);
-bool address_is_own(const Address *address); /* this host's, whichever that is: 127.0.0.0/8, ::1, 0.0.0.0, :: */
 int address_compare(const Address *a, const Address *b); /* IPv4 first, then as text; ports aside */
 socklen_t address_length(const Address *address);
 
@@ -66,7 +65,7 @@ typedef struct Endpoint {
     bool direct_tls;   /* PostgreSQL 17: TLS from the first byte */
     bool strict;       /* SQL Server 2022: TDS 8.0, TLS from the first byte */
     bool check_plaintext;
-    bool loopback;     /* the name servers may say that the host is this one */
+    bool loopback;     /* it may be at an address that is refused else: model/reach.h */
     char *ca;          /* configured CA identifier; NULL: not compared */
     char *region;      /* NULL: from the host name */
     char *verify_name; /* NULL: the host */

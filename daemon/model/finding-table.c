@@ -194,7 +194,7 @@ static const FindingInfo infos[N_FINDINGS] = {
     [FINDING_NAME_UNRESOLVED] = {
         "name-unresolved", "1e0f853ade884f488ab4abdc96061630", SUBJECT_ENDPOINT, UNKNOWN,
         "alerts.unreachable_after",
-        "The host's name has no address. Never while the RDS API says that the instance is stopped, being made or gone.",
+        "The host's name has no address, or none that dbcertd may connect to without loopback = true. Never while the RDS API says that the instance is stopped, being made or gone.",
         "getent ahosts HOST" },
     [FINDING_TRUST_STORE_LACKS_CA] = {
         "trust-store-lacks-ca", "ea5dfaca925a474e89989099c270509f", SUBJECT_TRUST_STORE, WARNING | CRITICAL,

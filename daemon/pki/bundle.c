@@ -266,3 +266,11 @@ int bundle_add_system(Bundle *bundle)
     gnutls_x509_trust_list_deinit(list, 1);
     return n > 0 ? n : -ENODATA;
 }
+
+char **bundle_fingerprints(const Bundle *bundle)
+{
+    char **list = xcalloc(bundle_size(bundle) + 1, sizeof(char *));
+    for (size_t i = 0; i < bundle_size(bundle); i++)
+        list[i] = xstrdup(bundle_certificate(bundle, i)->sha256);
+    return list;
+}

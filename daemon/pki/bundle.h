@@ -27,6 +27,9 @@ size_t bundle_size(const Bundle *bundle);
 Certificate *bundle_certificate(const Bundle *bundle, size_t i);
 bool bundle_has(const Bundle *bundle, const char *sha256);
 
+/* The SHA-256 of each, in hexadecimal: a list that is the caller's. */
+char **bundle_fingerprints(const Bundle *bundle);
+
 /*
  * Adds the certificates of a file, whatever its name says it is: PEM (any number, with comments and CRLF),
  * PKCS#7 or one certificate in DER or PEM, PKCS#12, a Java key store. One that does not parse is left out and

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "engine/dialogue.h"
+#include "model/reach.h"
 #include "pki/facts.h"
 #include "probe/session.h"
 #include "probe/tunnel.h"
@@ -39,7 +40,6 @@ struct Probe {
     probe_fn done;
     probe_authorises_fn authorises;
     void *userdata;
-
     ProbeState state;
     int fd;
     Dialogue dialogue;
@@ -121,8 +121,7 @@ static void finish(Probe *probe)
     o->plaintext = probe->dialogue.plaintext;
     o->server_error = probe->dialogue.error;
     if (probe->session && o->chain.n == 0) {
-        o->chain = *session_chain(probe->session);
-        *session_chain(probe->session) = (Chain) { 0 };
+        session_take_chain(probe->session, &o->chain);
     }
     sd_event_source_disable_unref(TAKE(probe->io));
     sd_event_source_disable_unref(TAKE(probe->deadline));
@@ -215,18 +214,6 @@ static Next wait_for_server(Probe *probe)
     return tunnel_is_full(&probe->tunnel) ? NEXT_WRITE : NEXT_READ;
 }
 
-static void keep_tls_facts(Probe *probe)
-{
-    Observation *o = probe->observation;
-    o->tls_version = xstrdup(session_version(probe->session));
-    o->tls_cipher = xstrdup(session_cipher(probe->session));
-    o->tls_group = xstrdup(session_group(probe->session));
-    o->tls_alpn = session_alpn(probe->session);
-    o->tls_age = session_age(probe->session);
-    o->chain = *session_chain(probe->session);
-    *session_chain(probe->session) = (Chain) { 0 };
-}
-
 /*
  * No server speaks between its consent to TLS and our ClientHello: bytes there are injected into the stream, in
  * the hope that they are taken for what came inside TLS (CVE-2021-23222's class). One that speaks first of all
@@ -282,7 +269,7 @@ static Next do_handshake(Probe *probe)
     if (step != SESSION_DONE)
         return wait_for_server(probe);
     probe->tunnel.wraps = false;
-    keep_tls_facts(probe);
+    session_take_facts(probe->session, probe->observation);
     if (probe->observation->chain.n == 0)
         return end(probe, OUTCOME_HANDSHAKE_FAILED, "the server showed no certificate that can be read");
     probe->observation->outcome = OUTCOME_FETCHED;
@@ -409,10 +396,14 @@ static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_,
     return 0;
 }
 
-/* A failure of ours to make a socket is told as what it is: nothing was learnt about the server. */
+/* The one place that connects, and so the one that refuses to, whatever the address came from. A failure of
+ * ours to make a socket is reported as that: nothing was learnt about the server. */
 static Next dial(Probe *probe)
 {
     const Address *address = &probe->observation->address;
+    _cleanup_free_ char *refusal = endpoint_refusal(probe->endpoint, address);
+    if (refusal)
+        return end(probe, OUTCOME_UNREACHABLE, "%s", refusal);
     probe->fd = socket(address->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     probe->no_file = probe->fd < 0 && (errno == EMFILE || errno == ENFILE);
     if (probe->fd < 0)
@@ -488,7 +479,6 @@ int probe_new(Probe **ret, sd_event *event, const ProbeParams *params, probe_fn 
         .userdata = probe,
     };
     dialogue_init(&probe->dialogue, endpoint->engine->family, &words);
-
     int r = sd_event_add_defer(event, &probe->start, on_soon, probe);
     if (r >= 0)
         r = sd_event_add_time(event, &probe->deadline, CLOCK_BOOTTIME, params->deadline_usec,

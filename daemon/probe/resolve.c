@@ -3,9 +3,7 @@
 #include <ares.h>
 #include <errno.h>
 #include <netdb.h>
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -22,7 +20,6 @@ struct Resolve {
     sd_event_source *io[ARES_GETSOCK_MAXNUM]; /* one per socket of the channel; NULL: free */
     char *host;
     uint16_t port;
-    bool loopback;
     resolve_fn done;
     void *userdata;
 
@@ -36,7 +33,6 @@ struct Resolve {
     Address addresses[RESOLVE_ADDRESSES_MAX];
     size_t n_addresses;
     const char *error;
-    char own[192]; /* that error's text */
 };
 
 void resolve_free(Resolve *resolve)
@@ -76,30 +72,6 @@ static void add(Resolve *resolve, const struct sockaddr *sa)
     resolve->addresses[resolve->n_addresses++] = address;
 }
 
-/* "localhost" is what it says (RFC 6761, 6.3). */
-static bool may_be_own(const Resolve *resolve)
-{
-    static const char local[] = "localhost";
-    size_t n = strlen(resolve->host), m = strlen(local);
-    bool ends = n >= m && strcasecmp(resolve->host + n - m, local) == 0;
-    return resolve->loopback || (ends && (n == m || resolve->host[n - m - 1] == '.'));
-}
-
-static void refuse_own(Resolve *resolve)
-{
-    for (size_t i = 0; i < resolve->n_addresses; i++)
-        if (address_is_own(&resolve->addresses[i])) {
-            snprintf(
-                resolve->own, sizeof resolve->own,
-                "the name servers say %s, which is this host itself; if that is meant, set loopback = true "
-                "for this endpoint",
-                resolve->addresses[i].text);
-            resolve->error = resolve->own;
-        }
-    if (resolve->error)
-        resolve->n_addresses = 0;
-}
-
 static void on_answer(void *userdata, int status, int timeouts _unused_, struct ares_addrinfo *answer)
 {
     Resolve *resolve = userdata;
@@ -112,9 +84,7 @@ static void on_answer(void *userdata, int status, int timeouts _unused_, struct 
     if (answer)
         ares_freeaddrinfo(answer);
     qsort(resolve->addresses, resolve->n_addresses, sizeof(Address), compare);
-    if (!may_be_own(resolve))
-        refuse_own(resolve);
-    if (resolve->n_addresses == 0 && !resolve->error)
+    if (resolve->n_addresses == 0)
         resolve->error = status == ARES_SUCCESS ? "the name has no addresses" : ares_strerror(status);
 }
 
@@ -239,7 +209,6 @@ int resolve_new(Resolve **ret, sd_event *event, const Endpoint *endpoint, resolv
     resolve->event = sd_event_ref(event);
     resolve->host = xstrdup(endpoint->host);
     resolve->port = (uint16_t)endpoint->port;
-    resolve->loopback = endpoint->loopback;
     resolve->done = done;
     resolve->userdata = userdata;
     int r = sd_event_add_defer(event, &resolve->start, on_start, resolve);

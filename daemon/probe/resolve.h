@@ -18,9 +18,8 @@ typedef void (*resolve_fn)(Resolve *resolve, const Address *addresses, size_t n_
                            void *userdata);
 
 /*
- * Has no deadline of its own: whoever waits frees it. What a name server says of this host's own addresses is
- * followed where the endpoint allows it, and else an error: it is how a prober is made to knock at its own
- * host's doors. /etc/hosts is this host's own word.
+ * Has no deadline of its own: whoever waits frees it. Any address may come, this host's own ones, too: the
+ * probe refuses those (model/reach.h).
  */
 int resolve_new(Resolve **ret, sd_event *event, const Endpoint *endpoint, resolve_fn done, void *userdata);
 void resolve_free(Resolve *resolve);

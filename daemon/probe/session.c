@@ -254,40 +254,39 @@ const char *session_error(const Session *session)
     return session->error;
 }
 
-const char *session_version(const Session *session)
+/* What an old server needs and current clients refuse (RFC 8996, RFC 9325). */
+static TlsAge age_of(gnutls_session_t tls)
 {
-    return gnutls_protocol_get_name(gnutls_protocol_get_version(session->tls));
-}
-
-const char *session_cipher(const Session *session)
-{
-    return gnutls_ciphersuite_get(session->tls);
-}
-
-const char *session_group(const Session *session)
-{
-    return gnutls_group_get_name(gnutls_group_get(session->tls));
-}
-
-TlsAge session_age(const Session *session)
-{
-    if (gnutls_protocol_get_version(session->tls) < GNUTLS_TLS1_2)
+    if (gnutls_protocol_get_version(tls) < GNUTLS_TLS1_2)
         return TLS_AGE_OLD_VERSION;
-    gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(session->tls);
-    bool old = gnutls_kx_get(session->tls) == GNUTLS_KX_RSA || cipher == GNUTLS_CIPHER_3DES_CBC ||
+    gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(tls);
+    bool old = gnutls_kx_get(tls) == GNUTLS_KX_RSA || cipher == GNUTLS_CIPHER_3DES_CBC ||
                cipher == GNUTLS_CIPHER_ARCFOUR_128;
     return old ? TLS_AGE_OLD_SUITE : TLS_AGE_CURRENT;
 }
 
-char *session_alpn(const Session *session)
+/* NULL: the server chose none. */
+static char *alpn_of(gnutls_session_t tls)
 {
     gnutls_datum_t alpn;
-    if (gnutls_alpn_get_selected_protocol(session->tls, &alpn) < 0)
+    if (gnutls_alpn_get_selected_protocol(tls, &alpn) < 0)
         return NULL;
     return text_escape_bytes(alpn.data, alpn.size); /* 255 bytes at most (RFC 7301, 3.1) */
 }
 
-Chain *session_chain(Session *session)
+void session_take_chain(Session *session, Chain *ret)
 {
-    return &session->chain;
+    *ret = session->chain;
+    session->chain = (Chain) { 0 };
+}
+
+void session_take_facts(Session *session, Observation *ret)
+{
+    gnutls_session_t tls = session->tls;
+    ret->tls_version = xstrdup(gnutls_protocol_get_name(gnutls_protocol_get_version(tls)));
+    ret->tls_cipher = xstrdup(gnutls_ciphersuite_get(tls));
+    ret->tls_group = xstrdup(gnutls_group_get_name(gnutls_group_get(tls)));
+    ret->tls_alpn = alpn_of(tls);
+    ret->tls_age = age_of(tls);
+    session_take_chain(session, &ret->chain);
 }

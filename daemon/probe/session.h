@@ -43,14 +43,8 @@ void session_bye(Session *session);
 
 const char *session_error(const Session *session);
 
-/* What was negotiated; NULL where there is none. Static. */
-const char *session_version(const Session *session);
-const char *session_cipher(const Session *session);
-const char *session_group(const Session *session);
-TlsAge session_age(const Session *session);
+/* Moves the chain as it was sent, server certificate first; empty until the server has sent it. */
+void session_take_chain(Session *session, Chain *ret);
 
-/* The protocol that the server chose; NULL if none. The caller's. */
-char *session_alpn(const Session *session);
-
-/* The chain as it was sent, server certificate first; empty until the server has sent it. The session's. */
-Chain *session_chain(Session *session);
+/* After the handshake: the same, and what was negotiated. */
+void session_take_facts(Session *session, Observation *ret);

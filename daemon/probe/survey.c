@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "model/reach.h"
 #include "probe/resolve.h"
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -133,11 +134,32 @@ static void probe_all(Survey *survey, const Address *addresses, size_t n)
         survey->events->done(survey, survey->userdata);
 }
 
+/* Why none of them will be probed: the first one's reason. NULL if one may be; the others fail one by one. */
+static char *refusal_of_all(const Survey *survey, const Address *addresses, size_t n)
+{
+    char *first = NULL;
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_free_ char *refusal = endpoint_refusal(survey->endpoint, &addresses[i]);
+        if (!refusal) {
+            free(first);
+            return NULL;
+        }
+        if (!first)
+            first = TAKE(refusal);
+    }
+    return first;
+}
+
 static void on_resolve(Resolve *resolve _unused_, const Address *addresses, size_t n, const char *error,
                        void *userdata)
 {
     Survey *survey = userdata;
+    _cleanup_free_ char *refusal = refusal_of_all(survey, addresses, n);
     sd_event_source_disable_unref(TAKE(survey->deadline));
+    if (refusal) {
+        n = 0;
+        error = refusal;
+    }
     survey->events->resolved(survey, addresses, n, error, survey->userdata);
     probe_all(survey, addresses, n);
 }

@@ -9,8 +9,8 @@
 typedef struct Survey Survey;
 
 typedef struct SurveyEvents {
-    /* The name's addresses, before the first is probed; or n is 0 and error says why there are none. Borrowed.
-     */
+    /* The name's addresses, before the first is probed; or n is 0 and error says why there are none, or why
+     * none of them may be probed. Borrowed. */
     void (*resolved)(Survey *survey, const Address *addresses, size_t n, const char *error, void *userdata);
 
     /* One address is done. The observation is lent. */

@@ -1,5 +1,7 @@
 #include "sink/alertmanager.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/instant.h"
 
@@ -49,6 +51,42 @@ static void add(json_t *array, SubjectKind about, const char *subject, const Fin
 static int64_t begins_at(const Finding *finding, int64_t otherwise)
 {
     return finding->since == INSTANT_NONE || finding->since > otherwise ? otherwise : finding->since;
+}
+
+/* The API of version 1, and some that stand in front of one, say "error" with status 200. */
+static bool is_error(const uint8_t *body, size_t size)
+{
+    json_error_t ignored;
+    json_t *object = json_loadb((const char *)body, size, JSON_DISABLE_EOF_CHECK, &ignored);
+    const char *status = json_string_value(json_object_get(object, "status"));
+    bool error = (status && strcmp(status, "error") == 0) || json_is_string(json_object_get(object, "error")) ||
+                 json_is_integer(json_object_get(object, "code"));
+    json_decref(object);
+    return error;
+}
+
+static bool is_page(const uint8_t *body, size_t size)
+{
+    size_t i = 0;
+    while (i < size && strchr(" \t\r\n", body[i]))
+        i++;
+    return i < size && body[i] == '<';
+}
+
+AlertmanagerAnswer alertmanager_read(unsigned status, const uint8_t *body, size_t size)
+{
+    switch (status) {
+    case 200:
+    case 202:
+    case 204:
+        return is_page(body, size) || is_error(body, size) ? ALERTMANAGER_FAILED : ALERTMANAGER_TAKEN;
+    case 400: /* an alert is not valid; 413: there are too many; 422: it does not fit the schema */
+    case 413:
+    case 422:
+        return ALERTMANAGER_REFUSED;
+    default:
+        return ALERTMANAGER_FAILED;
+    }
 }
 
 void alertmanager_add(json_t *array, const Transition *t, const char *instance, int64_t now)

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/instant.h"
+#include "store/scrub.h"
 
 #define APPLICATION_ID 0x64626364 /* "dbcd", for file(1) */
 
@@ -228,7 +229,9 @@ static int prepare_file(Database *database, char **ret_words)
         r = database_query(database, "PRAGMA quick_check(1)", NO_VALUES, get_ok, &fine);
     if (r == SQLITE_OK && !fine)
         r = SQLITE_CORRUPT;
-    return r == SQLITE_OK ? bring_forward(database, ret_words) : r;
+    if (r == SQLITE_OK)
+        r = bring_forward(database, ret_words);
+    return r == SQLITE_OK ? database_scrub(database->handle) : r;
 }
 
 int database_open(Database **ret, const char *path, char **ret_words)

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -66,6 +68,143 @@ class Alertmanager:
         with urllib.request.urlopen(self.url + "/api/v2/alerts") as answer:
             listed = json.load(answer)
         return {(a["labels"]["alertname"], a["labels"]["severity"], a["labels"].get("endpoint")): a for a in listed}
+
+
+class Gate:
+    """What stands where an Alertmanager is expected. `answer` gets the handler and the alerts of a request; without one a request
+    goes on to a real Alertmanager, or is taken where there is none."""
+
+    def __init__(self, answer=None, behind=None):
+        self.answer, self.behind, self.requests = answer, behind, []
+        gate = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                gate.requests.append((time.monotonic(), json.loads(body), dict(self.headers)))
+                if gate.answer:
+                    gate.answer(self, json.loads(body))
+                elif gate.behind:
+                    gate.forward(self, body)
+                else:
+                    status(200)(self, None)
+
+            def log_message(self, *arguments):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def forward(self, handler, body):
+        request = urllib.request.Request(self.behind.url + handler.path, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            status(answer.status, answer.read())(handler, None)
+
+    def taken(self):
+        return {a["labels"].get("endpoint") for _, alerts, _ in self.requests for a in alerts} - {None}
+
+
+def status(number, body=b"no", **headers):
+    def answer(handler, _):
+        handler.send_response(number)
+        for name, value in {"Content-Length": len(body), **headers}.items():
+            handler.send_header(name.replace("_", "-"), str(value))
+        handler.end_headers()
+        handler.wfile.write(body)
+    return answer
+
+
+def reset(handler, _):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100")
+    handler.end_headers()
+    handler.wfile.flush()
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True
+
+
+def garbage(handler, _):
+    handler.wfile.write(b"\0\1\2 this is no HTTP\r\n\r\n")
+    handler.close_connection = True
+
+
+def drip(handler, _):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100")
+    handler.end_headers()
+    for _ in range(100):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(1)
+
+
+FAULTS = {**{str(n): status(n, b"no\nnever " + b"x" * 1000) for n in (400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503)},
+          "redirect": status(302, Location="http://127.0.0.1:1/"), "page": status(200, b" <html>Please log in</html>"),
+          "error": status(200, b'{"status":"error","error":"no"}'), "reset": reset, "garbage": garbage, "drip": drip}
+
+
+def alertmanager_lines(daemon):
+    return [line for line in daemon.output().splitlines() if "Alertmanager" in line]
+
+
+def watching(scratch, names, url, more=""):
+    text = config(scratch.pki.bundle("rsa2048"), [entry(name, "tls", closed_port()) for name in names])
+    return text.replace("alerts = {", f'alerts = {{ alertmanager = "{url}"; {more}')
+
+
+def test_alertmanager_that_refuses_is_asked_less_and_less(scratch, binaries):
+    """Whatever it answers for ever, ten seconds see six requests and one line at most, and it is told again once it takes alerts."""
+    gates = {name: Gate(answer) for name, answer in FAULTS.items()}
+    daemons = {name: Dbcertd(scratch, binaries, watching(scratch, ["orders", "billing", "shop"], gate.url), name="to-" + name)
+               for name, gate in gates.items()}
+    for name, gate in gates.items():
+        wait_until("it is asked: " + name, lambda: gate.requests)
+    time.sleep(10)
+    for name, gate in gates.items():
+        first = gate.requests[0][0]
+        within = [at for at, _, _ in gate.requests if at <= first + 10]
+        lines = alertmanager_lines(daemons[name])
+        assert len(within) <= 7, (name, [round(at - first, 1) for at in within])
+        assert len(lines) <= 1 and all(len(line) < 400 for line in lines), (name, lines)
+    for gate in gates.values():
+        gate.answer = None
+        gate.requests.clear()
+    for name, gate in gates.items():
+        wait_until(f"what is active is there: {name}", lambda: gate.taken() == {"orders", "billing", "shop"}, 60)
+        lines = wait_until(f"two lines: {name}", lambda: len(alertmanager_lines(daemons[name])) >= 2 and alertmanager_lines(daemons[name]))
+        assert len(lines) == 2 and "cannot be told: " in lines[0] and lines[1].endswith("is told again"), (name, lines)
+
+
+def test_alertmanager_refusing_one_alert_takes_the_others(scratch, binaries):
+    """One alert that is refused costs the others seconds, and is named in one line; nothing else is dropped."""
+    alertmanager = Alertmanager(scratch, Receiver())
+    gate = Gate(behind=alertmanager)
+
+    def picky(handler, alerts):
+        if any(a["labels"].get("endpoint") == "db-7" for a in alerts):
+            status(400, b'"invalid label set"')(handler, alerts)
+        else:
+            gate.forward(handler, json.dumps(alerts).encode())
+    gate.answer = picky
+    names = [f"db-{i}" for i in range(24)]
+    daemon = Dbcertd(scratch, binaries, watching(scratch, names, gate.url))
+    wait_until("the others", lambda: {e for _, _, e in alertmanager.alerts()} - {None} == set(names) - {"db-7"}, 60)
+    wait_until("the line", lambda: alertmanager_lines(daemon), 30)
+    time.sleep(5)
+    lines = alertmanager_lines(daemon)
+    assert len(lines) == 1 and "cannot deliver unreachable of endpoint db-7 to the Alertmanager" in lines[0], lines
+    assert 'status 400: "invalid label set"; dropping this alert' in lines[0], lines
+    assert len(gate.requests) < 40
+
+
+def test_alertmanager_retry_after_is_waited_for(scratch, binaries):
+    """A 429 that asks for eight seconds gets them, although the first pause would be two."""
+    gate = Gate(status(429, Retry_After=8))
+    Dbcertd(scratch, binaries, watching(scratch, ["orders"], gate.url))
+    wait_until("it is asked twice", lambda: len(gate.requests) >= 2, 30)
+    assert 7 <= gate.requests[1][0] - gate.requests[0][0] <= 12
 
 
 @pytest.fixture

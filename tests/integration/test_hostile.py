@@ -241,7 +241,7 @@ def test_the_server_is_asked_for_by_its_name(scratch, binaries):
     daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [
         entry("by-host", "tls", server.port, host=host("named")),
         entry("by-verify-name", "tls", server.port, host="alias.test", verify_name=host("named")),
-        entry("by-address", "tls", server.port, host="127.0.0.1", addresses=None)]))
+        entry("by-address", "tls", server.port, host="127.0.0.1", addresses=None, loopback=True)]))
     endpoints = daemon.settle()
     assert sorted(asked, key=str) == sorted([host("named"), host("named"), None], key=str)
     assert findings(endpoints["by-host"]) == findings(endpoints["by-verify-name"]) == []

@@ -344,7 +344,7 @@ def test_one_that_disappears_is_retired_after_a_grace_with_an_event(scratch, bin
     closed(region, "a", "b")
     daemon = start(scratch, binaries, settings(source(api)), imds, prefix=with_names(scratch, [region.host("a"), region.host("b")]))
     round_over(daemon)
-    wait_until("it is told", lambda: "b.us-east-1 (127.0.0.1): unreachable, unknown:" in daemon.output())
+    wait_until("it is told", lambda: "b.us-east-1: name-unresolved, unknown:" in daemon.output())
     b = region.instances.pop()
     ask_again(daemon)
     missing = daemon.endpoint("b.us-east-1")["rds"]["missing_since"]
