@@ -120,9 +120,8 @@ static void finish(Probe *probe)
     o->claim = probe->dialogue.claim;
     o->plaintext = probe->dialogue.plaintext;
     o->server_error = probe->dialogue.error;
-    if (probe->session && o->chain.n == 0) {
+    if (probe->session && o->chain.n == 0)
         session_take_chain(probe->session, &o->chain);
-    }
     sd_event_source_disable_unref(TAKE(probe->io));
     sd_event_source_disable_unref(TAKE(probe->deadline));
     probe->done(probe, o, probe->userdata);

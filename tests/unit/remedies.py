@@ -45,7 +45,7 @@ class Harness:
         for folder in (self.programs, self.scratch, self.scripts):
             os.mkdir(folder)
         for program in PROGRAMS:
-            os.symlink(stub, os.path.join(self.programs, program))
+            os.symlink(os.path.abspath(stub), os.path.join(self.programs, program))
 
     def close(self):
         self.keep.cleanup()

@@ -692,6 +692,9 @@ static void write_as_0_9(const char *path)
     sqlite3 *db;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
+                                  "DROP TRIGGER served_gone; DROP TRIGGER chain_gone; DROP TABLE left_out;"
+                                  "DROP INDEX served_server; DROP INDEX chain_certificate;"
+                                  "ALTER TABLE address DROP COLUMN shown;"
                                   "ALTER TABLE alert RENAME COLUMN steps TO remedy;"
                                   "ALTER TABLE outbox RENAME COLUMN steps TO remedy;"
                                   "ALTER TABLE posting RENAME COLUMN steps TO remedy;"
