@@ -331,7 +331,7 @@ static void check_endpoint(Parser *parser, config_setting_t *group, const char *
         complain(parser, group, name, "verify_name \"%s\": expected a host name", endpoint->verify_name);
     if (endpoint->region && !value_is_region(endpoint->region))
         complain(parser, group, name, "region \"%s\": expected a region such as us-east-1", endpoint->region);
-    if (endpoint->ca && !value_is_ca(endpoint->ca))
+    if (endpoint->ca && !value_is_name(endpoint->ca)) /* one that the CA directory lacks is a warning */
         complain(parser, group, name, "ca \"%s\": expected a CA identifier such as rds-ca-rsa2048-g1",
                  endpoint->ca);
     for (size_t i = 0; endpoint->addresses && endpoint->addresses[i]; i++) {

@@ -75,7 +75,8 @@ static bool take_generation(Words *words, char *id, size_t size)
 {
     const char *key = words->word[words->next], *generation = key ? words->word[words->next + 1] : NULL;
     if (!generation || words->word[words->next + 2] || generation[0] != 'G' ||
-        strspn(key, "RSAECC0123456789") != strlen(key) ||
+        (strncmp(key, "RSA", 3) != 0 && strncmp(key, "ECC", 3) != 0) ||
+        strspn(key + 3, "0123456789") != strlen(key + 3) ||
         !is_subordinate(generation + strcspn(generation, ".")))
         return false;
     int n = snprintf(id, size, "rds-ca-%s-%.*s", key, (int)strcspn(generation, "."), generation);

@@ -34,9 +34,10 @@ bool value_is_ca(const char *text)
 {
     if (!take_word(&text, "rds-ca-"))
         return false;
-    if (take_word(&text, "rsa") || take_word(&text, "ecc"))
-        return take(&text, DIGITS, 1, 5) && take_word(&text, "-g") && take(&text, DIGITS, 1, 3) && !*text;
-    return take(&text, DIGITS, 4, 4) && !*text;
+    if (*text >= '0' && *text <= '9')
+        return take(&text, DIGITS, 4, 4) && !*text;
+    return take(&text, LOWER, 2, 8) && take(&text, DIGITS, 1, 5) && take_word(&text, "-g") &&
+           take(&text, DIGITS, 1, 3) && !*text;
 }
 
 bool value_is_region(const char *text)

@@ -7,8 +7,8 @@
 #define CA_BYTES_MAX     48
 #define REGION_BYTES_MAX 32
 
-/* A CA's identifier: "rds-ca-2019", or "rds-ca-rsa2048-g1" with rsa or ecc, 1 to 5 digits, and 1 to 3 digits.
- */
+/* A CA's identifier: "rds-ca-2019", or "rds-ca-rsa2048-g1" with 2 to 8 letters, 1 to 5 digits, and 1 to 3
+ * digits; so generations and kinds of keys to come have a form, too. */
 bool value_is_ca(const char *text);
 
 /* "us-east-1", "us-gov-west-1", "eusc-de-east-1": words of lower-case letters, then a number of one or two

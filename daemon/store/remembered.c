@@ -95,6 +95,7 @@ static AddressState copy_of(const AddressState *address)
     copy.seen = address->seen ? observation_ref(address->seen) : NULL;
     copy.verification = (Verification) { 0 };
     copy.changed_at = INSTANT_NONE;
+    copy.shown = address->shown ? xmemdup(address->shown, sizeof *copy.shown) : NULL;
     copy.replacements =
         address->replacements ? xmemdup(address->replacements, REPLACEMENTS_KEPT * sizeof(Replacement)) : NULL;
     return copy;

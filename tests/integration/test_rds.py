@@ -293,16 +293,16 @@ def test_what_may_pass_is_tried_again(scratch, binaries, api, imds):
     """On the second page, twice (to stall: once); a region for each."""
     api.page_size = 20
     for i, (what, fault) in enumerate(PASSING.items()):
-        closed(api.region(f"r-{i}"), *[f"db{j}" for j in range(45)])
-        api.faults += [(f"r-{i}", "DescribeDBInstances", lambda handler, respond: respond())] + [
-            (f"r-{i}", "DescribeDBInstances", fault)] * (1 if what == "stall" else 2)
+        closed(api.region(f"us-test-{i}"), *[f"db{j}" for j in range(45)])
+        api.faults += [(f"us-test-{i}", "DescribeDBInstances", lambda handler, respond: respond())] + [
+            (f"us-test-{i}", "DescribeDBInstances", fault)] * (1 if what == "stall" else 2)
     hosts = [r["Endpoint"]["Address"] for region in api.regions.values() for r in region.instances]
-    daemon = start(scratch, binaries, settings(*[source(api, f"r-{i}", interval="1h") for i in range(len(PASSING))]), imds,
+    daemon = start(scratch, binaries, settings(*[source(api, f"us-test-{i}", interval="1h") for i in range(len(PASSING))]), imds,
                    prefix=with_names(scratch, hosts))
     for i, what in enumerate(PASSING):
         over = round_over(daemon, i, 90)
         assert (over["error"], over["discovered"], of_source(daemon, i)) == (None, 45, []), what
-        assert len(api.asked("DescribeDBInstances", f"r-{i}")) == 3 + (1 if what == "stall" else 2), what
+        assert len(api.asked("DescribeDBInstances", f"us-test-{i}")) == 3 + (1 if what == "stall" else 2), what
 
 
 @needs_root

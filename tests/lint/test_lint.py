@@ -409,3 +409,17 @@ def test_the_project_speaks_of_itself_alone():
     wrong = [f for f in files if os.path.isfile(os.path.join(ROOT, f)) and f != "tests/lint/test_lint.py" and
              re.search(r"(^|[\s\"'=(])/(home|root|work)/", open(os.path.join(ROOT, f), errors="replace").read())]
     assert not wrong
+
+
+def test_security_claims_name_tests_that_exist():
+    """A claim of docs/security.md whose test is gone, or was renamed, is found out."""
+    known = set()
+    for path in glob.glob(ROOT + "/tests/**/*.py", recursive=True):
+        known |= set(re.findall(r"^ *def (test_\w+)", open(path).read(), re.M))
+    for path in glob.glob(ROOT + "/tests/**/*.c", recursive=True):
+        known |= set(re.findall(r"^TEST\((\w+)\)", open(path).read(), re.M))
+    text = read("docs/security.md")
+    named = set(re.findall(r"`(\w+_\w+_\w+_\w+)`", text))  # no key of the configuration has as many words
+    assert len(named) > 50 and not sorted(named - known)
+    sentences = re.findall(r'the system suite,\s+"([^"]+)"', text)
+    assert sentences and all(sentence in read("tests/system/scenario") for sentence in sentences)

@@ -464,7 +464,7 @@ TEST(a_value_has_the_form_of_its_kind_and_nothing_else)
         { value_is_ca,
           { "rds-ca-2015", "rds-ca-rsa2048-g1", "rds-ca-ecc384-g1", "rds-ca-rsa8192-g12" },
           { "", "rds-ca-", "rds-ca-20199", "rds-ca-rsa2048", "rds-ca-rsa2048-g", "rds-ca-rsa2048-g1 ",
-            "rds-ca-dsa1-g1", "x-rds-ca-2019" } },
+            "rds-ca-rsa-g1", "x-rds-ca-2019" } },
         { value_is_region,
           { "us-east-1", "us-gov-west-1", "eusc-de-east-1", "us-isob-east-1" },
           { "", "us-east", "us-east-", "us-1", "US-EAST-1", "us-east-123", "us-east-1;id", "*" } },
