@@ -1,5 +1,6 @@
 """Fixtures, and TAP on standard output so that meson counts every test by its own name."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -86,3 +87,20 @@ def cable(lab):
         f.write(f"127.0.0.1 localhost\n{SERVER} server.test\n{PROBER} prober.test\n")
     with_names = ["sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "-"]
     return [["ip", "netns", "exec", names[0], *with_names], ["ip", "netns", "exec", names[1]]]
+
+
+CLONE_NEWNET = 0x40000000  # unshare(2)
+
+
+@pytest.fixture
+def own_address():
+    """Puts the test, and all that it starts, into a network namespace of its own, where this ordinary address is this host's, too:
+    what the RDS API names is not probed on loopback. To be asked for before anything that listens. Needs root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    outside = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+    laboratory.run("ip", "link", "set", "lo", "up")
+    laboratory.run("ip", "address", "add", "10.66.0.1/32", "dev", "lo")
+    yield "10.66.0.1"
+    assert libc.setns(outside, CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+    os.close(outside)

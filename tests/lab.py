@@ -256,11 +256,11 @@ def trusting(root):
     return seeing(root, "/etc/ssl/certs/ca-certificates.crt")
 
 
-def with_names(lab, names, inside=()):
-    """The same, for one that resolves these names to 127.0.0.1."""
+def with_names(lab, names, inside=(), address="127.0.0.1"):
+    """The same, for one that resolves these names to this address."""
     path = os.path.join(lab.directory, "hosts")
     with open(path, "w") as f:
-        f.write("127.0.0.1 localhost\n" + "".join(f"127.0.0.1 {name}\n" for name in names))
+        f.write("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name in names))
     return seeing(path, "/etc/hosts", inside)
 
 

@@ -118,6 +118,8 @@ class Scene:
         self.text = self.config(2)
         self.daemon = Dbcertd(scratch, binaries, self.text, env=self.environment())
         self.daemon.settle()
+        for name in ("orders", "billing"):  # a history is read after what was seen before is written
+            wait_until(f"{name} is kept", lambda name=name: serials(self.daemon, name))
 
     def config(self, n):
         return config(self.scratch.pki.bundle("rsa2048"), self.entries[:n], 'interval = "1d";')

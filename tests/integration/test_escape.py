@@ -30,17 +30,14 @@ def hidden(text):
     return sorted({f"U+{ord(c):04X}" for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")})
 
 
-def texts(value):
-    """Every string in JSON, keys as well."""
-    if isinstance(value, dict):
-        return [text for key, item in value.items() for text in [key, *texts(item)]]
-    if isinstance(value, list):
-        return [text for item in value for text in texts(item)]
-    return [value] if isinstance(value, str) else []
-
-
 def hidden_in_json(value):
-    return [(text, hidden(text), "\n" in text) for text in texts(value) if hidden(text) or "\n" in text]
+    """Remedies are dbcertd's own scripts, of several lines; their commands and effects are in `steps` as well, and have one each."""
+    if isinstance(value, dict):
+        assert "remedy" not in value or hidden(value["remedy"]) == []
+        return hidden_in_json(list(value)) + [h for key, item in value.items() if key != "remedy" for h in hidden_in_json(item)]
+    if isinstance(value, list):
+        return [h for item in value for h in hidden_in_json(item)]
+    return [(value, hidden(value))] if isinstance(value, str) and (hidden(value) or "\n" in value) else []
 
 
 def uncoloured(text):

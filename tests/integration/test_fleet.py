@@ -56,7 +56,7 @@ class Bastion:
         lab.push(Process([*self.inside, UPLOAD, f"--url=http://{HUB}:19532", f"--save-state={lab.directory}/upload{i}"],
                          os.path.join(lab.directory, f"upload{i}.log")))
         socket = os.path.join(lab.directory, f"{self.name}.sock")
-        text = config(lab.pki.bundle("rsa2048"), entries).replace("alerts = {", f'alerts = {{ alertmanager = "http://{HUB}:9093";')
+        text = config(lab.pki.bundle("rsa2048"), entries, f'socket_hosts = [ "{address(i)}" ];').replace("alerts = {", f'alerts = {{ alertmanager = "http://{HUB}:9093";')
         self.dbcertd = Dbcertd(lab, binaries, text, name=self.name, wait=False,
                                prefix=[*self.inside, "systemd-socket-activate", "-l", socket, "-l", f"{address(i)}:{PORT}"])
         wait_until("the socket", lambda: os.path.exists(socket))

@@ -186,7 +186,7 @@ def test_secret_of_an_older_state_directory_is_removed(scratch, binaries):
         f.write(f"URL: {url}\nETag: x\n")
     path, = glob.glob(daemon.state + "/*.db")
     with sqlite3.connect(path) as database:
-        columns = "about, subject, finding, severity, message, remedy, state, said, worst, raises"
+        columns = "about, subject, finding, severity, message, steps, state, said, worst, raises"
         for about, subject, message, remedy in (
                 ("bundle", url, "it cannot be fetched", f"curl -fsS '{url}'"),
                 ("bundle", f"{shown}?sig=s3cret", "it cannot be fetched", "curl"),
@@ -194,7 +194,7 @@ def test_secret_of_an_older_state_directory_is_removed(scratch, binaries):
             database.execute(f"INSERT INTO alert ({columns}) VALUES (?, ?, 'bundle-stale', 'warning', ?, ?, 'firing', 'warning', 'warning', 1)",
                              (about, subject, message, remedy))
         for table in ("outbox", "posting"):
-            database.execute(f"INSERT INTO {table} (id, kind, at, raises, about, subject, finding, severity, message, remedy) "
+            database.execute(f"INSERT INTO {table} (id, kind, at, raises, about, subject, finding, severity, message, steps) "
                              "VALUES ('1-1', 'raised', 1, 1, 'bundle', ?, 'bundle-stale', 'warning', 'm', 'r')", (url,))
     database.close()
     assert b"s3cret" in bytes_of(daemon.state)

@@ -12,7 +12,7 @@ YEAR, THREE_YEARS = 365, 1096
 
 
 @pytest.fixture
-def story(scratch, binaries, api, imds):
+def story(scratch, own_address, binaries, api, imds):
     """A PostgreSQL and a MariaDB behind names of the API, a client that trusts one CA, and a real journald."""
     class Story:
         pass
@@ -22,8 +22,8 @@ def story(scratch, binaries, api, imds):
     orders, billing = s.region.host("orders"), s.region.host("billing")
     s.old = pki.server("orders", orders, ago(400), ago(400 - THREE_YEARS))
     s.new = pki.server("orders-new", orders, ago(0.1), ago(0.1 - THREE_YEARS), kind="ecc384")
-    s.postgres = Postgres(scratch, "orders", s.old[0])
-    s.mariadb = Mariadb(scratch, "billing", pki.server("billing", billing, ago(30), ago(30 - YEAR))[0])
+    s.postgres = Postgres(scratch, "orders", s.old[0], address=own_address)
+    s.mariadb = Mariadb(scratch, "billing", pki.server("billing", billing, ago(30), ago(30 - YEAR))[0], address=own_address, init="CREATE USER somebody@'%'")
     s.orders = s.region.instance("orders", port=s.postgres.port, version="11.22", till=openssl_facts(s.old[1])["not_after"])
     s.billing = s.region.instance("billing", engine="mariadb", port=s.mariadb.port, version="10.11.6", window="sat:01:00-sat:02:00")
     s.region.version("postgres", "11.22", False, ["rds-ca-rsa2048-g1", "rds-ca-ecc384-g1"])
@@ -33,7 +33,7 @@ def story(scratch, binaries, api, imds):
     s.journald = inside
     stores = f'trust_stores = ( {{ name = "client"; path = "{store}"; endpoints = [ "orders.us-east-1" ]; }} );'
     s.settings = settings(source(api), bundle=bundle, more=stores)
-    s.daemon = start(scratch, binaries, s.settings, imds, prefix=with_names(scratch, [orders, billing], inside))
+    s.daemon = start(scratch, binaries, s.settings, imds, prefix=with_names(scratch, [orders, billing], inside, own_address))
     round_over(s.daemon)
     s.entries = functools.partial(journal_entries, inside)
     s.found = lambda name="orders": findings(s.daemon.endpoint(name + ".us-east-1"))

@@ -423,3 +423,10 @@ def test_security_claims_name_tests_that_exist():
     assert len(named) > 50 and not sorted(named - known)
     sentences = re.findall(r'the system suite,\s+"([^"]+)"', text)
     assert sentences and all(sentence in read("tests/system/scenario") for sentence in sentences)
+
+
+def test_every_integration_file_is_run():
+    """A file that tests/meson.build does not name would be run by nobody."""
+    lists = "".join(re.findall(r"^(?:side_by_side|alone) = \[.*?\]", read("tests/meson.build"), re.M | re.S))
+    files = [os.path.basename(p)[len("test_"):-len(".py")] for p in glob.glob(ROOT + "/tests/integration/test_*.py")]
+    assert sorted(re.findall(r"'(\w+)'", lists)) == sorted(files)
