@@ -115,6 +115,12 @@ char *text_escape_lines(const char *text)
     return buffer_take_text(&buffer);
 }
 
+bool text_is_clean(const char *text)
+{
+    size_t size = strlen(text);
+    return clean_length((const uint8_t *)text, size, false) == size;
+}
+
 char *text_escape_take(char *text)
 {
     size_t size = text ? strlen(text) : 0;

@@ -9,6 +9,7 @@
  * Hence nothing can be unescaped, and nothing compares names by it.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define ESCAPE_GROWTH_MAX 4 /* one byte becomes `\xff` */
@@ -19,6 +20,9 @@ char *text_escape_bytes(const void *bytes, size_t size);
 
 /* The same, but newlines stay: for texts of ours that have several lines. */
 char *text_escape_lines(const char *text);
+
+/* Whether nothing of it would be escaped. */
+bool text_is_clean(const char *text);
 
 /* Takes the text and returns it, or its escaped copy. */
 char *text_escape_take(char *text);

@@ -7,14 +7,11 @@
 #include "base/buffer.h"
 
 /*
- * Whether a text can be part of a command that is shown to people: UTF-8 without control characters and hidden
- * ones. A line break would end the line that the command is on, and what a terminal cannot show cannot be
- * checked by eye.
+ * Whether a text can be part of a command that is shown to people: nothing of it would be escaped
+ * (base/escape.h). A line break would end the line that the command is on, and what a terminal cannot show
+ * cannot be checked by eye.
  */
 bool shell_can_quote(const char *text);
-
-/* Makes a text one line that can stand behind "# ": each byte of what cannot be shown becomes '?'. */
-void shell_comment(char *text);
 
 /*
  * Appends the text so that sh and bash read it back as exactly that, within one word: as it is if it consists

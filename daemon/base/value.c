@@ -2,15 +2,13 @@
 
 #include <limits.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/shell.h"
 #include "base/text.h"
 
-#define LABEL_BYTES_MAX 63   /* RFC 1035, 2.3.4 */
-#define NAME_BYTES_MAX  128  /* the configuration's limit for names */
-#define URL_BYTES_MAX   2048 /* the configuration's limit for URLs */
+#define LABEL_BYTES_MAX 63  /* RFC 1035, 2.3.4 */
+#define NAME_BYTES_MAX  128 /* the configuration's limit for names */
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS  "0123456789"
@@ -39,15 +37,6 @@ bool value_is_host(const char *text)
 bool value_is_path(const char *text)
 {
     return text[0] == '/' && strlen(text) < PATH_MAX && shell_can_quote(text);
-}
-
-bool value_is_url(const char *text)
-{
-    static const char letters[] = LETTERS DIGITS "-._~:/?#[]@!$&'()*+,;=%";
-    size_t scheme = strncasecmp(text, "https://", 8) == 0 ? 8 : strncasecmp(text, "http://", 7) == 0 ? 7 : 0;
-    size_t length = strlen(text);
-    return scheme > 0 && length <= URL_BYTES_MAX && strspn(text, letters) == length &&
-           strcspn(text + scheme, "/?#") > 0;
 }
 
 bool value_is_name(const char *text)

@@ -24,8 +24,5 @@ bool value_is_host(const char *text);
 /* Absolute, and can be shown and quoted (base/shell.h); at most 4095 bytes (PATH_MAX). */
 bool value_is_path(const char *text);
 
-/* http:// or https:// and a host, of the letters that RFC 3986 has for URLs. */
-bool value_is_url(const char *text);
-
 /* Letters, digits and . _ - with a letter or a digit first, at most 128: names in the configuration. */
 bool value_is_name(const char *text);

@@ -45,16 +45,16 @@ static bool is_url(const char *url)
     return (begins(url, "https://") || text_is_local_url(url)) && !strpbrk(url, " '\"\\?#@\n\t");
 }
 
-/* The account's number in "arn:aws:iam::123456789012:role/dbcertd"; the length of it is 0 if it is no role's.
- */
-static const char *account_of(const char *role, size_t *ret_length)
+/* "123456789012" of "arn:aws:iam::123456789012:role/dbcertd"; NULL if it is no role's. The caller's. */
+static char *account_of(const char *role)
 {
-    const char *iam = value_is_arn(role) ? strstr(role, ":iam::") : NULL;
-    const char *account = iam ? iam + strlen(":iam::") : role;
-    *ret_length = iam ? strspn(account, "0123456789") : 0;
-    if (!begins(account + *ret_length, ":role/"))
-        *ret_length = 0;
-    return account;
+    static const char iam[] = ":iam::";
+    const char *found = value_is_arn(role) ? strstr(role, iam) : NULL;
+    if (!found)
+        return NULL;
+    _cleanup_free_ char *account = xstrndup(found + strlen(iam), ACCOUNT_DIGITS);
+    bool is_role = value_is_account(account) && begins(found + strlen(iam) + ACCOUNT_DIGITS, ":role/");
+    return is_role ? TAKE(account) : NULL;
 }
 
 _printf_(3, 4) static void complain(const RdsSource *source, char ***errors, const char *format, ...)
@@ -94,16 +94,14 @@ static void check_words(const RdsSource *source, char ***errors)
 /* The name is part of its endpoints' names, which have to stay when other sources come. */
 static void name_source(RdsSource *source, char ***errors)
 {
-    size_t length = 0;
-    const char *account = source->role ? account_of(source->role, &length) : NULL;
-    if (source->role && length == 0)
+    _cleanup_free_ char *account = source->role ? account_of(source->role) : NULL;
+    if (source->role && !account)
         complain(source, errors, "role \"%s\": expected an ARN such as arn:aws:iam::123456789012:role/dbcertd",
                  source->role);
     if (source->external_id && !source->role)
         complain(source, errors, "external_id is for a role; give that, too, or leave it out");
     if (!source->name)
-        source->name =
-            length > 0 ? xasprintf("%s.%.*s", source->region, (int)length, account) : xstrdup(source->region);
+        source->name = account ? xasprintf("%s.%s", source->region, account) : xstrdup(source->region);
 }
 
 static void check_sources(Config *config, char ***errors)

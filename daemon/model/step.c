@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/shell.h"
 
 static const char *const kinds[] = {
@@ -115,10 +116,10 @@ void step_glue_number(Step *step, int64_t value)
     append(step, digits);
 }
 
+/* As one line that can follow "# ". */
 static void set_effect(Step *step, char *text)
 {
-    shell_comment(text);
-    text_set(&step->effect, text);
+    text_set(&step->effect, text_escape_take(text));
 }
 
 void step_effect(Step *step, const char *format, ...)

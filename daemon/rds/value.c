@@ -53,7 +53,7 @@ bool value_is_region(const char *text)
 
 bool value_is_account(const char *text)
 {
-    return take(&text, DIGITS, 12, 12) && !*text;
+    return take(&text, DIGITS, ACCOUNT_DIGITS, ACCOUNT_DIGITS) && !*text;
 }
 
 bool value_is_arn(const char *text)
@@ -62,7 +62,7 @@ bool value_is_arn(const char *text)
         !take_word(&text, ":") || !take(&text, LOWER DIGITS "-", 1, 32) || !take_word(&text, ":") ||
         !take(&text, LOWER DIGITS "-", 0, REGION_BYTES_MAX) || !take_word(&text, ":"))
         return false;
-    return take(&text, DIGITS, 12, 12) && take_word(&text, ":") &&
+    return take(&text, DIGITS, ACCOUNT_DIGITS, ACCOUNT_DIGITS) && take_word(&text, ":") &&
            take(&text, ALPHABET DIGITS "_+=,.@:/-", 1, ARN_BYTES_MAX) && !*text;
 }
 

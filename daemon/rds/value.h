@@ -6,6 +6,7 @@
 
 #define CA_BYTES_MAX     48
 #define REGION_BYTES_MAX 32
+#define ACCOUNT_DIGITS   12
 
 /* A CA's identifier: "rds-ca-2019", or "rds-ca-rsa2048-g1" with 2 to 8 letters, 1 to 5 digits, and 1 to 3
  * digits; so generations and kinds of keys to come have a form, too. */

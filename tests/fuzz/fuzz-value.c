@@ -31,7 +31,6 @@ static const struct {
     { value_is_engine_version, LETTER DIGIT, LETTER DIGIT "._-", 64 },
     { value_is_host, LETTER DIGIT "_", LETTER DIGIT "._-", 254 },
     { value_is_name, LETTER DIGIT, LETTER DIGIT "._-", 128 },
-    { value_is_url, "hH", LETTER DIGIT "-._~:/?#[]@!$&'()*+,;=%", 2048 },
 };
 
 static void check_kinds(const char *text)

@@ -484,10 +484,6 @@ TEST(a_value_has_the_form_of_its_kind_and_nothing_else)
         { value_is_path,
           { "/", "/opt/it's/a b", "/$(id)", "/\u00e4" },
           { "", "a", "/a\nb", "/\033", "/\xff", "-a" } },
-        { value_is_url,
-          { "https://a/b.pem", "http://127.0.0.1:9093", "HTTPS://A/" },
-          { "", "ftp://a", "https://", "https:///x", "https://a/ b", "https://a/\"", "https://a/`id`",
-            "-https://a" } },
         { value_is_name, { "a", "A-1.b_c", "1" }, { "", "-a", ".a", "a b", "a$", "a/b" } },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
