@@ -308,8 +308,21 @@ def test_completion_offers_every_command_option_and_engine(shell):
 def test_the_unit_is_confined(binaries):
     """--threshold is in tenths."""
     unit = os.path.join(os.path.dirname(binaries), "systemd/dbcertd.service")
-    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=12", unit], capture_output=True, text=True)
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=11", unit], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-400:]
+
+
+def test_paths_of_the_unit_are_below_its_root():
+    """Without a + systemd takes them for the host's and drops them, and each mount is noexec by its own name alone."""
+    unit = {}
+    for key, value in re.findall(r"^(\w+Paths)=(.*)", read("systemd/dbcertd.service.in"), re.M):
+        unit.setdefault(key, []).extend(value.split())
+    bound = unit.pop("BindReadOnlyPaths")
+    assert len(bound) > 10
+    assert set(unit) == {"ReadOnlyPaths", "InaccessiblePaths", "NoExecPaths", "ExecPaths"}
+    assert not [path for paths in unit.values() for path in paths if not re.match(r"-?\+[/%@]", path)]
+    assert not set(unit["ExecPaths"]) & set(unit["NoExecPaths"])
+    assert {path.lstrip("-").split(":")[0] for path in bound} - {path.lstrip("-+") for path in unit["NoExecPaths"]} == {"/lib64"}
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")

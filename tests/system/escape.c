@@ -20,6 +20,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -121,8 +122,9 @@ static int copy_into(int out, const char *from)
 
 static void try_programs(const char *state)
 {
-    static const char *const programs[] = { "/bin/true", "/bin/sh", "/usr/bin/env", "/usr/bin/id",
-                                            "/lib/systemd/systemd-cat" };
+    static const char *const programs[] = {
+        "/bin/true", "/bin/sh", "/usr/bin/env", "/usr/bin/id", "/lib/systemd/systemd-cat", "/opt/mounted/true"
+    };
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
         if (access(programs[i], F_OK) == 0)
             try_execute(programs[i], programs[i], -1, "--version");
@@ -157,6 +159,17 @@ static void try_multicast(void)
         close(fd);
 }
 
+/* One that everybody may write to, as those of D-Bus and of databases: the scenario listens there. */
+static void try_socket(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/run/other.sock" };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    tell(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0,
+         "reach another service's socket");
+    if (fd >= 0)
+        close(fd);
+}
+
 static void try_others(void)
 {
     tell(setuid(0) == 0 && getuid() == 0 && access("/root", W_OK) == 0, "become root");
@@ -185,6 +198,7 @@ int main(int argc, char **argv)
     try_families();
     try_programs(state ? state : "/var/lib/dbcertd");
     try_multicast();
+    try_socket();
     try_others();
     printf("that was all\n");
     (void)sd_notify(0, "READY=1");
