@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 #include "base/log.h"
-#include "base/worker.h"
+#include "base/thread.h"
 #include "config/key.h"
 #include "manager/manager.h"
 #include "model/finding.h"
@@ -180,7 +180,7 @@ int main(int argc, char **argv)
 {
     int status = run(argc, argv);
     log_flush(FLUSH_USEC);
-    if (worker_was_abandoned())
+    if (thread_was_abandoned())
         _exit(status); /* what exit() tears down may still be in use */
     return status;
 }

@@ -3,29 +3,22 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/instant.h"
-
-/* GnuTLS and SQLite use some ten KB; sanitizers multiply that. Only what is used becomes memory. */
-#define STACK_BYTES ((size_t)2 * 1024 * 1024)
+#include "base/queue.h"
+#include "base/thread.h"
 
 struct Job {
+    Link link;
     const JobType *type;
     void *data;
     bool cancelled;
-    Job *next;
 };
-
-typedef struct Queue {
-    Job *first, **end; /* where the next one goes */
-} Queue;
 
 struct Worker {
     pthread_t thread;
@@ -40,44 +33,6 @@ struct Worker {
     bool ending;
 };
 
-static bool abandoned;
-
-bool worker_was_abandoned(void)
-{
-    return abandoned;
-}
-
-/* They fail for a mutex that is none, or whose owner asks again. */
-static void lock(Worker *worker)
-{
-    if (pthread_mutex_lock(&worker->lock) != 0)
-        abort();
-}
-
-static void unlock(Worker *worker)
-{
-    if (pthread_mutex_unlock(&worker->lock) != 0)
-        abort();
-}
-
-static void queue_put(Queue *queue, Job *job)
-{
-    job->next = NULL;
-    if (!queue->first)
-        queue->end = &queue->first;
-    *queue->end = job;
-    queue->end = &job->next;
-}
-
-/* NULL if there is none. */
-static Job *queue_take(Queue *queue)
-{
-    Job *job = queue->first;
-    if (job)
-        queue->first = job->next;
-    return job;
-}
-
 static void job_free(Job *job)
 {
     job->type->free(job->data);
@@ -88,7 +43,7 @@ static void job_free(Job *job)
 static void *work(void *userdata)
 {
     Worker *worker = userdata;
-    lock(worker);
+    thread_lock(&worker->lock);
     for (;;) {
         while (!worker->waiting.first && !worker->ending)
             if (pthread_cond_wait(&worker->wanted, &worker->lock) != 0)
@@ -96,15 +51,15 @@ static void *work(void *userdata)
         if (worker->ending)
             break;
         Job *job = worker->running = queue_take(&worker->waiting);
-        unlock(worker);
+        thread_unlock(&worker->lock);
         job->type->run(job->data);
-        lock(worker);
+        thread_lock(&worker->lock);
         worker->running = NULL;
-        queue_put(&worker->finished, job);
+        queue_put(&worker->finished, &job->link);
         if (eventfd_write(worker->fd, 1) < 0)
             abort(); /* as many results as it can count are not there */
     }
-    unlock(worker);
+    thread_unlock(&worker->lock);
     return NULL;
 }
 
@@ -114,9 +69,9 @@ static void deliver(Worker *worker)
     eventfd_t one;
     if (eventfd_read(worker->fd, &one) < 0)
         return; /* there is none */
-    lock(worker);
+    thread_lock(&worker->lock);
     Job *job = queue_take(&worker->finished);
-    unlock(worker);
+    thread_unlock(&worker->lock);
     if (!job->cancelled)
         job->type->done(job->data);
     job_free(job);
@@ -127,26 +82,6 @@ static int on_finished(sd_event_source *source _unused_, int fd _unused_, uint32
 {
     deliver(userdata);
     return 0;
-}
-
-/* No signal is delivered to it: the loop reads them from a descriptor. */
-static int start_thread(Worker *worker)
-{
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    sigfillset(&all);
-    int r = pthread_attr_init(&attributes);
-    if (r != 0)
-        return -r;
-    r = pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    if (r == 0)
-        r = pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (r == 0) {
-        r = pthread_create(&worker->thread, &attributes, work, worker);
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* as it was */
-    }
-    (void)pthread_attr_destroy(&attributes);
-    return -r;
 }
 
 static void release(Worker *worker)
@@ -168,7 +103,7 @@ int worker_new(Worker **ret, sd_event *event)
     if (r >= 0)
         r = sd_event_add_io(event, &worker->source, worker->fd, EPOLLIN, on_finished, worker);
     if (r >= 0)
-        r = start_thread(worker);
+        r = thread_start(&worker->thread, work, worker);
     if (r < 0) {
         release(worker);
         return r;
@@ -177,31 +112,17 @@ int worker_new(Worker **ret, sd_event *event)
     return 0;
 }
 
-/* Whether it has ended in time. */
-static bool join(Worker *worker)
-{
-    uint64_t until_usec;
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until); /* cannot fail */
-    until_usec = (uint64_t)until.tv_sec * USEC_PER_SEC + (uint64_t)until.tv_nsec / 1000 + WORKER_PATIENCE_USEC;
-    until.tv_sec = (time_t)(until_usec / USEC_PER_SEC);
-    until.tv_nsec = (long)(until_usec % USEC_PER_SEC * 1000);
-    return pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
-}
-
 void worker_free(Worker *worker)
 {
     if (!worker)
         return;
-    lock(worker);
+    thread_lock(&worker->lock);
     worker->ending = true;
     if (pthread_cond_signal(&worker->wanted) != 0)
         abort();
-    unlock(worker);
-    if (!join(worker)) {
+    thread_unlock(&worker->lock);
+    if (!thread_join(worker->thread)) {
         sd_event_source_disable_unref(worker->source);
-        (void)pthread_detach(worker->thread);
-        abandoned = true;
         return;
     }
     for (Job *job; (job = queue_take(&worker->waiting)) || (job = queue_take(&worker->finished));)
@@ -213,44 +134,31 @@ Job *worker_submit(Worker *worker, const JobType *type, void *data)
 {
     Job *job = xcalloc(1, sizeof *job);
     *job = (Job) { .type = type, .data = data };
-    lock(worker);
-    queue_put(&worker->waiting, job);
+    thread_lock(&worker->lock);
+    queue_put(&worker->waiting, &job->link);
     if (pthread_cond_signal(&worker->wanted) != 0)
         abort();
-    unlock(worker);
+    thread_unlock(&worker->lock);
     return job;
-}
-
-/* Takes it out, if it is in there. */
-static bool queue_remove(Queue *queue, const Job *job)
-{
-    for (Job **at = &queue->first; *at; at = &(*at)->next)
-        if (*at == job) {
-            *at = job->next;
-            if (!*at)
-                queue->end = at;
-            return true;
-        }
-    return false;
 }
 
 void worker_cancel(Worker *worker, Job *job)
 {
     if (!job)
         return;
-    lock(worker);
+    thread_lock(&worker->lock);
     job->cancelled = true; /* the thread does not look at it */
-    bool waited = queue_remove(&worker->waiting, job);
-    unlock(worker);
+    bool waited = queue_remove(&worker->waiting, &job->link);
+    thread_unlock(&worker->lock);
     if (waited)
         job_free(job);
 }
 
 static bool is_idle(Worker *worker)
 {
-    lock(worker);
+    thread_lock(&worker->lock);
     bool idle = !worker->waiting.first && !worker->running && !worker->finished.first;
-    unlock(worker);
+    thread_unlock(&worker->lock);
     return idle;
 }
 

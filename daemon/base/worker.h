@@ -25,16 +25,11 @@ typedef struct JobType {
 int worker_new(Worker **ret, sd_event *event);
 
 /*
- * Cancels what waits. A job that is running gets WORKER_PATIENCE_USEC to return; then the thread is abandoned,
- * and keeps the job's data: the process has to end by _exit() (see worker_was_abandoned()), since what exit()
- * tears down may be in use. Not from within done() or free().
+ * Cancels what waits. A job that is running gets THREAD_PATIENCE_USEC to return; then the thread is abandoned
+ * (base/thread.h), and keeps the job's data. Not from within done() or free().
  */
 void worker_free(Worker *worker);
 CLEANUP_OF(Worker, worker_free);
-#define WORKER_PATIENCE_USEC UINT64_C(100000)
-
-/* Whether a thread of this process was abandoned. */
-bool worker_was_abandoned(void);
 
 /* Takes data. The job is borrowed until done() is called, or it is cancelled. */
 Job *worker_submit(Worker *worker, const JobType *type, void *data);

@@ -1,6 +1,7 @@
 #pragma once
 
-/* HTTP by libcurl on the loop: asks, and hands over the answer. What it means is for who asked. */
+/* HTTP by libcurl on a thread of its own: asks, and hands over the answer on the loop. What it means is for who
+ * asked. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +16,10 @@
 typedef struct Http Http;
 
 int http_new(Http **ret, sd_event *event);
-void http_free(Http *http); /* its exchanges have to be over or cancelled */
+
+/* Its exchanges have to be over or cancelled. A thread that does not end in time is abandoned (base/thread.h).
+ */
+void http_free(Http *http);
 CLEANUP_OF(Http, http_free);
 
 /*
@@ -38,7 +42,7 @@ typedef struct HttpRequest {
     const char *credential; /* http_credential_fits() it; never sent to another host; NULL: none */
     const HttpSignature *signature; /* NULL: it is not signed; a redirect of what is signed is not followed */
     size_t bytes_max;               /* of the answer's body */
-    int64_t seconds_max;            /* for all of it */
+    int64_t seconds_max;            /* for all of it; required */
 } HttpRequest;
 
 /* Whether it is "user:password" (RFC 7617) or "Bearer TOKEN" (RFC 6750), in one line. */

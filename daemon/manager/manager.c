@@ -376,7 +376,7 @@ static char *socket_path(const Manager *manager)
 
 static int open_sockets(Manager *manager)
 {
-    int n = sd_listen_fds(1);
+    int n = sd_listen_fds(0); /* without a change of the environment, which threads read */
     if (n < 0)
         return n;
     for (int i = 0; i < n; i++) {

@@ -12,7 +12,8 @@ import pytest
 
 import der
 from impostor import Middle, Passing, Recorder, Tls12, odd, rsa_key
-from lab import Dbcertd, Mariadb, ago, config, entry, findings, host, wait_until
+from lab import Dbcertd, Mariadb, ago, closed_port, config, entry, findings, host, wait_until
+from loopwatch import loop_answers
 
 DAYS = 30
 PASSWORD = "correct-horse-battery-staple"
@@ -254,17 +255,46 @@ def test_large_key_ends_the_handshake_and_holds_nobody(lab, binaries, kind):
     assert slowest < 2, slowest
 
 
+@pytest.fixture
+def large_key(lab, nonsense, tmp_path):
+    """Starts a server with an RSA key of 65,536 bits and an exponent as long, for a TLS version; returns its port."""
+    def start(version):
+        path = tmp_path / "large.der"
+        path.write_bytes(der.certificate(key=rsa_key(65536, odd(65536))))
+        server = subprocess.Popen([nonsense, f"NORMAL:-VERS-ALL:+VERS-TLS{version}", path], stdout=subprocess.PIPE, text=True)
+        lab.callback(server.wait)
+        lab.callback(server.kill)
+        return int(server.stdout.readline())
+    return start
+
+
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_large_key_in_either_tls_version_is_refused(lab, binaries, nonsense, tmp_path, version):
+def test_large_key_in_either_tls_version_is_refused(lab, binaries, large_key, version):
     """Also where the certificate is encrypted and its key signs CertificateVerify."""
-    path = tmp_path / "large.der"
-    path.write_bytes(der.certificate(key=rsa_key(65536, odd(65536))))
-    server = subprocess.Popen([nonsense, f"NORMAL:-VERS-ALL:+VERS-TLS{version}", path], stdout=subprocess.PIPE, text=True)
-    lab.callback(server.wait)
-    lab.callback(server.kill)
-    daemon = watch(lab, binaries, [entry("db", "tls", int(server.stdout.readline()))], f"large-{version}")
+    daemon = watch(lab, binaries, [entry("db", "tls", large_key(version))], f"large-{version}")
     address = address_of(daemon.settle(15)["db"])
     assert (address["outcome"], address["detail"]) == ("handshake-failed", "certificate 1 of the server's has an RSA key of 65536 bits; dbcertd takes at most 16384")
+
+
+def busiest(daemon):
+    """Seconds of processor time that the daemon's busiest thread has had."""
+    tasks = f"/proc/{daemon.process.pid}/task"
+    return max(int(open(f"{tasks}/{task}/schedstat").read().split()[0]) for task in os.listdir(tasks)) / 1e9
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("server", ["bundle", "alertmanager"])
+def test_large_key_of_a_web_server_holds_nobody(lab, binaries, large_key, server, version):
+    """While libcurl computes with it, the status socket answers within 100 ms; a stop does not wait for its end."""
+    url = f"https://127.0.0.1:{large_key(version)}"
+    keys = {"bundle": f'trust = {{ fetch = [ "{url}/bundle.pem" ]; }};', "alertmanager": f'alerts = {{ alertmanager = "{url}"; unreachable_after = 1; group_wait = "0s"; }};'}
+    text = f'{keys[server]} endpoints = ( {entry("db", "tls", closed_port())} );'
+    daemon = Dbcertd(lab, binaries, text, name=f"web-{server}-{version}")
+    with loop_answers(daemon):
+        wait_until("libcurl computes", lambda: busiest(daemon) > 2, 30)
+    began, computed = time.monotonic(), busiest(daemon)
+    daemon.stop()
+    assert time.monotonic() - began < 3, f"after {computed:.1f} s of computing"
 
 
 def test_large_key_in_a_bundle_is_an_error_with_its_place(lab, binaries, tmp_path):

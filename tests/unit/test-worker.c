@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "base/worker.h"
 
 #define PATIENCE_USEC (10 * USEC_PER_SEC)
@@ -127,7 +128,7 @@ TEST(a_worker_that_is_freed_runs_nothing_that_waits)
     worker_free(worker);
     for (const char *text = "f1f2f3f4"; *text; text += 2)
         assert_non_null(strstr(log, (char[]) { text[0], text[1], 0 }));
-    assert_false(worker_was_abandoned());
+    assert_false(thread_was_abandoned());
     (void)sem_destroy(&gate);
 }
 
@@ -145,10 +146,10 @@ TEST(a_job_that_does_not_return_holds_up_the_end_for_a_moment_only)
             _exit(1);
         (void)worker_submit(worker, &type, work_new(1, log, &gate));
         uint64_t began_usec = clock_boottime_usec();
-        int r = worker_wait(worker, WORKER_PATIENCE_USEC);
+        int r = worker_wait(worker, THREAD_PATIENCE_USEC);
         worker_free(worker);
         uint64_t took_usec = clock_boottime_usec() - began_usec;
-        _exit(r != -ETIMEDOUT || !worker_was_abandoned() || took_usec > 10 * WORKER_PATIENCE_USEC ? 2 : 0);
+        _exit(r != -ETIMEDOUT || !thread_was_abandoned() || took_usec > 10 * THREAD_PATIENCE_USEC ? 2 : 0);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
