@@ -216,12 +216,10 @@ int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size)
 {
     Certificate *facts;
     gnutls_x509_crt_t crt;
-    if (size > CERTIFICATE_BYTES_MAX)
-        return GNUTLS_E_LARGE_PACKET;
     int r = pki_import(der, size, &crt);
     if (r < 0)
         return r;
-    if (certificate_from_der(der, size, &facts) < 0) { /* its key is too large */
+    if (certificate_from_crt(crt, der, size, &facts) < 0) { /* its key is too large */
         gnutls_x509_crt_deinit(crt);
         return GNUTLS_E_LARGE_PACKET;
     }

@@ -6,7 +6,6 @@
 #include "base/alloc.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
-#include "pki/key.h"
 
 #define BEGIN          "-----BEGIN "
 #define DASHES         "-----"
@@ -46,7 +45,7 @@ static void add(File *file, const uint8_t *der, size_t size, const char *where)
     if (file->n_seen > BUNDLE_CERTIFICATES_MAX)
         return;
     int r = bundle_add_der(file->bundle, der, size);
-    _cleanup_free_ char *excess = r < 0 ? key_excess_of_der(der, size) : NULL;
+    _cleanup_free_ char *excess = r < 0 ? certificate_excess(der, size) : NULL;
     if (excess)
         complain(file, "certificate %u%s has %s", file->n_seen, where, excess);
     else if (r < 0)
