@@ -53,6 +53,10 @@ bool may_sign_certificates(gnutls_x509_crt_t crt);
 /* Borrowed, NULL if it was not proven yet. */
 const Proof *proven_find(const Proven *proven, const Certificate *certificate);
 
+/* What of a list may be on a path from this chain, parsed, to be verified against; within limits of number and
+ * work, since a store's author chooses the names. The caller's. */
+Bundle *bundle_select(const Bundle *list, const Chain *chain);
+
 /* A copy of what is said of it. */
 void proven_add(Proven *proven, Certificate *certificate, const Verification *verification);
 
