@@ -37,6 +37,17 @@ def many_certificates(n=5000, subject=None):
                     for i in range(n))
 
 
+def certificates_of_many_bytes():
+    """As large as a file can be, each small enough to be held."""
+    return b"".join(framed(certificate(subject=name(("CN", b"o" * 3000)), serial=(1 << 64) + i)) for i in range(2400))
+
+
+def certificates_of_many_parts():
+    """As many parts as are within the limits for one: GnuTLS takes 170 KB for each."""
+    nobody = name(*[("CN", b"")] * 100)
+    return b"".join(framed(certificate(subject=nobody, serial=(1 << 64) + i)) for i in range(5000))
+
+
 def pkcs7_of_tiny_certificates():
     tiny = sequence(integer(1))
     content = sequence(integer(1), tlv(0x31, b""), sequence(oid(DATA)), tlv(0xa0, tiny * (SIZE // len(tiny))))

@@ -402,6 +402,22 @@ def edited(edit):
     return lambda handler, respond: edit(respond())
 
 
+def endless(values, size):
+    """A page of 100 records with so many tags each whose Marker is always another one."""
+    text, page = "", 0
+
+    def fault(handler, respond):
+        nonlocal text, page
+        if not text:
+            tags = "".join(f"<Tag><Key>k{i}</Key><Value>{'v' * size}</Value></Tag>" for i in range(values))
+            record = f"<DBInstance><DBInstanceIdentifier>i</DBInstanceIdentifier><TagList>{tags}</TagList></DBInstance>"
+            text = (f'<DescribeDBInstancesResponse xmlns="{RDS_NAMESPACE}"><DescribeDBInstancesResult><DBInstances>{record * 100}'
+                    "</DBInstances><Marker>page-%d</Marker></DescribeDBInstancesResult></DescribeDBInstancesResponse>")
+        page += 1
+        return text % page
+    return fault
+
+
 class ImdsHandler(Handler):
     def do_PUT(self):
         imds = self.server

@@ -177,17 +177,35 @@ static void go_on(ApiCall *call, char *marker)
         fail(call, API_FAILED, "a page's Marker is one that there was before, so the pages would never end");
     else if (strv_length(call->markers) >= API_PAGES_MAX)
         fail(call, API_FAILED, "there are more than %d pages", API_PAGES_MAX);
+    else if (clock_boottime_usec() > call->question.until_usec)
+        fail(call, API_FAILED, "there are more pages than could be fetched in time");
     else
         ask_on(call);
 }
 
+/* Why no more pages are asked for; NULL if nothing is against it. The caller's. */
+static char *excess_of(const ApiRecords *records)
+{
+    if (records->n > API_LIST_MAX)
+        return xasprintf("there are more than %d records", API_LIST_MAX);
+    if (records->bytes > API_LIST_BYTES_MAX)
+        return xasprintf("its records take more than %d MB", API_LIST_BYTES_MAX / 1024 / 1024);
+    if (api_bytes_held() > API_HELD_BYTES_MAX)
+        return xasprintf("the answers of all sources together take more than %d MB",
+                         API_HELD_BYTES_MAX / 1024 / 1024);
+    return NULL;
+}
+
 static void take_page(ApiCall *call, const HttpAnswer *answer)
 {
-    _cleanup_free_ char *why = NULL, *words = NULL;
+    _cleanup_free_ char *why = NULL, *words = NULL, *excess = NULL;
     char *marker = NULL;
     if (api_parse(call->question.action, answer->body, answer->size, call->records, &marker, &why) < 0) {
         words = xasprintf("the answer cannot be read: %s", why ? why : "out of memory");
         try_again(call, words, 0); /* it may have been cut off on its way */
+    } else if ((excess = excess_of(call->records))) {
+        free(marker);
+        fail(call, API_FAILED, "%s", excess);
     } else if (marker)
         go_on(call, marker);
     else

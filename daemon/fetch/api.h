@@ -12,6 +12,14 @@
 #define API_PAGE_SIZE       100 /* MaxRecords, the most there is */
 #define API_PAGES_MAX       1000
 
+/*
+ * What the answers of one question may take, and all that are held: those of every source whose round is
+ * running. A hostile API gives pages for ever. 10,000 instances with 10 tags each take some 25 MB.
+ */
+#define API_LIST_BYTES_MAX (48 * 1024 * 1024)
+#define API_HELD_BYTES_MAX (80 * 1024 * 1024)
+#define API_LIST_MAX       20000 /* records of all pages: twice the endpoints that dbcertd watches */
+
 typedef enum ApiResult {
     API_ANSWERED,
     API_EXPIRED, /* the credentials are: other ones will do */
@@ -26,6 +34,7 @@ typedef struct ApiQuestion {
     const char *region;    /* that it is signed for */
     const char *arguments; /* further ones: "Engine=postgres&IncludeAll=true"; NULL: none */
     const Credentials *credentials;
+    uint64_t until_usec; /* boot time: after that no further page is asked for */
 } ApiQuestion;
 
 typedef struct ApiCall ApiCall;

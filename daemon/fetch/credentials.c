@@ -154,6 +154,7 @@ static void go_on(CredentialsQuestion *q)
         .region = source->region,
         .arguments = q->arguments,
         .credentials = q->credentials,
+        .until_usec = UINT64_MAX, /* it is one page */
     };
     int r = api_ask(&q->call, q->event, q->http, &question, &q->records, on_role, q);
     if (r < 0)

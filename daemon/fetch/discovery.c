@@ -11,11 +11,12 @@
 #include "rds/inventory.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_SEC
-#define RENEW_BEFORE        (5 * MINUTE) /* of credentials: a page may take API_TRIES times API_SECONDS */
-#define RENEWALS_MAX        3            /* in one round: credentials that end at once are none */
-#define VERSIONS_MAX        500          /* questions in one round */
-#define VERSIONS_LAST       DAY          /* what an engine version supports changes with releases of RDS */
-#define JITTER              10           /* part of the interval by which a fleet of bastions is spread */
+#define RENEW_BEFORE        (5 * MINUTE)  /* of credentials: a page may take API_TRIES times API_SECONDS */
+#define RENEWALS_MAX        3             /* in one round: credentials that end at once are none */
+#define VERSIONS_MAX        500           /* questions in one round */
+#define ROUND_SECONDS_MAX   (30 * MINUTE) /* that no more is asked for after; 10,000 instances take some 5 */
+#define VERSIONS_LAST       DAY           /* what an engine version supports changes with releases of RDS */
+#define JITTER              10            /* part of the interval by which a fleet of bastions is spread */
 
 /* In this order, then each engine version that is in use. */
 static const ApiAction actions[] = {
@@ -45,6 +46,7 @@ struct Discovery {
     int64_t versions_at;
     RdsAnswers answers;
     Buffer lacking;
+    uint64_t until_usec; /* boot time */
 };
 
 /* What only this round needed; what engine versions support is asked once a day. */
@@ -252,6 +254,7 @@ static void go_on(Discovery *d)
         .region = d->source->region,
         .arguments = arguments_of(d),
         .credentials = &d->credentials,
+        .until_usec = d->until_usec,
     };
     int r = api_ask(&d->call, d->event, d->http, &question, &d->answers.of[question.action], on_answered, d);
     if (r < 0)
@@ -262,6 +265,7 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
 {
     Discovery *d = userdata;
     int64_t now = clock_now();
+    d->until_usec = clock_boottime_usec() + ROUND_SECONDS_MAX * USEC_PER_SEC;
     memset(d->answers.refused, 0, sizeof d->answers.refused);
     if (now - d->versions_at >= VERSIONS_LAST || now < d->versions_at)
         forget_versions(d);

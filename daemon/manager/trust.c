@@ -159,8 +159,9 @@ static void on_store_read(WatchedStore *store, void *userdata)
 {
     Trust *trust = userdata;
     int enabled;
+    watched_stores_fit(trust->stores, trust->n_stores);
     for (size_t i = 0; i < trust->n_stores; i++)
-        if (trust->stores[i] == store)
+        if (trust->stores[i] == store || watched_store_bundle(trust->stores[i]) == NULL)
             set_due(trust, i);
     if (sd_event_source_get_enabled(trust->settle, &enabled) >= 0 && enabled == SD_EVENT_OFF)
         judge_stores(trust); /* else with the others, soon */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 
 #define STORE_BYTES_MAX BUNDLE_BYTES_MAX
+#define MIB             (1024 * 1024)
 
 #define STORE_EVENTS \
     (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_ONLYDIR)
@@ -36,6 +37,8 @@ struct WatchedStore {
     char *password;
     Bundle *bundle;
     Audit audit;
+    size_t bytes;  /* that its certificates take, or would: */
+    bool left_out; /* they did not fit, and are not held */
     bool known;
     int r;                /* of the latest look */
     struct stat identity; /* of the file that was read, or failed to be; all zeros where none was opened */
@@ -55,7 +58,7 @@ static void read_and_parse(Look *look, int fd)
     look->r = file_read_from(fd, STORE_BYTES_MAX, &data);
     if (look->r < 0)
         return;
-    look->bundle = bundle_new();
+    look->bundle = bundle_new_list();
     look->has_bytes = data.size > 0;
     look->format = bundle_format(data.data, data.size);
     look->r = bundle_add(look->bundle, look->path, data.data, data.size, look->password, &look->errors);
@@ -91,6 +94,8 @@ static void note_content(WatchedStore *store, Look *look)
     TrustStoreState *state = &store->state;
     bundle_free_later(store->bundle, store->worker);
     store->bundle = TAKE(look->bundle);
+    store->bytes = bundle_bytes(store->bundle);
+    store->left_out = false;
     audit_deinit(&store->audit);
     strv_free(state->fingerprints);
     strv_free(state->warnings);
@@ -193,6 +198,43 @@ WatchedStore *watched_store_new(const TrustStore *config, const char *password, 
         .userdata = userdata,
     };
     return store;
+}
+
+/* Nothing of it is held, and its finding says why. */
+static void leave_out(WatchedStore *store)
+{
+    TrustStoreState *state = &store->state;
+    free(state->error);
+    state->error =
+        xasprintf("%s: its %zu certificates take %zu MB, and those of all trust stores together may "
+                  "take %d MB: leave in it what its clients need",
+                  state->store->path, state->n_certificates, store->bytes / MIB, STORES_BYTES_MAX / MIB);
+    bundle_free(TAKE(store->bundle)); /* at once: the worker may have more stores to read before */
+    audit_deinit(&store->audit);
+    trust_verdicts_deinit(&state->verdicts);
+    state->fingerprints = strv_free(state->fingerprints);
+    state->warnings = strv_free(state->warnings);
+    state->n_certificates = 0;
+    state->read_at = state->last_end = INSTANT_NONE;
+    store->left_out = true;
+}
+
+void watched_stores_fit(WatchedStore **stores, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += stores[i]->bundle ? stores[i]->bytes : 0;
+    while (bytes > STORES_BYTES_MAX) {
+        WatchedStore *largest = NULL;
+        for (size_t i = 0; i < n; i++)
+            if (stores[i]->bundle && (!largest || stores[i]->bytes > largest->bytes))
+                largest = stores[i];
+        bytes -= largest->bytes;
+        leave_out(largest);
+    }
+    for (size_t i = 0; i < n; i++) /* is read again where there is room for it now */
+        if (stores[i]->left_out && bytes + stores[i]->bytes <= STORES_BYTES_MAX)
+            stores[i]->known = false;
 }
 
 void watched_store_free(WatchedStore *store)

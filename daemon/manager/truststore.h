@@ -9,6 +9,12 @@
 #include "manager/audit.h"
 #include "model/trust.h"
 
+/*
+ * What the certificates of all stores may take together: an eighth of the unit's MemoryMax. 20 stores of 300
+ * certificates each take some 10 MB, one of BUNDLE_CERTIFICATES_MAX as RDS has them 8 MB.
+ */
+#define STORES_BYTES_MAX (32 * 1024 * 1024)
+
 typedef struct WatchedStore WatchedStore;
 
 /* config is borrowed; password, NULL if none is known, is copied. */
@@ -23,6 +29,9 @@ CLEANUP_OF(WatchedStore, watched_store_free);
  */
 void watched_store_look(WatchedStore *store);
 void watched_store_watch(WatchedStore *store, void (*touched)(void *userdata));
+
+/* Lets go of the largest until the others fit into STORES_BYTES_MAX. To be called when one was read. */
+void watched_stores_fit(WatchedStore **stores, size_t n);
 
 /* Borrowed. The bundle is NULL until the file was read once; what was read stays where it cannot be read any
  * more: its clients have read it, too. */

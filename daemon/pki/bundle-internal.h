@@ -38,8 +38,12 @@ struct Bundle {
     Proven *proven;               /* what is learnt while the bundle stays what it is */
 };
 
-/* 0, or what GnuTLS says against it. The caller's. */
+/* 0, or what GnuTLS says against it; GNUTLS_E_LARGE_PACKET if it has more bytes, or more parts (pki/shape.h),
+ * than dbcertd takes. The caller's. */
 int pki_import(const uint8_t *der, size_t size, gnutls_x509_crt_t *ret);
+
+/* As certificate_from_der(), of what was imported of these bytes. */
+int certificate_from_crt(gnutls_x509_crt_t crt, const uint8_t *der, size_t size, Certificate **ret);
 
 bool constrains_names(gnutls_x509_crt_t crt);
 
@@ -48,6 +52,10 @@ bool may_sign_certificates(gnutls_x509_crt_t crt);
 
 /* Borrowed, NULL if it was not proven yet. */
 const Proof *proven_find(const Proven *proven, const Certificate *certificate);
+
+/* What of a list may be on a path from this chain, parsed, to be verified against; within limits of number and
+ * work, since a store's author chooses the names. The caller's. */
+Bundle *bundle_select(const Bundle *list, const Chain *chain);
 
 /* A copy of what is said of it. */
 void proven_add(Proven *proven, Certificate *certificate, const Verification *verification);

@@ -6,8 +6,10 @@
 #include "base/text.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
+#include "pki/shape.h"
 
-#define PLACES_MIN 64
+#define PLACES_MIN   64
+#define SELECTED_MAX 32 /* of a list, for one chain; a real path has 3 */
 
 bool constrains_names(gnutls_x509_crt_t crt)
 {
@@ -200,6 +202,7 @@ static void add(Bundle *bundle, gnutls_x509_crt_t crt, Certificate *facts)
 {
     size_t n = bundle->n;
     add_facts(bundle, facts);
+    proven_clear(bundle->proven);
     if (bundle->is_list) {
         gnutls_x509_crt_deinit(crt);
         return;
@@ -208,7 +211,6 @@ static void add(Bundle *bundle, gnutls_x509_crt_t crt, Certificate *facts)
     bundle->certificates[n] = crt;
     bundle->is_root = xgrow(bundle->is_root, n, sizeof(bool));
     bundle->is_root[n] = gnutls_x509_crt_check_issuer(crt, crt) != 0;
-    proven_clear(bundle->proven);
     put_into(bundle->all, crt);
 }
 
@@ -216,12 +218,10 @@ int bundle_add_der(Bundle *bundle, const uint8_t *der, size_t size)
 {
     Certificate *facts;
     gnutls_x509_crt_t crt;
-    if (size > CERTIFICATE_BYTES_MAX)
-        return GNUTLS_E_LARGE_PACKET;
     int r = pki_import(der, size, &crt);
     if (r < 0)
         return r;
-    if (certificate_from_der(der, size, &facts) < 0) { /* its key is too large */
+    if (certificate_from_crt(crt, der, size, &facts) < 0) { /* its key is too large */
         gnutls_x509_crt_deinit(crt);
         return GNUTLS_E_LARGE_PACKET;
     }
@@ -245,6 +245,50 @@ void bundle_merge(Bundle *bundle, const Bundle *other)
             out_of_memory(); /* it was read before */
         add(bundle, crt, certificate_ref(facts));
     }
+}
+
+/* Adds one of a list, parsed, unless it is there or its parts are too many for what is left. */
+static void add_parsed(Bundle *bundle, Certificate *facts, size_t *elements_left)
+{
+    gnutls_x509_crt_t crt;
+    size_t n = 0;
+    if (bundle_has(bundle, facts->sha256))
+        return;
+    _cleanup_free_ char *excess = shape_excess(facts->der, facts->der_size, &n);
+    if (excess || n > *elements_left || pki_import(facts->der, facts->der_size, &crt) < 0)
+        return;
+    *elements_left -= n;
+    add(bundle, crt, certificate_ref(facts));
+}
+
+/* Those that may be the issuer of this one by its name, and itself. */
+static void add_above(Bundle *bundle, const Bundle *list, const Certificate *below, size_t *elements_left)
+{
+    Certificate *same = find(list, below->sha256);
+    if (same)
+        add_parsed(bundle, same, elements_left);
+    for (size_t i = 0; i < list->n && bundle->n < SELECTED_MAX; i++)
+        if (strcmp(list->facts[i]->subject, below->issuer) == 0)
+            add_parsed(bundle, list->facts[i], elements_left);
+}
+
+Bundle *bundle_select(const Bundle *list, const Chain *chain)
+{
+    Bundle *bundle = bundle_new();
+    size_t elements_left = SHAPE_CHAIN_ELEMENTS_MAX;
+    for (size_t i = 0; i < chain->n; i++)
+        add_above(bundle, list, chain->certificates[i], &elements_left);
+    for (size_t i = 0; i < bundle->n; i++) /* grows meanwhile */
+        add_above(bundle, list, bundle->facts[i], &elements_left);
+    return bundle;
+}
+
+size_t bundle_bytes(const Bundle *bundle)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < bundle->n; i++)
+        bytes += certificate_bytes(bundle->facts[i]);
+    return bytes;
 }
 
 int bundle_add_system(Bundle *bundle)

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "pki/bundle-internal.h"
 #include "pki/key.h"
+#include "pki/shape.h"
 
 CLEANUP_OF(struct gnutls_x509_crt_int, gnutls_x509_crt_deinit);
 
@@ -27,6 +28,11 @@ int pki_import(const uint8_t *der, size_t size, gnutls_x509_crt_t *ret)
 {
     const gnutls_datum_t datum = { (unsigned char *)der, (unsigned)size };
     *ret = NULL;
+    if (size > CERTIFICATE_BYTES_MAX)
+        return GNUTLS_E_LARGE_PACKET;
+    _cleanup_free_ char *excess = shape_excess(der, size, NULL);
+    if (excess)
+        return GNUTLS_E_LARGE_PACKET;
     int r = pki_result(gnutls_x509_crt_init(ret));
     if (r >= 0)
         r = pki_result(gnutls_x509_crt_import(*ret, &datum, GNUTLS_X509_FMT_DER));
@@ -174,14 +180,26 @@ static bool is_self_issued(gnutls_x509_crt_t crt)
     return same;
 }
 
-int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
+char *certificate_excess(const uint8_t *der, size_t size)
 {
     _cleanup_(gnutls_x509_crt_deinitp) gnutls_x509_crt_t crt = NULL;
     if (size > CERTIFICATE_BYTES_MAX)
-        return -EBADMSG;
-    if (pki_import(der, size, &crt) < 0)
-        return -EBADMSG;
+        return xasprintf("%zu bytes; dbcertd takes at most %d", size, CERTIFICATE_BYTES_MAX);
+    char *excess = shape_excess(der, size, NULL);
+    return excess || pki_import(der, size, &crt) < 0 ? excess : key_excess(crt, NULL);
+}
 
+int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret)
+{
+    _cleanup_(gnutls_x509_crt_deinitp) gnutls_x509_crt_t crt = NULL;
+    int r = pki_import(der, size, &crt);
+    if (r < 0)
+        return r == GNUTLS_E_LARGE_PACKET ? -EFBIG : -EBADMSG;
+    return certificate_from_crt(crt, der, size, ret);
+}
+
+int certificate_from_crt(gnutls_x509_crt_t crt, const uint8_t *der, size_t size, Certificate **ret)
+{
     uint8_t digest[32];
     unsigned key_bits;
     _cleanup_free_ char *excess = key_excess(crt, &key_bits);

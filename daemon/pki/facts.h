@@ -12,9 +12,13 @@
  * process (base/alloc.h). */
 int pki_result(int r);
 
-/* -EBADMSG if the bytes are no X.509 certificate, -EFBIG if its key is larger than any client takes
- * (pki/key.h); *ret is the caller's. */
+/* -EBADMSG if the bytes are no X.509 certificate, -EFBIG if it has more parts (pki/shape.h) or a larger key
+ * (pki/key.h) than dbcertd takes; *ret is the caller's. */
 int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret);
+
+/* Returns why it was -EFBIG, "an RSA key of 65536 bits; dbcertd takes at most 16384"; NULL if it is within the
+ * limits, or does not parse. The caller's. */
+char *certificate_excess(const uint8_t *der, size_t size);
 
 /* RFC 7468, with the line's end. The caller's. */
 char *certificate_to_pem(const Certificate *certificate);

@@ -76,13 +76,3 @@ char *key_excess(gnutls_x509_crt_t crt, unsigned *ret_bits)
         *ret_bits = bits;
     return excess;
 }
-
-char *key_excess_of_der(const uint8_t *der, size_t size)
-{
-    gnutls_x509_crt_t crt;
-    if (pki_import(der, size, &crt) < 0)
-        return NULL;
-    char *excess = key_excess(crt, NULL);
-    gnutls_x509_crt_deinit(crt);
-    return excess;
-}

@@ -20,6 +20,3 @@
 /* Why the certificate's key is not used, "an RSA key of 65536 bits; dbcertd takes at most 16384"; NULL if it is
  * within the limits, or cannot be read. The caller's. Sets *ret_bits, unless that is NULL. */
 char *key_excess(gnutls_x509_crt_t crt, unsigned *ret_bits);
-
-/* The same for DER; NULL also where that does not parse. */
-char *key_excess_of_der(const uint8_t *der, size_t size);

@@ -128,7 +128,8 @@ static bool extend(Search *search, gnutls_x509_crt_t issuer, Certificate *facts,
 static bool extend_by_bundle(Search *search, bool roots)
 {
     const Bundle *bundle = search->params->bundle;
-    for (size_t i = 0; bundle && i < bundle->n; i++)
+    for (size_t i = 0; bundle && !bundle->is_list && i < bundle->n;
+         i++) /* of a list, what is needed was selected */
         if (bundle->is_root[i] == roots && extend(search, bundle->certificates[i], bundle->facts[i], roots))
             return true;
     return false;

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
-#include "pki/key.h"
+#include "pki/shape.h"
 
 #define BEGIN          "-----BEGIN "
 #define DASHES         "-----"
@@ -21,6 +21,7 @@ typedef struct File {
     const char *password;
     char ***errors;
     unsigned n_seen, n_read; /* certificates */
+    size_t n_elements;       /* that these have */
     unsigned n_complaints;
     const uint8_t *line_begin; /* of the line that was counted last, */
     size_t line;               /* and its number */
@@ -38,15 +39,31 @@ _printf_(2, 3) static void complain(File *file, const char *format, ...)
     strv_append(file->errors, xasprintf("%s: %s", file->path, what));
 }
 
+/* Whether all that was found, with this one, is more than one file may have. */
+static bool is_full(File *file, const uint8_t *der, size_t size)
+{
+    size_t n = 0;
+    if (file->n_seen == BUNDLE_CERTIFICATES_MAX + 1)
+        complain(file, "more than %d certificates, ignoring the rest", BUNDLE_CERTIFICATES_MAX);
+    if (file->n_seen > BUNDLE_CERTIFICATES_MAX || file->n_elements > BUNDLE_ELEMENTS_MAX)
+        return true;
+    free(shape_excess(der, size, &n));
+    if (n <= SHAPE_ELEMENTS_MAX) /* else it is not held */
+        file->n_elements += n;
+    if (file->n_elements > BUNDLE_ELEMENTS_MAX)
+        complain(file, "its certificates have more than %d elements of ASN.1 together, ignoring the rest",
+                 BUNDLE_ELEMENTS_MAX);
+    return file->n_elements > BUNDLE_ELEMENTS_MAX;
+}
+
 /* One more was found. where: " (line 57)" or "". */
 static void add(File *file, const uint8_t *der, size_t size, const char *where)
 {
-    if (++file->n_seen == BUNDLE_CERTIFICATES_MAX + 1)
-        complain(file, "more than %d certificates, ignoring the rest", BUNDLE_CERTIFICATES_MAX);
-    if (file->n_seen > BUNDLE_CERTIFICATES_MAX)
+    file->n_seen++;
+    if (is_full(file, der, size))
         return;
     int r = bundle_add_der(file->bundle, der, size);
-    _cleanup_free_ char *excess = r < 0 ? key_excess_of_der(der, size) : NULL;
+    _cleanup_free_ char *excess = r < 0 ? certificate_excess(der, size) : NULL;
     if (excess)
         complain(file, "certificate %u%s has %s", file->n_seen, where, excess);
     else if (r < 0)

@@ -73,9 +73,10 @@ static bool is_proof(const Bundle *bundle, const Path *path)
     return path_status(bundle, path->crt + 1, path->n - 1, NULL) == 0;
 }
 
-static void verify_in_full(const Bundle *bundle, const Chain *chain, const Imported *imported,
-                           Verification *ret)
+static void verify_in_full(const Bundle *whole, const Chain *chain, const Imported *imported, Verification *ret)
 {
+    _cleanup_(bundle_freep) Bundle *selected = whole && whole->is_list ? bundle_select(whole, chain) : NULL;
+    const Bundle *bundle = selected ? selected : whole;
     Path path;
     unsigned status = path_find(&(PathParams) { .bundle = bundle, .chain = chain, .sent = imported }, &path);
     for (unsigned i = 1; i < path.n; i++)
@@ -88,8 +89,8 @@ static void verify_in_full(const Bundle *bundle, const Chain *chain, const Impor
         unsigned sent = path_status(bundle, imported->crt, imported->n, NULL);
         ret->reason = xstrdup(words_of(sent ? sent : status));
     }
-    if (ret->trusted && path.n > 1 && !proven_find(bundle->proven, path.facts[1]) && is_proof(bundle, &path))
-        proven_add(bundle->proven, path.facts[1], ret);
+    if (ret->trusted && path.n > 1 && !proven_find(whole->proven, path.facts[1]) && is_proof(bundle, &path))
+        proven_add(whole->proven, path.facts[1], ret);
 }
 
 void verify_chain(const Bundle *bundle, const Chain *chain, const char *name, Verification *ret)

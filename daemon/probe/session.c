@@ -11,6 +11,7 @@
 #include "model/endpoint.h"
 #include "pki/facts.h"
 #include "pki/key.h"
+#include "probe/message.h"
 
 /* The first one is sent a key share of: with one instead of two a handshake costs a tenth less. A server that
  * does not take it asks again (RFC 8446, 4.1.4), which costs more than that. */
@@ -56,7 +57,7 @@ static int keep_chain(gnutls_session_t tls)
         Certificate *certificate;
         int r = pool_get(session->pool, der[i].data, der[i].size, i == 0, &certificate);
         if (r == -EFBIG) {
-            _cleanup_free_ char *excess = key_excess_of_der(der[i].data, der[i].size);
+            _cleanup_free_ char *excess = certificate_excess(der[i].data, der[i].size);
             return refuse(session, "certificate %u of the server's has %s", i + 1, excess);
         }
         if (r < 0)
@@ -91,6 +92,14 @@ static int mind_prime(gnutls_session_t tls, const gnutls_datum_t *message)
                   KEY_DH_BITS_MAX);
 }
 
+/* GnuTLS parses all of them before it asks for them to be verified. */
+static int mind_shape(gnutls_session_t tls, const gnutls_datum_t *message)
+{
+    bool tls13 = gnutls_protocol_get_version(tls) == GNUTLS_TLS1_3;
+    _cleanup_free_ char *excess = message_certificates_excess(message->data, message->size, tls13);
+    return excess ? refuse(gnutls_session_get_ptr(tls), "%s", excess) : 0;
+}
+
 /* Called before GnuTLS works on a message. With TLS 1.3 it checks CertificateVerify before it asks for the
  * certificates to be verified. */
 static int on_message(gnutls_session_t tls, unsigned type, unsigned when _unused_, unsigned incoming,
@@ -98,6 +107,8 @@ static int on_message(gnutls_session_t tls, unsigned type, unsigned when _unused
 {
     if (incoming && type == GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE)
         return mind_prime(tls, message);
+    if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
+        return mind_shape(tls, message);
     return incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY ? keep_chain(tls) : 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 
 #define PATH_BYTES_MAX 1024
+#define VALUE_OVERHEAD 48 /* its pointer, its block's header, and that of its list */
 
 /* Below its record; of lists that belong together, the length of what begins an item. */
 typedef struct Field {
@@ -142,8 +143,16 @@ static void record_deinit(ApiRecord *record)
     }
 }
 
+static size_t bytes_held;
+
+size_t api_bytes_held(void)
+{
+    return bytes_held;
+}
+
 void api_records_deinit(ApiRecords *records)
 {
+    bytes_held -= records->bytes;
     for (size_t i = 0; i < records->n; i++)
         record_deinit(&records->items[i]);
     free(records->items);
@@ -151,9 +160,22 @@ void api_records_deinit(ApiRecords *records)
     *records = (ApiRecords) { 0 };
 }
 
+/* With the blocks that it is in. */
+static size_t record_bytes(const ApiRecord *record)
+{
+    size_t bytes = sizeof *record;
+    for (size_t i = 0; i < API_FIELDS_MAX; i++)
+        for (char **value = record->values[i]; value && *value; value++)
+            bytes += strlen(*value) + VALUE_OVERHEAD;
+    return bytes;
+}
+
 static void move_records(ApiRecords *to, ApiRecords *from)
 {
     for (size_t i = 0; i < from->n; i++) {
+        size_t bytes = record_bytes(&from->items[i]);
+        to->bytes += bytes;
+        bytes_held += bytes;
         to->items = xgrow(to->items, to->n, sizeof *to->items);
         to->items[to->n++] = from->items[i];
     }

@@ -121,8 +121,12 @@ const char *api_item(const ApiRecord *record, int field, size_t i);
 typedef struct ApiRecords {
     ApiRecord *items;
     size_t n;
+    size_t bytes;     /* that they take, about */
     char *default_ca; /* DescribeCertificates' DefaultCertificateForNewLaunches; NULL: it has none */
 } ApiRecords;
+
+/* What all records take that were parsed and not freed yet. */
+size_t api_bytes_held(void);
 
 void api_records_deinit(ApiRecords *records); /* wipes the texts: there may be credentials among them */
 

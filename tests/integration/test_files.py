@@ -99,6 +99,49 @@ def test_store_of_hostile_file_leaves_the_loop_free(scratch, binaries, files, na
     assert daemon.stop() == 0
 
 
+def resident(daemon):
+    """In MB."""
+    with open(f"/proc/{daemon.process.pid}/status") as f:
+        return int(next(line for line in f if line.startswith("VmRSS:")).split()[1]) / 1024
+
+
+@pytest.mark.skipif(bool(os.environ.get("DBCERTD_SANITIZED")), reason="sanitizers keep what was freed")
+@pytest.mark.parametrize("make", [hostilefiles.many_certificates, hostilefiles.certificates_of_many_parts, hostilefiles.certificates_of_many_bytes])
+def test_stores_of_5000_certificates_fit_in_memory(scratch, binaries, make):
+    """Seven hostile stores take less than the unit allows, those that do not fit are findings, and the one beside them is read."""
+    source, path = (os.path.join(scratch.directory, name) for name in ("source", "store"))
+    with open(source, "wb") as f:
+        f.write(make())
+    shutil.copy(scratch.pki.bundle("rsa2048"), path)
+    paths = [os.path.join(scratch.directory, f"large-{i}") for i in range(7)]
+    for large in paths:
+        os.symlink(source, large)
+    daemon = watch(scratch, binaries, *paths, path)
+    with loop_answers(daemon):
+        tell(daemon, lambda _: all(store(daemon, i)["certificates"] or finding(store(daemon, i)) for i in range(8)))
+    stores = daemon.get("/v1/trust")["trust_stores"]
+    assert stores[7]["certificates"] == 1 and not finding(stores[7])
+    assert resident(daemon) < 160, resident(daemon)
+    left_out = [finding(found) for found in stores[:7] if not found["certificates"]]
+    assert all("those of all trust stores together may take 32 MB" in message for message in left_out)
+    assert (make is hostilefiles.certificates_of_many_bytes) == bool(left_out), stores
+    assert daemon.endpoint("orders")["addresses"][0]["outcome"] == "unreachable"
+    assert daemon.stop() == 0
+
+
+@pytest.mark.skipif(bool(os.environ.get("DBCERTD_SANITIZED")), reason="sanitizers keep what was freed")
+def test_fetch_of_certificates_of_many_parts_fits_in_memory(scratch, binaries, site):
+    """What GnuTLS would take 170 KB each for is used as far as a file may go."""
+    url = f"http://127.0.0.1:{site.server_port}/bundle.pem"
+    daemon = watch(scratch, binaries, trust=f'fetch = [ "{url}" ]; fetch_http = true; ')
+    site.body = hostilefiles.certificates_of_many_parts()
+    with loop_answers(daemon):
+        daemon.reload()
+        wait_until(daemon.output, lambda: "another bundle is used" in daemon.output() or os.path.exists(refused(daemon)), 120)
+    assert resident(daemon) < 200, resident(daemon)
+    assert daemon.stop() == 0
+
+
 @pytest.mark.parametrize("name", hostilefiles.FILES)
 def test_fetch_of_hostile_body_leaves_the_loop_free(scratch, binaries, files, site, name):
     """A server of bundles that answers with such a file gets it parsed, used or refused, and the loop answers throughout."""

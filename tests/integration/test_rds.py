@@ -12,6 +12,7 @@ import pytest
 
 import rds
 from lab import Dbcertd, Nginx, entry, free_port, trusting, wait_until, with_names
+from loopwatch import loop_answers
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
 DATA = os.environ.get("DBCERTD_SHARED_DATA")
@@ -414,6 +415,41 @@ def test_over_https_to_whom_the_system_trusts_and_to_nobody_else(scratch, binari
                    imds, prefix=prefix)
     assert (round_over(daemon, 0)["error"], round_over(daemon, 0)["discovered"]) == (None, 1)
     assert "certificate" in round_over(daemon, 1)["error"] and api.refusals == []
+
+
+def resident(daemon):
+    """In MB."""
+    with open(f"/proc/{daemon.process.pid}/status") as f:
+        return int(next(line for line in f if line.startswith("VmRSS:")).split()[1]) / 1024
+
+
+@pytest.mark.skipif(bool(os.environ.get("DBCERTD_SANITIZED")), reason="sanitizers keep what was freed")
+@pytest.mark.parametrize("values, size, words", [(19, 4000, "its records take more than 48 MB"), (0, 0, "there are more than 20000 records")])
+def test_pages_without_end_end_the_round_within_memory(scratch, binaries, api, imds, values, size, words):
+    """An API whose pages never end is a failed round with the reason, in little memory, and the loop answers throughout."""
+    api.always.append((None, "DescribeDBInstances", rds.endless(values, size)))
+    daemon = start(scratch, binaries, settings(source(api)), imds)
+    most = 0
+    with loop_answers(daemon):
+        while not (error := said(daemon)["error"]):
+            assert (most := max(most, resident(daemon))) < 160, most
+            time.sleep(0.02)
+    assert error == f"DescribeDBInstances: {words}"
+    assert len(api.asked("DescribeDBInstances")) < 250
+    assert daemon.stop() == 0
+
+
+@pytest.mark.skipif(bool(os.environ.get("DBCERTD_SANITIZED")), reason="sanitizers keep what was freed")
+def test_pages_without_end_of_many_sources_stay_within_memory(scratch, binaries, api, imds):
+    """Rounds that run at the same time share what all answers may take."""
+    regions = ["us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1", "eu-west-2"]
+    api.always.append((None, "DescribeDBInstances", rds.endless(19, 4000)))
+    daemon = start(scratch, binaries, settings(*(source(api, region) for region in regions)), imds)
+    most, over = 0, set()
+    while len(over) < len(regions):
+        assert (most := max(most, resident(daemon))) < 200, most
+        over |= {i for i in range(len(regions)) if said(daemon, i)["error"]}
+    assert daemon.stop() == 0
 
 
 def without(element):

@@ -86,9 +86,8 @@ Chain chain_of(const Made *first, const Made *second, const Made *third)
     return chain;
 }
 
-Bundle *bundle_of(const Made *first, const Made *second)
+static Bundle *fill(Bundle *bundle, const Made *first, const Made *second)
 {
-    Bundle *bundle = bundle_new();
     const Made *const list[] = { first, second };
     for (size_t i = 0; i < ARRAY_SIZE(list) && list[i]; i++) {
         char **errors = NULL;
@@ -97,4 +96,14 @@ Bundle *bundle_of(const Made *first, const Made *second)
         assert_null(errors);
     }
     return bundle;
+}
+
+Bundle *bundle_of(const Made *first, const Made *second)
+{
+    return fill(bundle_new(), first, second);
+}
+
+Bundle *list_of(const Made *first, const Made *second)
+{
+    return fill(bundle_new_list(), first, second);
 }

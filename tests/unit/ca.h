@@ -35,3 +35,4 @@ void made_free_all(void);
 
 Chain chain_of(const Made *first, const Made *second, const Made *third);
 Bundle *bundle_of(const Made *first, const Made *second);
+Bundle *list_of(const Made *first, const Made *second);

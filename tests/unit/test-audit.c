@@ -20,7 +20,7 @@ static Scene scene(const Made *anchor)
     Endpoint *e = endpoint_new();
     e->name = xstrdup("orders");
     e->host = xstrdup(HOST);
-    Scene s = { .bundle = bundle_of(anchor, NULL),
+    Scene s = { .bundle = list_of(anchor, NULL),
                 .catalogue = catalogue_new_builtin(),
                 .store = { .name = (char *)"billing" },
                 .endpoint = endpoint_state_new(e) };
@@ -64,7 +64,7 @@ TEST(a_store_accepts_the_server_that_its_ca_has_signed_and_no_other)
     const Made *good = made((Recipe) { .cn = HOST, .issuer = i }),
                *stranger = made((Recipe) { .cn = HOST, .issuer = evil }),
                *forbidden = made((Recipe) { .cn = HOST, .issuer = here });
-    _cleanup_(bundle_freep) Bundle *main_bundle = bundle_of(r, NULL), *its = bundle_of(evil, NULL);
+    _cleanup_(bundle_freep) Bundle *main_bundle = bundle_of(r, NULL), *its = list_of(evil, NULL);
     Scene s = scene(r);
     for (int k = 0; k < 3; k++) {
         assert_true(accepts(&s, main_bundle, good, i, NULL));

@@ -51,6 +51,24 @@ TEST(a_ca_sent_beside_a_verified_certificate_is_not_remembered)
     made_free_all();
 }
 
+/* A trust store's certificates are parsed when a chain asks for them. */
+TEST(a_list_trusts_what_a_bundle_of_the_same_certificates_trusts)
+{
+    const Made *r = root(), *i = intermediate("Between", r),
+               *other = made((Recipe) { .cn = "Other", .ca = true }),
+               *namesake = made((Recipe) { .cn = "Other", .ca = true });
+    _cleanup_(bundle_freep) Bundle *list = list_of(r, other), *both = list_of(r, i),
+                                   *none = list_of(other, NULL);
+    assert_true(trusts(list, leaf_of(r), NULL, NULL));
+    assert_true(trusts(list, leaf_of(i), i, NULL));
+    assert_true(trusts(list, leaf_of(i), i, NULL)); /* proven */
+    assert_true(trusts(both, leaf_of(i), NULL, NULL));
+    assert_false(trusts(list, leaf_of(i), NULL, NULL));
+    assert_false(trusts(list, leaf_of(namesake), namesake, NULL));
+    assert_false(trusts(none, leaf_of(i), i, r));
+    made_free_all();
+}
+
 TEST(a_server_certificate_sent_as_an_issuer_is_not_remembered)
 {
     const Made *r = root(), *i = intermediate("Between", r), *server = leaf_of(i), *usage, *old;
@@ -310,7 +328,8 @@ TEST(an_expired_path_gives_way_to_a_valid_one)
     made_free_all();
 }
 
-RUN_TESTS(cmocka_unit_test(a_ca_sent_beside_a_verified_certificate_is_not_remembered),
+RUN_TESTS(cmocka_unit_test(a_list_trusts_what_a_bundle_of_the_same_certificates_trusts),
+          cmocka_unit_test(a_ca_sent_beside_a_verified_certificate_is_not_remembered),
           cmocka_unit_test(a_server_certificate_sent_as_an_issuer_is_not_remembered),
           cmocka_unit_test(a_namesake_of_a_remembered_ca_signs_nothing),
           cmocka_unit_test(a_path_is_the_one_that_the_signatures_make),
