@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buffer.h"
 #include "base/instant.h"
 
 static const char *const sources[] = {
@@ -378,4 +379,13 @@ Severity snapshot_trust_severity(const Snapshot *snapshot)
     for (size_t i = 0; i < snapshot->n_sources; i++)
         severity = finding_list_worst(&snapshot->sources[i]->findings, severity);
     return severity;
+}
+
+uint64_t endpoint_state_hash_addresses(const EndpointState *state)
+{
+    Buffer text = { 0 };
+    for (size_t i = 0; i < state->n_addresses; i++)
+        buffer_printf(&text, "%s;", state->addresses[i].address.text);
+    _cleanup_free_ char *all = buffer_take_text(&text);
+    return text_hash(all);
 }

@@ -39,7 +39,8 @@ typedef struct AddressState {
     int64_t plaintext_at;      /* when it was; INSTANT_NONE: never */
     Replacement *replacements; /* the latest REPLACEMENTS_KEPT, in no order; NULL: there was none yet */
     Shown *shown;              /* which certificates; NULL: one alone */
-    int64_t shown_at; /* when the one that is seen was shown first, in this run; INSTANT_NONE: before */
+    int64_t shown_at;     /* when the one that is seen was shown first, in this run; INSTANT_NONE: before */
+    uint64_t kept_digest; /* the store's: of what it has written of this last */
     unsigned counted; /* connections that the server may have counted against this host since the last login */
 } AddressState;
 
@@ -85,6 +86,7 @@ typedef struct EndpointState {
     int64_t next_probe_at; /* INSTANT_NONE while one is running */
 
     uint64_t kept_digest; /* the store's: of what it has written of this last, */
+    uint64_t kept_set;    /* of which addresses, */
     int64_t kept_at;      /* and when, */
     unsigned n_kept;      /* and how often, in this run */
 } EndpointState;
@@ -95,6 +97,9 @@ CLEANUP_OF(EndpointState, endpoint_state_free);
 
 /* Forgets the verdict, before a new one is made. */
 void endpoint_state_clear_verdict(EndpointState *state);
+
+/* The same for the same addresses. */
+uint64_t endpoint_state_hash_addresses(const EndpointState *state);
 
 /* Borrowed, NULL if the address is not known yet. */
 AddressState *endpoint_state_find(EndpointState *state, const char *address);

@@ -72,6 +72,7 @@ static void move(EndpointState *to, EndpointState *from)
     to->unresolved_detail = TAKE(from->unresolved_detail);
     to->unresolved_at = from->unresolved_at;
     to->kept_digest = from->kept_digest;
+    to->kept_set = from->kept_set;
     to->kept_at = from->kept_at;
     from->n_addresses = 0;
 }
@@ -125,6 +126,7 @@ void remembered_put(Remembered *remembered, const EndpointState *state)
     copy->unresolved_detail = xstrdup(state->unresolved_detail);
     copy->unresolved_at = state->unresolved_at;
     copy->kept_digest = state->kept_digest;
+    copy->kept_set = state->kept_set;
     copy->kept_at = state->kept_at;
     insert(remembered, copy);
 }

@@ -1,11 +1,13 @@
 #include "store/seen.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
+#include "store/replacements.h"
 #include "store/surplus.h"
 
 /* The columns of `address`, in their order. */
@@ -45,33 +47,6 @@ static const Value nothing = { .type = VALUE_TEXT };
 static char *server_of(const EndpointState *state)
 {
     return xasprintf("%s:%lld", state->endpoint->host, (long long)state->endpoint->port);
-}
-
-/* "BEFORE NOW INSTANT;..." */
-static char *replacements_text(const AddressState *address)
-{
-    Buffer text = { 0 };
-    for (size_t i = 0; address->replacements && i < REPLACEMENTS_KEPT; i++)
-        if (address->replacements[i].at > 0)
-            buffer_printf(&text, "%s %s %lld;", address->replacements[i].before, address->replacements[i].now,
-                          (long long)address->replacements[i].at);
-    return text.size > 0 ? buffer_take_text(&text) : NULL;
-}
-
-static void read_replacements(const char *text, AddressState *address)
-{
-    size_t n = 0;
-    for (int length; text && n < REPLACEMENTS_KEPT; text += length) {
-        Replacement r = { 0 };
-        long long at;
-        length = 0;
-        if (sscanf(text, "%64[^ ;] %64[^ ;] %lld;%n", r.before, r.now, &at, &length) != 3 || length == 0)
-            return;
-        r.at = at;
-        if (!address->replacements)
-            address->replacements = xcalloc(REPLACEMENTS_KEPT, sizeof *address->replacements);
-        address->replacements[n++] = r;
-    }
 }
 
 static void write_row(const EndpointState *state, const AddressState *a, const char *replacements,
@@ -123,25 +98,39 @@ static void digest_value(Buffer *text, const Value *value)
         buffer_printf(text, "%lld%c", (long long)value->integer, 1);
 }
 
-/* Of all that would be written, the passing aside. */
+/* Of all that would be written of an address, the passing aside. */
+static uint64_t digest_of_address(const EndpointState *state, const AddressState *a)
+{
+    Buffer text = { 0 };
+    Value row[N_COLUMNS];
+    _cleanup_free_ char *replacements = replacements_text(a);
+    write_row(state, a, replacements, NULL, row);
+    for (size_t i = 0; i < N_COLUMNS; i++)
+        digest_value(&text, &row[i]);
+    for (size_t i = 0; a->seen && i < a->seen->chain.n; i++)
+        buffer_printf(&text, "%s;", a->seen->chain.certificates[i]->sha256);
+    _cleanup_free_ char *all = buffer_take_text(&text);
+    return text_hash(all);
+}
+
 static uint64_t digest_of(const EndpointState *state)
 {
     Buffer text = { 0 };
     _cleanup_free_ char *server = server_of(state);
     buffer_printf(&text, "%s %u %s;", server, state->unresolved.n,
                   state->unresolved.n > 0 ? state->unresolved_detail : "");
-    for (size_t i = 0; i < state->n_addresses; i++) {
-        const AddressState *a = &state->addresses[i];
-        Value row[N_COLUMNS];
-        _cleanup_free_ char *replacements = replacements_text(a);
-        write_row(state, a, replacements, NULL, row);
-        for (size_t j = 0; j < N_COLUMNS; j++)
-            digest_value(&text, &row[j]);
-        for (size_t j = 0; a->seen && j < a->seen->chain.n; j++)
-            buffer_printf(&text, "%s;", a->seen->chain.certificates[j]->sha256);
-    }
+    for (size_t i = 0; i < state->n_addresses; i++)
+        buffer_printf(&text, "%" PRIx64 ";", digest_of_address(state, &state->addresses[i]));
     _cleanup_free_ char *all = buffer_take_text(&text);
     return text_hash(all);
+}
+
+static void note_written(EndpointState *state)
+{
+    for (size_t i = 0; i < state->n_addresses; i++)
+        state->addresses[i].kept_digest = digest_of_address(state, &state->addresses[i]);
+    state->kept_digest = digest_of(state);
+    state->kept_set = endpoint_state_hash_addresses(state);
 }
 
 bool seen_differs(const EndpointState *state)
@@ -191,10 +180,25 @@ static void keep_address(Batch *batch, const EndpointState *state, const Address
     if (a->seen)
         keep_served(batch, state, a->seen);
     write_row(state, a, replacements, shown, row);
-    batch_add(batch,
-              "INSERT INTO address VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " ROW_OF_CERTIFICATE(
-                  14) ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-              row, N_COLUMNS);
+    batch_add(
+        batch,
+        "INSERT OR REPLACE INTO address VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " ROW_OF_CERTIFICATE(
+            14) ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        row, N_COLUMNS);
+}
+
+/* Those that have changed; all of them if there are others than before: of 64 that a probe run looks at one
+ * after the other, each would be written 64 times. */
+static void keep_addresses(Batch *batch, EndpointState *state)
+{
+    const bool whole = state->kept_set != endpoint_state_hash_addresses(state);
+    if (whole)
+        batch_add(batch, "DELETE FROM address WHERE endpoint = ?", VALUES(TEXT(state->endpoint->name)));
+    for (size_t i = 0; i < state->n_addresses; i++) {
+        const AddressState *a = &state->addresses[i];
+        if (whole || a->kept_digest != digest_of_address(state, a))
+            keep_address(batch, state, a);
+    }
 }
 
 void seen_write(Batch *batch, EndpointState *state, const Observation *replaced, int64_t now)
@@ -211,13 +215,17 @@ void seen_write(Batch *batch, EndpointState *state, const Observation *replaced,
         keep_served(batch, state, replaced);
     else if (replaced)
         surplus_note(batch, state->endpoint->name, replaced->observed_at);
-    batch_add(batch, "DELETE FROM address WHERE endpoint = ?", VALUES(TEXT(state->endpoint->name)));
-    for (size_t i = 0; i < state->n_addresses; i++)
-        keep_address(batch, state, &state->addresses[i]);
+    keep_addresses(batch, state);
     if (state->n_kept++ % SURPLUS_INTERVAL == 0)
         surplus_remove(batch, state->endpoint->name);
-    state->kept_digest = digest_of(state);
+    note_written(state);
     state->kept_at = now;
+}
+
+void seen_write_whole(Batch *batch, EndpointState *state, int64_t now)
+{
+    state->kept_set = 0;
+    seen_write(batch, state, NULL, now);
 }
 
 static void touch_address(Batch *batch, const char *name, const AddressState *a)
@@ -341,7 +349,7 @@ static void read_memory(sqlite3_stmt *row, AddressState *a)
     a->plaintext = word(row, COLUMN_PLAINTEXT, plaintext_from_string);
     a->plaintext_at = column_instant(row, COLUMN_PLAINTEXT_AT);
     a->counted = (unsigned)sqlite3_column_int(row, COLUMN_COUNTED);
-    read_replacements(column_text(row, COLUMN_REPLACEMENTS), a);
+    replacements_read(column_text(row, COLUMN_REPLACEMENTS), a);
     const char *shown = column_text(row, COLUMN_SHOWN);
     free(a->shown);
     a->shown = shown ? shown_from_text(shown) : NULL;
@@ -407,7 +415,7 @@ int seen_recall(Database *db, const SeenReader *reader, EndpointState *state)
     if (r != SQLITE_OK || !same)
         endpoint_state_forget(state); /* another server, or half of it: it starts anew */
     else
-        state->kept_digest = digest_of(state);
+        note_written(state);
     chain_deinit(&recall.chain);
     return r;
 }

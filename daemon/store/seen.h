@@ -13,6 +13,9 @@ bool seen_differs(const EndpointState *state);
 /* Writes it, with what an address served until now (may be NULL). */
 void seen_write(Batch *batch, EndpointState *state, const Observation *replaced, int64_t now);
 
+/* All of it, whatever was written before: into a file that lacks something. */
+void seen_write_whole(Batch *batch, EndpointState *state, int64_t now);
+
 /* Writes the times of its latest probes alone. */
 void seen_touch(Batch *batch, EndpointState *state, int64_t now);
 

@@ -340,9 +340,9 @@ static Batch *batch_of_all(const Store *store, EndpointState *const *states, siz
     for (size_t i = 0; i < store->discovered.n_endpoints; i++)
         discovered_write(batch, &store->discovered.endpoints[i]);
     for (size_t i = 0; i < store->remembered.n; i++)
-        seen_write(batch, store->remembered.states[i], NULL, store->remembered.states[i]->kept_at);
+        seen_write_whole(batch, store->remembered.states[i], store->remembered.states[i]->kept_at);
     for (size_t i = 0; i < n_states; i++)
-        seen_write(batch, states[i], NULL, now);
+        seen_write_whole(batch, states[i], now);
     return batch;
 }
 
