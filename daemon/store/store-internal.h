@@ -71,6 +71,7 @@ struct Store {
     Remembered remembered;
     int64_t last_silence; /* the highest id that was given */
     int64_t beat_at;      /* when the latest heartbeat began */
+    bool alerts_changed;  /* of a subject, since the batch was begun */
     bool together;        /* what changes goes into one batch until store_end(): */
     Batch *batch;         /* NULL: nothing has changed */
     size_t news[N_OUTBOXES];

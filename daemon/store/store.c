@@ -188,10 +188,25 @@ Batch *store_open_batch(Store *store)
     return store->batch;
 }
 
+/* Once for each subject, however often its alerts have changed in this batch: 64 addresses may have some each.
+ */
+static void write_changed_alerts(Store *store)
+{
+    for (size_t i = 0; store->alerts_changed && i < store->n_entries; i++) {
+        Entry *entry = store->entries[i];
+        if (entry->alerts.changed && store_is_kept(store))
+            alerts_write(store->batch, entry->about, entry->subject, &entry->alerts);
+        entry->alerts.changed = false;
+    }
+    store->alerts_changed = false;
+}
+
 void store_close_batch(Store *store)
 {
-    if (!store->together && store->batch)
-        tasks_hand_over_batch(store);
+    if (store->together || !store->batch)
+        return;
+    write_changed_alerts(store);
+    tasks_hand_over_batch(store);
 }
 
 void store_begin(Store *store)
@@ -260,12 +275,15 @@ void store_commit(Store *store, const Change *change, int64_t now)
     bool kept = store_is_kept(store);
     if (change->transitions)
         post(store, change->transitions);
-    if (kept && alerts->changed)
-        alerts_write(store_open_batch(store), change->about, change->subject, alerts);
+    if (kept && alerts->changed) {
+        Batch *batch = store_open_batch(store);
+        if (alerts->n == 0) /* its entry goes now */
+            alerts_write(batch, change->about, change->subject, alerts);
+        store->alerts_changed = true;
+    }
     if (kept && state && (change->replaced || seen_differs(state)))
         seen_write(store_open_batch(store), state, change->replaced, now);
     store_close_batch(store);
-    alerts->changed = false;
     drop_if_empty(store, change->about, change->subject);
     for (Outbox box = 0; box < N_OUTBOXES; box++)
         bound_outbox(store, box);

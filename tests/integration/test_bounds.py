@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import time
 
 import pytest
 
@@ -66,7 +67,9 @@ def test_bounds_large_fresh_certificates_stay_small(scratch, binaries):
     assert address["outcome"] == "fetched" and address["trusted"] is False and address["name_matches"] is False
     assert leaf["names_total"] == 1000 and 1 <= len(leaf["names"]) <= 100 and len(leaf["sha256"]) == 64
     history = daemon.get("/v1/endpoints/orders-0/history")
-    assert not history["certificates"] and history["left_out"]["certificates"] == mint.minted - len(ADDRESSES)
+    # Some may go uncounted: what waits for the disk is bounded, too, and then the file is written anew without them.
+    replaced = mint.minted - len(ADDRESSES)
+    assert not history["certificates"] and 0.8 * replaced <= history["left_out"]["certificates"] <= replaced
     assert all(len(f["message"]) <= 2048 for f in daemon.all_findings())
     print(f"first round {first}, then {before}, four rounds later {after}, RSS {rss} to {memory(daemon)} KB")
 
@@ -78,7 +81,10 @@ def test_bounds_thirty_probes_keep_the_database_small(scratch, binaries):
     first = daemon.endpoint("orders-0")["addresses"][0]["chain"][0]["sha256"]
     probe_again(daemon, mint, 10)
     before = sizes(daemon)
-    probe_again(daemon, mint, 19)
+    probe_again(daemon, mint, 18)
+    time.sleep(1.1)  # a history has whole seconds: the latest ones come after all others
+    probe_again(daemon, mint, 1)
+    time.sleep(1.1)
     after = sizes(daemon)
     assert after["database"] - before["database"] < 700 * KB and after["log"] - before["log"] < 10 * KB, (before, after)
     latest = daemon.endpoint("orders-0")["addresses"][0]["chain"][0]["sha256"]
