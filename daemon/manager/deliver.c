@@ -139,26 +139,6 @@ void delivery_run(Manager *manager)
     deliver_due(manager);
 }
 
-/* What was to be kept before it is said is, or cannot be waited for. */
-static void on_kept(void *userdata)
-{
-    Manager *manager = userdata;
-    mind_error(manager);
-    keep_promises(manager);
-    control_kept(manager->control, store_kept(manager->store));
-    if (store_outbox(manager->store, OUTBOX_JOURNAL)->n > 0 && !manager->journal_fails)
-        deliver_due(manager);
-    if (store_outbox(manager->store, OUTBOX_ALERTMANAGER)->n > 0)
-        posting_soon(manager->posting);
-}
-
-static void on_history(const char *name, History *history, int64_t id, void *userdata)
-{
-    snapshot_history(userdata, name, history, id);
-}
-
-static const StoreEvents store_events = { .kept = on_kept, .history = on_history };
-
 /* What has a cause is waited for anyway: no later than the policy says. */
 static void deliver_within(Manager *manager, int64_t seconds)
 {
@@ -170,6 +150,30 @@ static void deliver_within(Manager *manager, int64_t seconds)
     (void)sd_event_source_set_time(manager->deliver, at);
     (void)sd_event_source_set_enabled(manager->deliver, SD_EVENT_ONESHOT);
 }
+
+/* What was to be kept before it is said is, or cannot be waited for. */
+static void on_kept(void *userdata)
+{
+    Manager *manager = userdata;
+    mind_error(manager);
+    keep_promises(manager);
+    control_kept(manager->control, store_kept(manager->store));
+    if (store_outbox(manager->store, OUTBOX_JOURNAL)->n > 0) {
+        if (manager->journal_fails) /* the retry may have come before there was something to deliver */
+            deliver_within(manager, RETRY_SECONDS);
+        else
+            deliver_due(manager);
+    }
+    if (store_outbox(manager->store, OUTBOX_ALERTMANAGER)->n > 0)
+        posting_soon(manager->posting);
+}
+
+static void on_history(const char *name, History *history, int64_t id, void *userdata)
+{
+    snapshot_history(userdata, name, history, id);
+}
+
+static const StoreEvents store_events = { .kept = on_kept, .history = on_history };
 
 static void keep_soon(Manager *manager)
 {
