@@ -47,6 +47,7 @@ typedef struct PutAside {
 struct Posting {
     Manager *manager;
     sd_event_source *timer;
+    Http *http; /* not that of bundles and the RDS API: what those servers do to its thread delays no alert */
     HttpExchange *exchange; /* NULL: none is under way */
 
     /* What is in the request, or was in the latest one. */
@@ -305,8 +306,7 @@ static int ask(Posting *posting, const json_t *array)
         .bytes_max = ANSWER_BYTES_MAX,
         .seconds_max = ANSWER_SECONDS_MAX,
     };
-    return body ? http_ask(&posting->exchange, posting->manager->http, &request, on_answered, posting)
-                : -ENOMEM;
+    return body ? http_ask(&posting->exchange, posting->http, &request, on_answered, posting) : -ENOMEM;
 }
 
 /* What is due, and nothing while it has to be found out whether an empty array is taken. */
@@ -369,6 +369,8 @@ int posting_new(Posting **ret, Manager *manager)
     int r = sd_event_add_time(manager->event, &posting->timer, CLOCK_BOOTTIME, 0, 0, on_timer, posting);
     if (r >= 0)
         r = sd_event_source_set_enabled(posting->timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = http_new(&posting->http, manager->event);
     if (r < 0) {
         posting_free(posting);
         return r;
@@ -383,6 +385,7 @@ void posting_free(Posting *posting)
     if (!posting)
         return;
     http_cancel(posting->exchange);
+    http_free(posting->http);
     sd_event_source_disable_unref(posting->timer);
     free(posting->first_words);
     free(posting->refusal);
