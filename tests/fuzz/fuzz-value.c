@@ -22,7 +22,7 @@ static const struct {
     const char *first, *letters;
     size_t max;
 } kinds[] = {
-    { value_is_ca, "r", LOWER DIGIT "-", 20 },
+    { value_is_ca, "r", LOWER DIGIT "-", 25 },
     { value_is_region, LOWER, LOWER DIGIT "-", 31 },
     { value_is_account, DIGIT, DIGIT, 12 },
     { value_is_arn, "a", LETTER DIGIT "_+=,.@:/-", 1224 },
