@@ -73,9 +73,9 @@ TEST(a_script_has_looks_first_and_a_comment_above_each_command)
     steps_by_hand(&steps, STEP_CHANGE, PLACE_SERVER, "edit\nit");
     step_words(steps_append(&steps, STEP_LOOK, PLACE_HERE), "dbcertctl show a");
     _cleanup_free_ char *script = steps_script(&steps), *kept = steps_write(&steps);
-    assert_string_equal(script,
-                        "# Look (here)\ndbcertctl show a\n# Change (aws): restarts it\\x0a$(id)\\x1b\naws rds x\n"
-                        "# Change (server), by hand: edit\\x0ait\n# Verify (here)\ndbcertctl probe a");
+    assert_string_equal(
+        script, "# Look (here)\ndbcertctl show a\n# Change (aws): restarts it\\x0a$(id)\\x1b\naws rds x\n"
+                "# Change (server), by hand: edit\\x0ait\n# Verify (here)\ndbcertctl probe a");
     assert_string_equal(steps_first_command(&steps), "dbcertctl show a");
     assert_string_equal(steps_first_change(&steps), "aws rds x");
     StepList again = steps_read(kept), copy = steps_copy(&again);
