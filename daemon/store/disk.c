@@ -104,7 +104,7 @@ void disk_look(Disk *disk)
 
 char *disk_history(Disk *disk, const char *name, History *ret)
 {
-    return disk->db ? note(disk, seen_history(disk->db, NULL, name, ret)) : NULL;
+    return disk->db ? note(disk, seen_history(disk->db, name, ret)) : NULL;
 }
 
 int64_t disk_bytes(const Disk *disk)

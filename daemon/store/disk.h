@@ -31,7 +31,7 @@ char *disk_renew(Disk *disk, const Batch *batch);
 /* Closes a file that was removed or replaced under it. */
 void disk_look(Disk *disk);
 
-/* What an endpoint of that name has served, as seen_history() does without a reader. */
+/* What an endpoint of that name has served, as seen_history() does. */
 char *disk_history(Disk *disk, const char *name, History *ret);
 
 int64_t disk_bytes(const Disk *disk);

@@ -113,29 +113,31 @@ static uint64_t digest_of_address(const EndpointState *state, const AddressState
     return text_hash(all);
 }
 
-static uint64_t digest_of(const EndpointState *state)
+/* written: by the digests of its addresses that were last written. */
+static uint64_t digest_of(const EndpointState *state, bool written)
 {
     Buffer text = { 0 };
     _cleanup_free_ char *server = server_of(state);
     buffer_printf(&text, "%s %u %s;", server, state->unresolved.n,
                   state->unresolved.n > 0 ? state->unresolved_detail : "");
-    for (size_t i = 0; i < state->n_addresses; i++)
-        buffer_printf(&text, "%" PRIx64 ";", digest_of_address(state, &state->addresses[i]));
+    for (size_t i = 0; i < state->n_addresses; i++) {
+        const AddressState *a = &state->addresses[i];
+        buffer_printf(&text, "%" PRIx64 ";", written ? a->kept_digest : digest_of_address(state, a));
+    }
     _cleanup_free_ char *all = buffer_take_text(&text);
     return text_hash(all);
 }
 
+/* The digests of its addresses are noted already. */
 static void note_written(EndpointState *state)
 {
-    for (size_t i = 0; i < state->n_addresses; i++)
-        state->addresses[i].kept_digest = digest_of_address(state, &state->addresses[i]);
-    state->kept_digest = digest_of(state);
+    state->kept_digest = digest_of(state, true);
     state->kept_set = endpoint_state_hash_addresses(state);
 }
 
 bool seen_differs(const EndpointState *state)
 {
-    return digest_of(state) != state->kept_digest;
+    return digest_of(state, false) != state->kept_digest;
 }
 
 #define ROW_OF_CERTIFICATE(n) "(SELECT id FROM certificate WHERE sha256 = ?" #n ")"
@@ -195,9 +197,11 @@ static void keep_addresses(Batch *batch, EndpointState *state)
     if (whole)
         batch_add(batch, "DELETE FROM address WHERE endpoint = ?", VALUES(TEXT(state->endpoint->name)));
     for (size_t i = 0; i < state->n_addresses; i++) {
-        const AddressState *a = &state->addresses[i];
-        if (whole || a->kept_digest != digest_of_address(state, a))
+        AddressState *a = &state->addresses[i];
+        uint64_t digest = digest_of_address(state, a);
+        if (whole || a->kept_digest != digest)
             keep_address(batch, state, a);
+        a->kept_digest = digest;
     }
 }
 
@@ -257,7 +261,7 @@ void seen_touch(Batch *batch, EndpointState *state, int64_t now)
 /* What is read back, of one endpoint. */
 typedef struct Recall {
     Database *db;
-    const SeenReader *reader;
+    const SeenReader *reader; /* NULL: certificates stay DER */
     EndpointState *state;
     char *server; /* that the rows are of */
     Chain chain;  /* that was read last */
@@ -413,9 +417,12 @@ int seen_recall(Database *db, const SeenReader *reader, EndpointState *state)
         r = database_query(db, "SELECT * FROM address WHERE endpoint = ?", VALUES(TEXT(state->endpoint->name)),
                            on_address, &recall);
     if (r != SQLITE_OK || !same)
-        endpoint_state_forget(state); /* another server, or half of it: it starts anew */
-    else
+        endpoint_state_forget(state); /* another server, or half of it: it starts empty */
+    else {
+        for (size_t i = 0; i < state->n_addresses; i++)
+            state->addresses[i].kept_digest = digest_of_address(state, &state->addresses[i]);
         note_written(state);
+    }
     chain_deinit(&recall.chain);
     return r;
 }
@@ -437,9 +444,9 @@ static int on_served(sqlite3_stmt *row, void *userdata)
     return SQLITE_OK;
 }
 
-int seen_history(Database *db, const SeenReader *reader, const char *name, History *ret)
+int seen_history(Database *db, const char *name, History *ret)
 {
-    Recall recall = { .db = db, .reader = reader, .history = ret };
+    Recall recall = { .db = db, .history = ret };
     int r = database_query(db,
                            "SELECT address, server, first_seen, last_seen FROM served WHERE endpoint = ? ORDER "
                            "BY address, first_seen, last_seen",

@@ -30,8 +30,8 @@ int seen_recall(Database *database, const SeenReader *reader, EndpointState *sta
 /* Whether what was seen of one is of the other's server, too. */
 bool seen_same_server(const EndpointState *a, const EndpointState *b);
 
-/* Without a reader, certificates are as yet nothing but DER and fingerprint: seen_read_history() reads them. */
-int seen_history(Database *database, const SeenReader *reader, const char *name, History *ret);
+/* Certificates are as yet nothing but DER and fingerprint: seen_read_history() reads them. */
+int seen_history(Database *database, const char *name, History *ret);
 
 /* SQLITE_CORRUPT if one is no certificate, or another one: the history ends before it. */
 int seen_read_history(const SeenReader *reader, History *history);

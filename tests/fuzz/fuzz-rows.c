@@ -199,7 +199,7 @@ static void read_endpoint(Store *store)
     if (seen_recall(db, &store->reader, state) == SQLITE_OK)
         for (size_t i = 0; i < state->n_addresses; i++)
             assert(!state->addresses[i].seen || state->addresses[i].seen->chain.n > 0);
-    (void)seen_history(db, NULL, "orders", &history);
+    (void)seen_history(db, "orders", &history);
     (void)seen_read_history(&store->reader, &history);
     for (size_t i = 0; i < history.n; i++)
         assert(history.items[i].chain.n > 0);
