@@ -48,11 +48,16 @@ static int write_stream(const void *data, size_t size)
     return n < 0 ? (int)size : (int)n; /* who has gone away reads nothing more */
 }
 
-static int write_journal(const void *data, size_t size)
+/* In the foreground of a host without journald there is nothing to wait for. */
+static int send_entry(const void *data, size_t size)
 {
     int r = journald_send(data, size);
-    if (r == -ENOENT && !log_is_journal())
-        r = 0;                                       /* in the foreground of a host without one */
+    return r == -ENOENT && !log_is_journal() ? 0 : r;
+}
+
+static int write_journal(const void *data, size_t size)
+{
+    int r = send_entry(data, size);
     return r == -EMSGSIZE || r >= 0 ? (int)size : r; /* too long now is too long later */
 }
 
@@ -123,9 +128,7 @@ void log_entry(Buffer *entry)
 int log_entry_now(const Buffer *entry)
 {
     int r = backlog_drain(&to_journal);
-    if (r >= 0)
-        r = journald_send(entry->data, entry->size);
-    return r == -ENOENT && !log_is_journal() ? 0 : r;
+    return r < 0 ? r : send_entry(entry->data, entry->size);
 }
 
 /* A description of our own can be told not to wait, which the one that a shell or a terminal shares must not

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
+#include <systemd/sd-daemon.h>
 
 #include "base/alloc.h"
 #include "base/escape.h"
@@ -97,10 +97,8 @@ static int on_watchdog(sd_event_source *source, uint64_t usec _unused_, void *us
 /* Half of what systemd waits, as sd_watchdog_enabled(3) recommends; 0: it does not, or for another process. */
 static uint64_t watchdog_period(void)
 {
-    const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
-    if (!usec || (pid && strtoll(pid, NULL, 10) != (long long)getpid()))
-        return 0;
-    return strtoull(usec, NULL, 10) / 2;
+    uint64_t usec;
+    return sd_watchdog_enabled(0, &usec) > 0 ? usec / 2 : 0;
 }
 
 /* A path, or with '@' before it an abstract name. */
@@ -152,7 +150,6 @@ void notifier_free(Notifier *notifier)
         free(notifier->waiting[i]);
     sd_event_source_disable_unref(notifier->retry);
     sd_event_source_disable_unref(notifier->watchdog);
-    if (notifier->fd >= 0)
-        (void)close(notifier->fd);
+    closep(&notifier->fd);
     free(notifier);
 }
