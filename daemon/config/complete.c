@@ -63,7 +63,6 @@ _printf_(3, 4) static void complain(const RdsSource *source, char ***errors, con
     va_start(args, format);
     _cleanup_free_ char *what = xvasprintf(format, args);
     va_end(args);
-    url_redact_within(what);
     strv_append(errors, xasprintf("%s: rds: %s", source->origin, what));
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/instant.h"
+#include "base/url.h"
 #include "config/complete.h"
 #include "config/key.h"
 #include "config/urls.h"
@@ -74,7 +75,6 @@ _printf_(4, 5) static void complain(Parser *parser, const config_setting_t *sett
     va_start(args, format);
     _cleanup_free_ char *what = xvasprintf(format, args);
     va_end(args);
-    url_redact_within(what); /* one may have been pasted anywhere */
     strv_append(parser->errors,
                 xasprintf("%s:%u: %s: %s", parser->path, config_setting_source_line(setting), name, what));
 }
@@ -461,11 +461,18 @@ static void read_text(Parser *parser, const char *text)
         read_group(parser, config_keys, config_root_setting(destroyed), "", parser->config);
 }
 
+/* A URL with a password may have been pasted anywhere, and most messages quote what they are about. */
+static void redact(char **messages, size_t from)
+{
+    for (size_t i = from; messages && messages[i]; i++)
+        url_redact_within(messages[i]);
+}
+
 int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, char ***errors, char ***warnings)
 {
     _cleanup_(config_freep) Config *config = xcalloc(1, sizeof *config);
     Parser parser = { .config = config, .errors = errors };
-    size_t errors_before = strv_length(*errors);
+    size_t errors_before = strv_length(*errors), warnings_before = strv_length(*warnings);
 
     set_defaults(config_keys, config);
     for (size_t i = 0; i < n_sources; i++) {
@@ -473,6 +480,8 @@ int config_parse(const ConfigSource *sources, size_t n_sources, Config **ret, ch
         read_text(&parser, sources[i].text);
     }
     config_complete(config, parser.path, errors, warnings);
+    redact(*errors, errors_before);
+    redact(*warnings, warnings_before);
 
     if (strv_length(*errors) > errors_before)
         return -EINVAL;

@@ -55,19 +55,20 @@ static void warn_of_user(const Url *url, const char *key, const char *instead, c
             instead);
 }
 
-static const char *name_for(char *const *credentials, const char *host)
+/* Of "HOST=NAME", the name; NULL if it is of another host. */
+static const char *name_in(const char *pair, const char *host)
 {
     size_t length = strlen(host);
-    for (char *const *pair = credentials; pair && *pair; pair++)
-        if (strncmp(*pair, host, length) == 0 && (*pair)[length] == '=')
-            return *pair + length + 1;
-    return NULL;
+    return strncmp(pair, host, length) == 0 && pair[length] == '=' ? pair + length + 1 : NULL;
 }
 
 const char *config_fetch_credential(const Config *config, const Url *url)
 {
     _cleanup_free_ char *host = url_host(url);
-    return name_for(config->fetch_credentials, host);
+    const char *name = NULL;
+    for (char **pair = config->fetch_credentials; pair && *pair && !name; pair++)
+        name = name_in(*pair, host);
+    return name;
 }
 
 static bool is_twin(Url *const *urls, size_t n, const Url *url)
@@ -115,7 +116,7 @@ static bool is_fetched_from(const Config *config, const char *pair)
 {
     for (Url **url = config->fetch; *url; url++) {
         _cleanup_free_ char *host = url_host(*url);
-        if (name_for((char *[]) { (char *)pair, NULL }, host))
+        if (name_in(pair, host))
             return true;
     }
     return false;

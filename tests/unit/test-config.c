@@ -311,6 +311,28 @@ TEST(all_mistakes_are_told_at_once_over_all_files)
     done(&read);
 }
 
+TEST(no_message_shows_the_password_of_a_url_that_was_pasted)
+{
+    static const char *const texts[] = {
+        "socket_hosts = [ \"https://app:s3cret@bastion\" ]; endpoints = ();",
+        "trust = { fetch_credentials = [ \"https://app:s3cret@mirror=name\" ]; };",
+        "rds = ( { region = \"https://app:s3cret@x\"; } );",
+        "timeout = \"https://app:s3cret@x\";",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        Read read = read_config(texts[i], "");
+        char **messages = read.errors ? read.errors : read.warnings;
+        assert_true(strv_length(messages) > 0);
+        bool quoted = false;
+        for (char **message = messages; *message; message++) {
+            assert_null(strstr(*message, "s3cret"));
+            quoted |= strstr(*message, "https://") != NULL;
+        }
+        assert_true(quoted);
+        done(&read);
+    }
+}
+
 static void count_key(const char *name, const Key *key, void *userdata)
 {
     _cleanup_free_ char *example = key_example(key);
@@ -386,6 +408,7 @@ RUN_TESTS(cmocka_unit_test(defaults_are_the_documented_ones),
           cmocka_unit_test(every_mistake_is_told_with_its_place_and_what_would_be_right),
           cmocka_unit_test(a_source_is_named_by_its_region_and_the_account_of_its_role),
           cmocka_unit_test(all_mistakes_are_told_at_once_over_all_files),
+          cmocka_unit_test(no_message_shows_the_password_of_a_url_that_was_pasted),
           cmocka_unit_test(thresholds_are_the_endpoint_s_own_else_everybody_s_else_the_documented_ones),
           cmocka_unit_test(thresholds_that_contradict_one_another_or_the_bounds_are_errors),
           cmocka_unit_test(the_table_names_every_key_once));
