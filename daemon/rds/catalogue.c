@@ -50,11 +50,6 @@ void catalogue_free(Catalogue *c)
     free(c);
 }
 
-static bool is_hex(const char *text, size_t length)
-{
-    return strlen(text) == length && strspn(text, "0123456789abcdef") == length;
-}
-
 /* Gets into remedies that are pasted into a shell, and has a .p7b beside it. */
 static bool is_url(const char *text)
 {
@@ -143,7 +138,7 @@ static const char *read_authority(Catalogue *c, char **column)
         return "expected root or intermediate as the fourth word";
     if (instant_parse(column[6], &known.not_before) < 0 || instant_parse(column[7], &known.not_after) < 0)
         return "expected two dates such as 2021-05-25T22:34:57Z after the CN";
-    if (!is_hex(column[8], 40) || !is_hex(column[9], 64))
+    if (!value_is_hex(column[8], 40) || !value_is_hex(column[9], 64))
         return "expected the SHA-1 and the SHA-256 in lower-case hex at the end";
     known.ca = xstrdup(column[1]);
     known.region = xstrdup(column[2]);

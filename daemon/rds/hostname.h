@@ -6,6 +6,7 @@
  */
 
 #include "model/endpoint.h"
+#include "rds/value.h"
 
 typedef enum RdsHostKind {
     RDS_HOST_INSTANCE,
@@ -16,12 +17,18 @@ typedef enum RdsHostKind {
 } RdsHostKind;
 
 typedef struct RdsHostname {
-    char id[64];         /* identifier of the DB instance, the cluster, the custom endpoint or the proxy */
-    char region[32];     /* "us-east-1" */
+    char id[IDENTIFIER_BYTES_MAX +
+            1]; /* identifier of the DB instance, the cluster, the custom endpoint or the proxy */
+    char region[REGION_BYTES_MAX]; /* "us-east-1" */
     const char *service; /* "rds", "docdb", "neptune", "redshift", "redshift-serverless"; as aws(1) calls it */
     const char *partition; /* "aws", "aws-us-gov", "aws-cn" */
     RdsHostKind kind;
 } RdsHostname;
+
+static inline bool rds_hostname_is_cluster(const RdsHostname *host)
+{
+    return host->kind == RDS_HOST_CLUSTER || host->kind == RDS_HOST_READER;
+}
 
 /* False if the name is none of theirs, which is nothing bad. */
 bool rds_hostname_parse(const char *host, RdsHostname *ret);

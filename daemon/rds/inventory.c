@@ -41,9 +41,11 @@ static bool is_status(const char *text)
     return strlen(text) <= STATUS_BYTES_MAX && text_is_name(text);
 }
 
+#define THUMBPRINT_DIGITS 40 /* SHA-1 */
+
 static bool is_thumbprint(const char *text)
 {
-    return strlen(text) == 40 && strspn(text, "0123456789abcdef") == 40;
+    return value_is_hex(text, THUMBPRINT_DIGITS);
 }
 
 static int64_t port_of(const char *text)

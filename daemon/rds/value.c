@@ -8,10 +8,14 @@
 #define DIGITS   "0123456789"
 #define ALPHABET LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-#define IDENTIFIER_BYTES_MAX 63   /* the API's limit */
-#define ENGINE_BYTES_MAX     64   /* the longest has 21 */
-#define VERSION_BYTES_MAX    64   /* the longest has 32: "19.0.0.0.ru-2024-01.rur-2024-01.r1" and its like */
-#define ARN_BYTES_MAX        1224 /* a role's: 1,011 of its path and name, and what is before them */
+#define ENGINE_BYTES_MAX  64   /* the longest has 21 */
+#define VERSION_BYTES_MAX 64   /* the longest has 32: "19.0.0.0.ru-2024-01.rur-2024-01.r1" and its like */
+#define ARN_BYTES_MAX     1224 /* a role's: 1,011 of its path and name, and what is before them */
+
+bool value_is_hex(const char *text, size_t length)
+{
+    return strlen(text) == length && strspn(text, "0123456789abcdef") == length;
+}
 
 /* Goes past min to max of these letters; false if there are fewer or more. */
 static bool take(const char **text, const char *letters, size_t min, size_t max)

@@ -2,11 +2,18 @@
 
 /* Values that RDS and AWS have; base/value.h says what a value is. */
 
+#include <stddef.h>
+
 #include "base/value.h"
 
 #define CA_BYTES_MAX     48
 #define REGION_BYTES_MAX 32
 #define ACCOUNT_DIGITS   12
+
+#define IDENTIFIER_BYTES_MAX 63 /* the API's limit */
+
+/* So many lower-case hexadecimal digits. */
+bool value_is_hex(const char *text, size_t length);
 
 /* A CA's identifier: "rds-ca-2019", or "rds-ca-rsa2048-g1" with 2 to 8 letters, 1 to 5 digits, and 1 to 3
  * digits; so generations and kinds of keys to come have a form, too. */

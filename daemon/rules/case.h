@@ -104,5 +104,5 @@ char *text_cause(const Case *c, FindingId id);
 /* Names in certificates are foreign bytes, and a message ends on a terminal. The text is taken. */
 char *text_printable(Buffer *text);
 
-/* The same, of at most FINDING_MESSAGE_BYTES_MAX: not for a remedy, which half of is none. */
+/* The same, of at most FINDING_MESSAGE_BYTES_MAX. */
 char *text_bounded(Buffer *text);

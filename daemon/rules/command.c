@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "rds/hostname.h"
 
 void command_show(StepList *steps, const char *endpoint)
 {
@@ -37,21 +36,28 @@ void command_region(Step *step, const char *region)
     step_value(step, region);
 }
 
+void command_members(Step *step, const RdsHostname *cluster)
+{
+    step_words(step, "aws");
+    step_value(step, cluster->service);
+    step_words(step, "describe-db-clusters --db-cluster-identifier");
+    step_value(step, cluster->id);
+    step_words(step, "--query 'DBClusters[].DBClusterMembers[].DBInstanceIdentifier'");
+}
+
 /* Which instances there are: those of the cluster that the host names, else all of the region. */
 static void find_instance(StepList *steps, const Endpoint *endpoint, const RdsHostname *host,
                           const char *service)
 {
     Step *step = steps_append(steps, STEP_LOOK, PLACE_AWS);
-    bool cluster = host->service && (host->kind == RDS_HOST_CLUSTER || host->kind == RDS_HOST_READER);
-    step_words(step, "aws");
-    step_value(step, service);
-    if (cluster) {
-        step_words(step, "describe-db-clusters --db-cluster-identifier");
-        step_value(step, host->id);
-        step_words(step, "--query 'DBClusters[].DBClusterMembers[].DBInstanceIdentifier'");
-    } else
+    if (host->service && rds_hostname_is_cluster(host))
+        command_members(step, host);
+    else {
+        step_words(step, "aws");
+        step_value(step, service);
         step_words(step,
                    "describe-db-instances --query 'DBInstances[].[DBInstanceIdentifier,Endpoint.Address]'");
+    }
     command_region(step, endpoint->region);
 }
 
@@ -69,6 +75,13 @@ Step *command_instance(StepList *steps, StepKind kind, const Endpoint *endpoint,
     step_words(step, "--db-instance-identifier");
     step_value(step, id ? id : "DB-INSTANCE-IDENTIFIER");
     return step;
+}
+
+void command_restart(StepList *steps, const Endpoint *endpoint)
+{
+    Step *step = command_instance(steps, STEP_CHANGE, endpoint, "reboot-db-instance");
+    command_region(step, endpoint->region);
+    step_effect(step, "restarts the database: all connections end");
 }
 
 void command_bundle(StepList *steps, const char *url)

@@ -5,6 +5,7 @@
 #include "model/endpoint.h"
 #include "model/step.h"
 #include "rds/catalogue.h"
+#include "rds/hostname.h"
 
 /* Where there is no catalogue. */
 #define BUNDLE_URL "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
@@ -24,6 +25,12 @@ void command_region(Step *step, const char *region);
  * Where neither host nor API tells the identifier, a look that finds it out comes with it.
  */
 Step *command_instance(StepList *steps, StepKind kind, const Endpoint *endpoint, const char *verb);
+
+/* "aws rds reboot-db-instance", with its effect. */
+void command_restart(StepList *steps, const Endpoint *endpoint);
+
+/* "aws rds describe-db-clusters ...", for the identifiers of a cluster's instances. */
+void command_members(Step *step, const RdsHostname *cluster);
 
 /* Replaces dbcertd's own copy of a bundle, and reloads. */
 void command_bundle(StepList *steps, const char *url);

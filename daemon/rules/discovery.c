@@ -1,7 +1,5 @@
 #include "rules/discovery.h"
 
-#include <string.h>
-
 #include "base/alloc.h"
 #include "model/engine.h"
 #include "rds/value.h"

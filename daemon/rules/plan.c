@@ -251,11 +251,8 @@ static char *restart_of(const Move *m, const char *ca)
 static void modify_members(const Move *m, const RdsHostname *host, const char *ca, StepList *steps)
 {
     Step *step = steps_append(steps, STEP_CHANGE, PLACE_AWS);
-    step_words(step, "aws");
-    step_value(step, host->service);
-    step_words(step, "describe-db-clusters --db-cluster-identifier");
-    step_value(step, host->id);
-    step_words(step, "--query 'DBClusters[].DBClusterMembers[].DBInstanceIdentifier' --output text");
+    command_members(step, host);
+    step_words(step, "--output text");
     command_region(step, m->endpoint->region);
     step_words(step, "| xargs -r -n 1 aws");
     step_value(step, host->service);
@@ -264,13 +261,6 @@ static void modify_members(const Move *m, const RdsHostname *host, const char *c
     command_region(step, m->endpoint->region);
     step_words(step, "--db-instance-identifier");
     step_effect(step, "changes every instance of the cluster, each in its maintenance window");
-}
-
-static void restart_instance(const Move *m, StepList *steps)
-{
-    Step *step = command_instance(steps, STEP_CHANGE, m->endpoint, "reboot-db-instance");
-    command_region(step, m->endpoint->region);
-    step_effect(step, "restarts the database: all connections end");
 }
 
 /* The database's own commands, after looks at what is not known. */
@@ -282,12 +272,12 @@ static void write_steps(const Move *m, const Snapshot *snapshot, const char *ca,
         command_show(steps, m->endpoint->name);
     if (m->region && !is_offered(snapshot, m->region, ca))
         command_offer(steps, m->region->name);
-    if (known && (host.kind == RDS_HOST_CLUSTER || host.kind == RDS_HOST_READER)) {
+    if (known && rds_hostname_is_cluster(&host)) {
         modify_members(m, &host, ca, steps);
         return;
     }
     if (awaits_restart(m, ca)) {
-        restart_instance(m, steps);
+        command_restart(steps, m->endpoint);
         return;
     }
     if (!m->state->oldest ||

@@ -2,15 +2,9 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
 #include "rds/hostname.h"
 #include "rules/command.h"
 #include "rules/remedy.h"
-
-static const Endpoint *endpoint_of(const Case *c)
-{
-    return c->state->endpoint;
-}
 
 static EngineFamily family_of(const Case *c)
 {

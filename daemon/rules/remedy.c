@@ -5,19 +5,11 @@
 
 #include "rules/remedy.h"
 
-#include <string.h>
-
-#include "base/alloc.h"
 #include "base/value.h"
 #include "rds/hostname.h"
 #include "rules/command.h"
 
 #define DEFAULT_CA "rds-ca-rsa2048-g1" /* "The default CA is set to rds-ca-rsa2048-g1." */
-
-static const Endpoint *endpoint_of(const Case *c)
-{
-    return c->state->endpoint;
-}
 
 bool remedy_is_rds(const Case *c)
 {
@@ -101,7 +93,7 @@ static void modify(const Case *c, StepList *steps, const char *ca, bool at_once)
                 at_once ? "at once" : "in the maintenance window", restart_words(c), ca);
 }
 
-void remedy_look_at_instance(const Case *c, StepList *steps)
+static void look_at_instance(const Case *c, StepList *steps)
 {
     if (endpoint_is_acm(endpoint_of(c))) {
         look_at_acm(c, steps);
@@ -131,7 +123,7 @@ static void rotate_if_due(const Case *c, StepList *steps)
     if (c->rotation.class == CLASS_RESTART)
         modify(c, steps, next_ca(c), false);
     else
-        remedy_look_at_instance(c, steps);
+        look_at_instance(c, steps);
 }
 
 /* Clients first, then instances: the plan has both. */
@@ -173,7 +165,7 @@ static void identify_ca(const Case *c, StepList *steps)
         command_show(steps, endpoint_of(c)->name);
         command_configure(steps, "if %s is a proxy, set kind = \"proxy\" for it", endpoint_of(c)->name);
     } else if (!c->authority.id[0])
-        remedy_look_at_instance(c, steps);
+        look_at_instance(c, steps);
     else if (case_ca_is_known(c)) {
         command_show(steps, endpoint_of(c)->name);
         step_words(steps_append(steps, STEP_LOOK, PLACE_HERE), "dbcertctl authorities --json");
@@ -200,7 +192,7 @@ static void correct_ca(const Case *c, StepList *steps)
     else if (case_is_elsewhere(c))
         look_up_region(c, steps);
     else if (!c->configured_differs && case_differs_from_rds(c))
-        remedy_look_at_instance(c, steps);
+        look_at_instance(c, steps);
     else {
         command_show(steps, endpoint_of(c)->name);
         if (endpoint_of(c)->ca && c->authority.id[0] && !c->authority.preview)
@@ -252,15 +244,13 @@ static void compare(const Case *c, StepList *steps)
 {
     command_show(steps, endpoint_of(c)->name);
     if (remedy_is_rds(c) && !endpoint_is_acm(endpoint_of(c)))
-        remedy_look_at_instance(c, steps);
+        look_at_instance(c, steps);
 }
 
 /* RDS has it ready; the database takes it when it starts. */
 static void restart(const Case *c, StepList *steps)
 {
-    Step *step = command_instance(steps, STEP_CHANGE, endpoint_of(c), "reboot-db-instance");
-    command_region(step, endpoint_of(c)->region);
-    step_effect(step, "restarts the database: all connections end");
+    command_restart(steps, endpoint_of(c));
     command_probe(steps, endpoint_of(c)->name);
 }
 
@@ -286,7 +276,7 @@ static void probe_again(const Case *c, StepList *steps)
     command_probe(steps, endpoint_of(c)->name);
 }
 
-/* A certificate that was made anew for each connection, or at each start, is nobody's to trust. */
+/* A certificate that was made new for each connection, or at each start, cannot be trusted. */
 static void keep_certificate(const Case *c, StepList *steps)
 {
     Step *step = steps_append(steps, STEP_LOOK, PLACE_HERE);
@@ -304,8 +294,8 @@ static const Remedy remedies[N_FINDINGS] = {
     [FINDING_ROTATION_OVERDUE] = rotate_now,
     [FINDING_CERTIFICATE_EXPIRING] = rotate_now,
     [FINDING_CERTIFICATE_EXPIRED] = rotate_now,
-    [FINDING_CERTIFICATE_NOT_YET_VALID] = remedy_look_at_instance,
-    [FINDING_INTERMEDIATE_EXPIRING] = remedy_look_at_instance,
+    [FINDING_CERTIFICATE_NOT_YET_VALID] = look_at_instance,
+    [FINDING_INTERMEDIATE_EXPIRING] = look_at_instance,
     [FINDING_INTERMEDIATE_EXPIRED] = rotate_now,
     [FINDING_CA_EXPIRING] = change_ca,
     [FINDING_CA_EXPIRED] = replace_ca,

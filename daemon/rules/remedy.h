@@ -6,11 +6,13 @@
 
 typedef void (*Remedy)(const Case *c, StepList *steps);
 
+static inline const Endpoint *endpoint_of(const Case *c)
+{
+    return c->state->endpoint;
+}
+
 /* Whether the endpoint's host is RDS's. */
 bool remedy_is_rds(const Case *c);
-
-/* What the RDS API says of the instance. */
-void remedy_look_at_instance(const Case *c, StepList *steps);
 
 void remedy_self_signed(const Case *c, StepList *steps);
 void remedy_reach(const Case *c, StepList *steps);

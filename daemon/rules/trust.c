@@ -33,11 +33,11 @@ static bool reached(int64_t instant, int64_t now, int64_t *changes_at)
     return false;
 }
 
-/* " PATH" and " PATH.new": a copy beside the store, so that a rename puts the whole of it in place at once. */
-static void write_store(Step *step, const char *path, const char *suffix)
+/* " PATH.new": a copy beside the store, so that a rename puts the whole of it in place at once. */
+static void write_new_store(Step *step, const char *path)
 {
     step_value(step, path);
-    step_glue_value(step, suffix);
+    step_glue(step, ".new");
 }
 
 /*
@@ -49,7 +49,7 @@ static void replace_store(Step *step, const char *path, const char *url, bool ke
 {
     step_words(step, "cp -p");
     step_value(step, path);
-    write_store(step, path, ".new");
+    write_new_store(step, path);
     if (keep) {
         step_words(step, "&& { echo; curl -fsS");
         step_value(step, url);
@@ -58,11 +58,11 @@ static void replace_store(Step *step, const char *path, const char *url, bool ke
         step_glue(step, ".new");
     } else {
         step_words(step, "&& curl -fsSo");
-        write_store(step, path, ".new");
+        write_new_store(step, path);
         step_value(step, url);
     }
     step_words(step, "&& mv");
-    write_store(step, path, ".new");
+    write_new_store(step, path);
     step_value(step, path);
 }
 
