@@ -2,15 +2,13 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "control/listener.h"
 #include "control/origin.h"
 #include "control/page.h"
@@ -55,21 +53,26 @@ struct Control {
     char *path; /* of a socket that we made, to be removed again */
 };
 
-/* Tells who listens on any socket; false: there is nobody. */
-static bool tell_all(Control *control, const char *lines)
+/* Whether a client listens on any socket. */
+static bool has_streams(const Control *control)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < control->n_listeners; i++) {
+    for (size_t i = 0; i < control->n_listeners; i++)
+        if (control->listeners[i]->streams.n > 0)
+            return true;
+    return false;
+}
+
+static void tell_all(Control *control, const char *lines)
+{
+    for (size_t i = 0; i < control->n_listeners; i++)
         streams_tell(&control->listeners[i]->streams, lines);
-        n += control->listeners[i]->streams.n;
-    }
-    return n > 0;
 }
 
 static int on_heartbeat(sd_event_source *source, uint64_t usec _unused_, void *userdata)
 {
     Control *control = userdata;
-    if (!tell_all(control, ":\n\n"))
+    tell_all(control, ":\n\n");
+    if (!has_streams(control))
         return 0; /* the next who listens starts it again */
     int r = sd_event_source_set_time_relative(source, HEARTBEAT_USEC);
     return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -167,7 +170,7 @@ static enum MHD_Result await_history(Exchange *exchange, char *name)
     return MHD_YES;
 }
 
-/* Whoever is told that a silence was made or ended may rely on that. Takes the answer. */
+/* Answers a change of silences once the state database has it. Takes the answer. */
 static enum MHD_Result answer_when_kept(Exchange *exchange, Answer answer)
 {
     const Control *control = exchange->control;
@@ -368,12 +371,12 @@ int control_serve(Control *control, int fd)
 
 void control_changed(Control *control, const char *endpoint)
 {
-    if (!control)
+    if (!control || !has_streams(control))
         return;
     _cleanup_free_ char *lines = endpoint
                                      ? xasprintf("event: change\ndata: {\"endpoint\":\"%s\"}\n\n", endpoint)
                                      : xstrdup("event: change\ndata: {\"endpoint\":null}\n\n");
-    (void)tell_all(control, lines); /* a name has nothing to be escaped */
+    tell_all(control, lines); /* a name has nothing to be escaped */
 }
 
 void control_quiesce(Control *control)

@@ -48,7 +48,7 @@ void control_given_up(Control *control, const char *name);
 /* An endpoint's history was read; NULL: it cannot be. */
 void control_history(Control *control, int64_t id, const char *name, const History *history);
 
-/* What was changed up to this ticket is kept: whoever has made such a change is answered. */
+/* Answers the requests whose changes, up to this ticket, are in the state database. */
 void control_kept(Control *control, uint64_t ticket);
 
 /* Something is different: those who listen on /v1/events are told. endpoint: which; NULL: any of them. */

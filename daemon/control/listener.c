@@ -155,7 +155,7 @@ void listener_quiesce(Listener *listener)
 {
     int fd = MHD_quiesce_daemon(listener->daemon);
     if (fd >= 0)
-        close(fd); /* whoever passed it to us has it still */
+        close(fd); /* the passing process still has it open */
 }
 
 void listener_free(Listener *listener)

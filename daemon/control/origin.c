@@ -4,9 +4,9 @@
 #include <strings.h>
 
 #include "base/macro.h"
+#include "base/value.h"
 
 #define PORT_DIGITS_MAX 5
-#define HOST_BYTES_MAX  253 /* RFC 1035, 2.3.4, without the final dot */
 
 #define LETTERS_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -90,7 +90,7 @@ static bool split_host(const char *text, size_t size, const char **ret_name, siz
     const char *name = text + bracket, *port = end ? end + bracket : text + size;
     size_t name_size = (size_t)((end ? end : text + size) - name), rest = size - (size_t)(port - text);
     if (!is_made_of(name, name_size, bracket ? "0123456789ABCDEFabcdef:." : LETTERS_AND_DIGITS "-._") ||
-        (bracket && !memchr(name, ':', name_size)) || name_size > HOST_BYTES_MAX)
+        (bracket && !memchr(name, ':', name_size)) || name_size > HOST_NAME_BYTES_MAX)
         return false;
     if (rest > 0 && (port[0] != ':' || rest > 1 + PORT_DIGITS_MAX ||
                      (rest > 1 && !is_made_of(port + 1, rest - 1, "0123456789"))))

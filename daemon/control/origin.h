@@ -37,7 +37,6 @@ typedef enum Refusal {
     REFUSAL_FOREIGN_HOST,
     REFUSAL_FOREIGN_SITE,
     REFUSAL_FOREIGN_ORIGIN,
-    N_REFUSALS,
 } Refusal;
 
 /* How a refusal is answered. */

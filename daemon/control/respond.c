@@ -1,7 +1,5 @@
 #include "control/respond.h"
 
-#include <string.h>
-
 #define RETRY_AFTER_SECONDS 5
 
 static struct MHD_Response *response_of(Answer *answer, Client *client,
