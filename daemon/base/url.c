@@ -8,10 +8,10 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
+#include "base/value.h"
 
 #define HIDDEN   "***"
 #define PORT_MAX 65535
-#define HOST_MAX 253 /* RFC 1035, 2.3.4 */
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS  "0123456789"
@@ -104,8 +104,8 @@ static bool is_literal(char *name)
 static const char *check_host(const char *host, size_t length)
 {
     size_t n = *host == '[' ? strcspn(host, "]") + 1 : strspn(host, LETTERS DIGITS "-._");
-    char name[HOST_MAX + 1] = { 0 };
-    if (n == 0 || n > length || n > HOST_MAX || (n < length && host[n] != ':'))
+    char name[HOST_NAME_BYTES_MAX + 1] = { 0 };
+    if (n == 0 || n > length || n > HOST_NAME_BYTES_MAX || (n < length && host[n] != ':'))
         return "it has no host name or address where one is expected";
     memcpy(name, host, n);
     if (*name == '[' ? !is_literal(name) : is_odd_number(name))

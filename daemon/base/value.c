@@ -7,8 +7,8 @@
 #include "base/shell.h"
 #include "base/text.h"
 
-#define LABEL_BYTES_MAX 63  /* RFC 1035, 2.3.4 */
-#define NAME_BYTES_MAX  128 /* the configuration's limit for names */
+#define LABEL_BYTES_MAX       63  /* RFC 1035, 2.3.4 */
+#define CONFIG_NAME_BYTES_MAX 128 /* the configuration's limit for names */
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS  "0123456789"
@@ -41,5 +41,5 @@ bool value_is_path(const char *text)
 
 bool value_is_name(const char *text)
 {
-    return text_is_name(text) && strspn(text, "._-") == 0 && strlen(text) <= NAME_BYTES_MAX;
+    return text_is_name(text) && strspn(text, "._-") == 0 && strlen(text) <= CONFIG_NAME_BYTES_MAX;
 }

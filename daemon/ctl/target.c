@@ -4,9 +4,8 @@
 
 #include "base/alloc.h"
 #include "base/url.h"
+#include "base/value.h"
 #include "rds/hostname.h"
-
-#define HOST_MAX 253
 
 static bool take_text(char **field, const char *value)
 {
@@ -139,7 +138,7 @@ static char *set_authority(Endpoint *endpoint, char *authority)
 
     Address literal;
     bool is_host = text_is_name(authority) || address_parse(authority, 0, &literal) == 0;
-    if (strlen(authority) > HOST_MAX || !is_host)
+    if (strlen(authority) > HOST_NAME_BYTES_MAX || !is_host)
         return xasprintf("\"%s\" is no host name", authority);
     endpoint->host = xstrdup(authority);
     endpoint->port = endpoint->engine->port;
