@@ -106,8 +106,8 @@ void step_value(Step *step, const char *value)
 
 void step_number(Step *step, int64_t value)
 {
-    _cleanup_free_ char *digits = xasprintf(" %lld", (long long)value);
-    append(step, digits);
+    append(step, " ");
+    step_glue_number(step, value);
 }
 
 void step_glue_number(Step *step, int64_t value)

@@ -1,6 +1,5 @@
 #include "store/disk.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -79,8 +78,8 @@ static char *note(Disk *disk, int r)
 
 char *disk_write(Disk *disk, const Batch *batch)
 {
-    if (!disk->db || disk->lacks)
-        return xstrdup("it lacks what was to be written before");
+    if (disk->lacks)
+        return NULL;
     return note(disk, batch_run(batch, disk->db));
 }
 

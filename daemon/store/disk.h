@@ -11,7 +11,7 @@
 typedef struct Disk {
     char *path;   /* NULL: in memory */
     Database *db; /* NULL: there is none at present */
-    bool lacks;   /* a batch was not written, so that those after it must not be, until all is written anew */
+    bool lacks;   /* a batch was not written, so that those after it must not be, until disk_renew() */
 } Disk;
 
 Disk *disk_new(const char *path);
@@ -23,6 +23,7 @@ int disk_open(Disk *disk, int64_t now, char **ret_words);
 /* The file is damaged: closes it and sets it aside. The next disk_renew() makes another one. */
 void disk_abandon(Disk *disk, int64_t now);
 
+/* Nothing is written while the file lacks an earlier batch: see disk_renew(). */
 char *disk_write(Disk *disk, const Batch *batch);
 
 /* The batch has all that is to be kept. Opens the file first, where that is needed. */

@@ -88,7 +88,7 @@ void remembered_take(Remembered *remembered, EndpointState *state)
         move(state, was);
 }
 
-/* What its chain is worth is found out anew. */
+/* Leaves the verification out: it is made again. */
 static AddressState copy_of(const AddressState *address)
 {
     AddressState copy = *address;

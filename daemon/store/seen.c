@@ -383,6 +383,7 @@ static int on_address(sqlite3_stmt *row, void *userdata)
         read_tls(row, &recall->chain, a->seen);
     }
     read_memory(row, a);
+    a->kept_digest = digest_of_address(recall->state, a);
     return SQLITE_OK;
 }
 
@@ -418,11 +419,8 @@ int seen_recall(Database *db, const SeenReader *reader, EndpointState *state)
                            on_address, &recall);
     if (r != SQLITE_OK || !same)
         endpoint_state_forget(state); /* another server, or half of it: it starts empty */
-    else {
-        for (size_t i = 0; i < state->n_addresses; i++)
-            state->addresses[i].kept_digest = digest_of_address(state, &state->addresses[i]);
+    else
         note_written(state);
-    }
     chain_deinit(&recall.chain);
     return r;
 }

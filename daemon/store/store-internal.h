@@ -50,7 +50,7 @@ struct Store {
     Disk *disk;                  /* the thread's, once there is one */
     Worker *worker;              /* NULL: each task is done at once */
     sd_event_source *impatience; /* CLOCK_BOOTTIME: when the task that has waited longest has waited too long */
-    const StoreEvents *events;   /* NULL: nobody is called */
+    const StoreEvents *events;   /* NULL: none are called */
     void *userdata;
     Task *tasks, **tasks_end; /* that were handed over and are not done */
     bool stalled;             /* the disk does not answer; */
@@ -89,7 +89,7 @@ Batch *store_open_batch(Store *store);
 void store_close_batch(Store *store);
 
 /* tasks.c: what is done to the file, and who hears of it. */
-void tasks_note_error(Store *store, const char *words); /* it is to be written anew */
+void tasks_note_error(Store *store, const char *words); /* the next write has to have everything */
 void tasks_hand_over_batch(Store *store);
 void tasks_renew(Store *store, Batch *batch);
 void tasks_look(Store *store);

@@ -1,13 +1,10 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <systemd/sd-id128.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "store/alerts.h"
 #include "store/discovered.h"
 #include "store/store-internal.h"
@@ -294,9 +291,21 @@ void store_recall(Store *store, EndpointState *state)
     remembered_take(&store->remembered, state);
 }
 
+/* Nothing, where nothing was seen of it. */
+static void keep_state(Store *store, EndpointState *state, int64_t now)
+{
+    if (!store_is_kept(store) || (state->n_addresses == 0 && state->unresolved.n == 0))
+        return;
+    if (seen_differs(state))
+        seen_write(store_open_batch(store), state, NULL, now);
+    else
+        seen_touch(store_open_batch(store), state, now);
+}
+
 void store_remember(Store *store, EndpointState *state, int64_t now)
 {
-    store_flush(store, &state, 1, now);
+    keep_state(store, state, now);
+    store_close_batch(store);
     remembered_put(&store->remembered, state);
 }
 
@@ -406,14 +415,8 @@ void store_forget(Store *store, int64_t before)
 void store_flush(Store *store, EndpointState *const *states, size_t n_states, int64_t now)
 {
     store_end(store);
-    for (size_t i = 0; i < n_states && store_is_kept(store); i++) {
-        if (states[i]->n_addresses == 0 && states[i]->unresolved.n == 0)
-            continue;
-        if (seen_differs(states[i]))
-            seen_write(store_open_batch(store), states[i], NULL, now);
-        else
-            seen_touch(store_open_batch(store), states[i], now);
-    }
+    for (size_t i = 0; i < n_states; i++)
+        keep_state(store, states[i], now);
     store_close_batch(store);
 }
 

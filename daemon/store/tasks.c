@@ -30,7 +30,7 @@ static void task_run(void *data)
     uint64_t began_usec = clock_boottime_usec();
     switch (task->kind) {
     case TASK_WRITE:
-        task->error = disk->lacks ? NULL : disk_write(disk, task->batch);
+        task->error = disk_write(disk, task->batch);
         break;
     case TASK_RENEW:
         task->error = disk_renew(disk, task->batch);
@@ -68,7 +68,7 @@ static void permit_all(Store *store)
     store->kept = store->handed;
 }
 
-/* Nothing is written until all is written anew. */
+/* Drops the open batch: the next write to the file has to have everything in it. */
 static void lose(Store *store)
 {
     store->lacks = true;
@@ -259,7 +259,7 @@ void store_history(Store *store, const char *name, int64_t id)
         submit(store, task);
 }
 
-/* Nobody is to wait any longer. */
+/* Answers all who wait. */
 static int on_impatience(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
     Store *store = userdata;
