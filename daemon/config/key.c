@@ -53,7 +53,7 @@ static const Key store_keys[] = {
 
 static const Key alerts_keys[] = {
     { "alertmanager", KEY_TEXT, IN_CONFIG(alertmanager_text), 1, 2048, NULL, "the URL of an Alertmanager", "http://127.0.0.1:9093",
-      "It is told what the journal is told, by its API of version 2, and each minute what stands. What it was not there for is kept, through restarts of dbcertd, too. A password does not belong in the URL: see alertmanager_credential. Default: none." },
+      "dbcertd sends it the alerts of the journal by API version 2, repeats active alerts every minute, and retries what it cannot deliver, also after a restart of dbcertd. A password does not belong in the URL: see alertmanager_credential. Default: none." },
     { "alertmanager_credential", KEY_TEXT, IN_CONFIG(alertmanager_credential), 1, 255, NULL, "the name of a systemd credential that the Alertmanager asks for", "alertmanager",
       "LoadCredential= in dbcertd.service: one line, user:password (HTTP Basic) or \"Bearer TOKEN\". Read at each start and reload." },
     { "remind", KEY_DURATION, IN_CONFIG(remind_seconds), MINUTE, 366 * DAY, "24h",
