@@ -11,8 +11,8 @@
 #include "base/macro.h"
 
 /*
- * Opens a file that somebody else may have put there, and looks at what was opened: nothing that happens to the
- * path afterwards changes what is read. A descriptor, and its identity; negative errno, also for what is no
+ * Opens a file that another user may have written, and checks the opened descriptor: nothing that happens to
+ * the path afterwards changes what is read. A descriptor, and its identity; negative errno, also for what is no
  * regular file (see file_error()), of which nothing is read and for which nothing waits.
  */
 int file_open(const char *path, struct stat *ret_identity);

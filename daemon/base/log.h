@@ -5,8 +5,8 @@
  * standard error. Only main, the manager and the sinks log above debug. Every line is escaped (base/escape.h),
  * so that it stays one line and commands no terminal.
  *
- * While the daemon runs nothing here waits: a journald that does not read, a pipe that nobody empties and a
- * terminal that was stopped leave lines in a backlog (base/backlog.h), which the event loop drains.
+ * While the daemon runs nothing here waits: a journald that does not read, a pipe without a reader and a
+ * stopped terminal leave lines in a backlog (base/backlog.h), which the event loop drains.
  */
 
 #include <stdbool.h>
@@ -27,7 +27,7 @@ void log_set_max_level(int priority);
 /* message_id: 32 hex digits, or NULL. */
 void log_write(int priority, const char *message_id, const char *format, ...) _printf_(3, 4);
 
-/* A line for whoever reads standard error where that is not the journal. */
+/* Writes a line to standard error, unless that is the journal. */
 void log_echo(const char *text);
 
 /* An entry for the journal, made with journald_add(): now, behind what waits, or a negative errno. */

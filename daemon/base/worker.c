@@ -88,7 +88,7 @@ static void release(Worker *worker)
 {
     sd_event_source_disable_unref(worker->source);
     closep(&worker->fd);
-    (void)pthread_cond_destroy(&worker->wanted); /* nobody waits for it */
+    (void)pthread_cond_destroy(&worker->wanted); /* the thread has ended */
     (void)pthread_mutex_destroy(&worker->lock);
     free(worker);
 }

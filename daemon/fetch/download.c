@@ -117,7 +117,7 @@ static void run_kept(void *data)
     kept_read(kept->path, &kept->bundle, &kept->previous, &kept->warnings);
 }
 
-/* A file that was damaged has the one before it behind it; then all is asked for anew. */
+/* Falls back to PATH.previous where PATH is damaged, and then asks without conditions. */
 static void take_kept(Download *d, Kept *kept)
 {
     d->bundle = TAKE(kept->bundle);
@@ -324,7 +324,7 @@ static void save_answer(Download *d, Save *save)
     d->saving = worker_submit(d->worker, &save_type, save);
 }
 
-/* What came with status 200, parsed beside the loop: whoever sent it chose how long that takes. */
+/* A body of status 200, parsed beside the loop: its sender chose how long that takes. */
 typedef struct Parse {
     Download *download; /* the loop's alone, as this: */
     Worker *worker;

@@ -11,7 +11,7 @@ int64_t fetch_pause(int64_t interval, unsigned n_failures);
 /* The same without an interval: the first pause, twice that after each further failure, and at most so long. */
 int64_t fetch_backoff(int64_t first, int64_t most, unsigned n_failures);
 
-/* Nobody can make dbcertd wait longer than its own longest pause, nor come sooner than its own. */
+/* Returns the longer of both: a peer can lengthen a pause up to `most`, and shorten none. */
 int64_t fetch_pause_asked(int64_t pause, int64_t most, int64_t retry_after_seconds);
 
 /*

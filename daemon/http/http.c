@@ -190,7 +190,7 @@ static void release(Http *http)
     sd_event_source_disable_unref(http->source);
     sd_event_unref(http->event);
     closep(&http->fd);
-    (void)pthread_mutex_destroy(&http->lock); /* nobody has it */
+    (void)pthread_mutex_destroy(&http->lock); /* the thread has ended */
     free(http);
 }
 

@@ -18,7 +18,7 @@
 #include "pki/pool.h"
 #include "store/store.h"
 
-/* Whoever waits for this turn is answered once that is kept. */
+/* A probe that a client asked for, answered once its result is in the state database. */
 typedef struct Promise {
     char *name;
     int64_t turn;
@@ -108,7 +108,7 @@ void manager_judged(Manager *manager);
 /* A member is to be probed by then, if it would be later; a turn that is running comes to that at its end. */
 void manager_probe_by(Manager *manager, Member *member, int64_t at);
 
-/* A member's turn has ended; it may be freed by this. asked: somebody may wait for it. */
+/* A member's turn has ended; it may be freed by this. asked: a client may wait for it. */
 void manager_turn_over(Manager *manager, Member *member, bool asked);
 
 /* Reads the configuration again; with an error in it, the old one goes on. */

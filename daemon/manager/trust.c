@@ -93,7 +93,7 @@ static bool can_be_judged(const Trust *trust, const WatchedStore *store, const T
     return watched_store_is_known(store) && all_looked_at(&trust->manager->fleet, state->store);
 }
 
-/* What stands of it goes on standing. */
+/* Keeps its active findings as they are. */
 static void recall(Trust *trust, TrustStoreState *state)
 {
     Store *store = trust->manager->store;
@@ -250,7 +250,7 @@ static void make_bundle(Trust *trust)
     trust->merge = worker_submit(trust->manager->worker, &merge_type, merge);
 }
 
-/* At a start nobody waits yet, and what the files have needs no merging. */
+/* At a start no client waits yet, and the files alone need no merging. */
 static void make_first_bundle(Trust *trust, const Trust *old)
 {
     Merge *merge = merge_new(trust);

@@ -45,7 +45,7 @@ struct WatchedStore {
     sd_event *event;
     sd_event_source *watch; /* on its directory; NULL: there is none to watch */
     Worker *worker;
-    Job *job;   /* NULL: nobody is looking */
+    Job *job;   /* NULL: none is running */
     bool again; /* what is being looked at may have changed since */
     void (*read)(WatchedStore *store, void *userdata);
     void (*touched)(void *userdata);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/text.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
 #include "pki/shape.h"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/alloc.h"
+#include "base/macro.h"
 #include "pki/facts.h"
 
 #define DIGEST_BYTES_MAX 64

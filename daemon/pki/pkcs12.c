@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "base/macro.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
 #include "pki/kdf.h"
