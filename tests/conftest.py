@@ -104,3 +104,12 @@ def own_address():
     yield "10.66.0.1"
     assert libc.setns(outside, CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
     os.close(outside)
+
+
+@pytest.fixture(scope="module")
+def nonsense():
+    """A TLS server that signs nonsense, where a compiler or the build has made it."""
+    path = os.environ.get("DBCERTD_NONSENSE")
+    if not path:
+        pytest.skip("built beside the tests")
+    return path

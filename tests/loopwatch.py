@@ -1,10 +1,16 @@
 """How long a daemon's event loop does not answer, without the time that the kernel gave to other processes."""
 
 import contextlib
+import http.client
 import os
 import socket
 import threading
 import time
+
+from lab import UnixConnection, wait_until
+
+# Sanitizers make everything slower; the bound is for the build that people run.
+HEALTHZ_SECONDS = 1.0 if os.environ.get("DBCERTD_SANITIZED") else 0.1
 
 ASK = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
@@ -68,3 +74,42 @@ def loop_answers(daemon, seconds=0.1):
     with LoopWatch(daemon) as watch:
         yield watch
     watch.check(seconds)
+
+
+class Watcher:
+    """Asks /healthz all the time on a connection of its own; `worst` is the longest answer so far, in seconds."""
+
+    def __init__(self, daemon):
+        self.daemon, self.worst, self.n, self.over, self.error = daemon, 0.0, 0, False, None
+        self.began = time.monotonic()
+        self.asked = None  # when the question that is not answered yet was put
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        connection = UnixConnection(self.daemon.socket)
+        connection.timeout = 30
+        try:
+            while not self.over:
+                self.asked = time.monotonic()
+                connection.request("GET", "/healthz")
+                answer = connection.getresponse()
+                answer.read()
+                self.worst, self.asked, self.n = max(self.worst, time.monotonic() - self.asked), None, self.n + 1
+                time.sleep(0.01)
+        except (OSError, http.client.HTTPException) as e:
+            self.error = e
+        connection.close()
+
+    def __enter__(self):
+        wait_until("the first answer", lambda: self.n > 0)
+        return self
+
+    def __exit__(self, *failure):
+        asked = self.asked
+        if asked:
+            self.worst = max(self.worst, time.monotonic() - asked)
+        self.over = True
+        if failure[0] is None:
+            print(f"/healthz: {self.n} answers, the slowest after {self.worst * 1000:.1f} ms")
+            assert self.error is None and self.n > 10 and self.worst < HEALTHZ_SECONDS, (self.error, self.n, self.worst)

@@ -1,7 +1,5 @@
 """A disk under the state directory that is slow, or does not answer: the event loop goes on, and nothing is lost."""
 
-import contextlib
-import http.client
 import json
 import os
 import signal
@@ -13,7 +11,8 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Postgres, UnixConnection, ago, config, entry, findings, host, openssl_facts, own_findings, restart, said, wait_until
+from lab import Dbcertd, Postgres, ago, config, entry, findings, host, openssl_facts, own_findings, restart, said, wait_until
+from loopwatch import Watcher
 
 MODULE = os.environ.get("DBCERTD_DISK_MODULE")
 WINDOW = "sun:05:00-sun:06:00"
@@ -66,42 +65,6 @@ class Manager:
     def longest_silence(self, since):
         times = [since] + [t for t in self.alive if t > since] + [time.monotonic()]
         return max(b - a for a, b in zip(times, times[1:]))
-
-
-class Watch:
-    """Asks /healthz all the time, over one connection of its own, and notes how long the longest answer took."""
-
-    def __init__(self, daemon):
-        self.daemon, self.longest, self.n, self.error, self.ends = daemon, 0, 0, None, False
-        self.thread = threading.Thread(target=self._ask)
-
-    def _ask(self):
-        with contextlib.closing(UnixConnection(self.daemon.socket)) as connection:
-            connection.timeout = 10
-            while not self.ends:
-                begin = time.monotonic()
-                try:
-                    connection.request("GET", "/healthz")
-                    connection.getresponse().read()
-                except (OSError, http.client.HTTPException) as e:
-                    self.error = e
-                    self.longest = max(self.longest, time.monotonic() - begin)
-                    return
-                self.longest = max(self.longest, time.monotonic() - begin)
-                self.n += 1
-                time.sleep(0.01)
-
-    def __enter__(self):
-        self.began = time.monotonic()
-        self.thread.start()
-        return self
-
-    def __exit__(self, *error):
-        self.ends = True
-        self.thread.join()
-        print(f"/healthz: {self.n} answers, the longest after {self.longest * 1000:.1f} ms")
-        if not error[0]:
-            assert not self.error and self.n > 10 and self.longest < 0.1, (self.error, self.n, self.longest)
 
 
 class Scene:
@@ -166,7 +129,7 @@ def serials(daemon, name):
 def test_disk_hanging_leaves_loop_alerts_and_watchdog_alone(scene):
     """While no write returns, /healthz answers within 100 ms, the alert comes after 5 seconds, and the status names the disk."""
     scene.serve("orders", scene.overdue["orders"])
-    with Watch(scene.daemon) as watch:
+    with Watcher(scene.daemon) as watch:
         scene.disk.hang()
         asked = scene.ask("/v1/endpoints/orders/probe")
         time.sleep(PATIENCE - 2)
@@ -201,7 +164,7 @@ def test_disk_hanging_leaves_loop_alerts_and_watchdog_alone(scene):
 
 def test_disk_slow_leaves_loop_alone_and_loses_nothing(scene):
     """Each write takes 0.1 s and each sync 2 s: /healthz answers within 100 ms, and what was answered outlives kill -9."""
-    with Watch(scene.daemon) as watch:
+    with Watcher(scene.daemon) as watch:
         scene.disk.set(100, 2000)
         for name in ("orders", "billing"):
             scene.serve(name, scene.overdue[name])
@@ -221,7 +184,7 @@ def test_disk_hanging_at_kill_9_loses_no_alert(scene, seconds):
     """Before its 5 seconds are over, an alert is not said and comes after the restart; after them, it may come twice."""
     scene.serve("orders", scene.overdue["orders"])
     scene.disk.hang()
-    with Watch(scene.daemon):
+    with Watcher(scene.daemon):
         asked = scene.ask("/v1/endpoints/orders/probe")
         time.sleep(seconds)
         assert len(alerts(scene.daemon, "orders")) == (1 if seconds > PATIENCE else 0)
@@ -251,7 +214,7 @@ def test_disk_hanging_at_a_stop_delays_it_by_two_seconds(scene):
 def test_silence_on_hanging_disk_is_answered_once_kept(scene):
     """Whoever was told that a silence was made finds it after kill -9."""
     scene.disk.hang()
-    with Watch(scene.daemon):
+    with Watcher(scene.daemon):
         asked = scene.ask("/v1/silences", body='{"name": "orders", "for": "1h", "reason": "the disk is being replaced"}')
         time.sleep(1.5)
         assert asked.poll() is None
@@ -268,7 +231,7 @@ def test_history_on_hanging_disk_waits_and_holds_up_nothing(scene):
     """A history waits for the disk, at most 5 seconds, and nobody else does."""
     scene.disk.hang()
     scene.serve("orders", scene.overdue["orders"])
-    with Watch(scene.daemon):
+    with Watcher(scene.daemon):
         probe = scene.ask("/v1/endpoints/orders/probe")
         wait_until("it is probed", lambda: findings(scene.daemon.endpoint("orders")))
         history, gone = scene.ask("/v1/endpoints/orders/history", "GET"), scene.ask("/v1/endpoints/orders/history", "GET")

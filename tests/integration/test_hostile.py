@@ -8,24 +8,12 @@ import time
 
 import pytest
 
+from impostor import handshake, record
 from lab import Dbcertd, Postgres, Server, ago, config, entry, findings, host, mysql_greeting, tds_packet, tds_prelogin, wait_until
 
 TIMEOUT = 2
 
 GREETING = mysql_greeting()
-
-
-def record(content, kind=22):
-    """TLS 1.2 records of at most 16 KB."""
-    out = b""
-    for i in range(0, len(content), 16384):
-        piece = content[i:i + 16384]
-        out += bytes([kind]) + b"\x03\x03" + len(piece).to_bytes(2, "big") + piece
-    return out
-
-
-def handshake(kind, body):
-    return bytes([kind]) + len(body).to_bytes(3, "big") + body
 
 
 SERVER_HELLO = record(handshake(2, b"\x03\x03" + bytes(32) + b"\0\xc0\x2f\0\0\x05\xff\x01\0\x01\0"))

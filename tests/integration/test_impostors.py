@@ -197,15 +197,6 @@ def test_store_accepts_no_server_that_its_ca_did_not_sign(lab, binaries):
     assert "two" in text and "good" not in text, text
 
 
-@pytest.fixture(scope="module")
-def nonsense():
-    """A TLS server that signs nonsense, where a compiler or the build has made it."""
-    path = os.environ.get("DBCERTD_NONSENSE")
-    if not path:
-        pytest.skip("built beside the tests")
-    return path
-
-
 def pem(certificates):
     return "".join("-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(c).decode() + "-----END CERTIFICATE-----\n" for c in certificates)
 

@@ -13,15 +13,6 @@ from loopwatch import loop_answers
 from shapes import SHAPES, names_of, subject_of
 
 
-@pytest.fixture(scope="module")
-def nonsense():
-    """A TLS server that signs nonsense, where a compiler or the build has made it."""
-    path = os.environ.get("DBCERTD_NONSENSE")
-    if not path:
-        pytest.skip("built beside the tests")
-    return path
-
-
 def serve(lab, nonsense, tmp_path, certificate, version):
     """Its port."""
     path = tmp_path / "certificate.der"

@@ -2,7 +2,6 @@
 arrives once the other side reads again."""
 
 import contextlib
-import http.client
 import os
 import pty
 import re
@@ -18,55 +17,15 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Journald, Mariadb, Openssl, Postgres, Process, UnixConnection, ago, closed_port, config, entry, findings, host, journal_entries, run, \
+from lab import Dbcertd, Journald, Mariadb, Openssl, Postgres, Process, ago, closed_port, config, entry, findings, host, journal_entries, run, \
     seeing, trusting, wait_until
+from loopwatch import Watcher
 from test_alertmanager import Alertmanager, Receiver
-
-# Sanitizers make everything slower; the bound is for the build that people run.
-HEALTHZ_SECONDS = 1.0 if os.environ.get("DBCERTD_SANITIZED") else 0.1
 
 here = os.path.dirname(os.path.abspath(__file__))
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
 
 N = 40  # endpoints of a CA that is not in the catalogue: each reload warns of each of them
-
-
-class Watcher:
-    """Asks /healthz all the time on a connection of its own; `worst` is the longest answer so far, in seconds."""
-
-    def __init__(self, daemon):
-        self.daemon, self.worst, self.n, self.over, self.error = daemon, 0.0, 0, False, None
-        self.asked = None  # when the question that is not answered yet was put
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        connection = UnixConnection(self.daemon.socket)
-        connection.timeout = 30
-        try:
-            while not self.over:
-                self.asked = time.monotonic()
-                connection.request("GET", "/healthz")
-                answer = connection.getresponse()
-                answer.read()
-                self.worst, self.asked, self.n = max(self.worst, time.monotonic() - self.asked), None, self.n + 1
-                time.sleep(0.01)
-        except (OSError, http.client.HTTPException) as e:
-            self.error = e
-        connection.close()
-
-    def __enter__(self):
-        wait_until("the first answer", lambda: self.n > 0)
-        return self
-
-    def __exit__(self, *failure):
-        asked = self.asked
-        if asked:
-            self.worst = max(self.worst, time.monotonic() - asked)
-        self.over = True
-        if failure[0] is None:
-            print(f"/healthz: {self.n} answers, the slowest after {self.worst * 1000:.1f} ms")
-            assert self.error is None and self.n > 10 and self.worst < HEALTHZ_SECONDS, (self.error, self.n, self.worst)
 
 
 @contextlib.contextmanager
