@@ -628,11 +628,8 @@ class Dbcertd(Process):
 
 
 def restart(lab, binaries, daemon, text, how=signal.SIGTERM, **options):
-    """Ends it and starts it again on the same state. What the new one says is its own.
-    Before it is killed, a history is read: that waits for what the store's thread was given earlier."""
+    """Ends it and starts it again on the same state. What the new one says is its own."""
     if how == signal.SIGKILL:
-        for endpoint in daemon.get("/v1/endpoints")["endpoints"][:1]:
-            daemon.get(f"/v1/endpoints/{endpoint['name']}/history")
         daemon.process.kill()
         daemon.process.wait()
     else:
