@@ -324,11 +324,12 @@ class Attacker:
         self.port = self.server.port
 
     def serve(self, connection):
+        first = connection.recv(65536)  # a browser may connect before it asks: where a request goes is known when it comes
         if not self.rebound:
-            connection.recv(65536)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(PAGE) + PAGE)
             return
         with connect(self.daemon, self.tcp) as to:
+            to.sendall(first)
             threading.Thread(target=pump, args=(to, connection), daemon=True).start()
             pump(connection, to)
 
