@@ -327,6 +327,10 @@ class Process:
     def output(self):
         return open(self.log, errors="replace").read()
 
+    def told(self, *texts):
+        """Waits until all of these are said. An alert is written to the state first, so whoever asks the socket may hear of it earlier."""
+        wait_until(lambda: f"{texts} in {self.output()}", lambda: all(text in self.output() for text in texts), 20)
+
     def stop(self, how=signal.SIGTERM, seconds=30):
         if self.process.poll() is None:
             self.process.send_signal(how)

@@ -62,14 +62,14 @@ class LoopWatch:
         self.over.set()
         self.thread.join()
 
-    def check(self, seconds=0.1):
+    def check(self, seconds=HEALTHZ_SECONDS):
         """Fails if an answer took longer."""
         assert self.longest < seconds, f"the loop did not answer for {self.longest:.3f} s of its own; {self.failure or ''} ({self.asked} answers)"
         assert self.asked > 0
 
 
 @contextlib.contextmanager
-def loop_answers(daemon, seconds=0.1):
+def loop_answers(daemon, seconds=HEALTHZ_SECONDS):
     """Whatever happens inside, the daemon's loop answers within that time."""
     with LoopWatch(daemon) as watch:
         yield watch

@@ -128,6 +128,7 @@ def test_an_address_that_was_forgotten_in_a_rotation_disagrees(scratch, binaries
     second.serve(new[0])
     second.reload()
     assert findings(daemon.probe("orders")) == []
+    daemon.told("addresses-disagree resolved")
     said = [line for line in daemon.output().splitlines() if "addresses-disagree" in line]
     assert len(said) == 2 and "resolved" in said[1]
 

@@ -195,7 +195,7 @@ def test_a_reload_is_all_or_nothing(scratch, binaries):
     daemon.write(config(bundle, [orders]))
     daemon.reload()
     assert [e["name"] for e in daemon.get("/v1/endpoints")["endpoints"]] == ["orders"]
-    assert "other (127.0.0.1): unreachable resolved after" in daemon.output()
+    daemon.told("other (127.0.0.1): unreachable resolved after")
 
 
 def test_a_reload_takes_another_bundle_without_a_probe(scratch, binaries):
@@ -248,7 +248,7 @@ def test_a_missing_credential_is_an_error_of_the_configuration(scratch, binaries
     text = config(scratch.pki.bundle("rsa2048"), [entry("a", "mysql", 1, farewell="login", user="u", password_credential="c")])
     daemon = Dbcertd(scratch, binaries, text, env={"CREDENTIALS_DIRECTORY": scratch.directory}, wait=False)
     assert daemon.process.wait(10) == 78
-    assert "expected LoadCredential=c:/path/to/file in dbcertd.service" in daemon.output()
+    daemon.told("expected LoadCredential=c:/path/to/file in dbcertd.service")
 
 
 def passed_sockets(scratch, binaries, text):
@@ -296,7 +296,7 @@ def test_a_stop_lets_a_probe_take_its_leave(scratch, binaries):
     assert daemon.stop() == 0
     thread.join(5)
     assert b"dbcertd-nobody\0" in seen[0] and seen[1] == b""
-    assert "stopping; 1 probes are let end first" in daemon.output()
+    daemon.told("stopping; 1 probes are let end first")
 
 
 def test_systemd_is_told_what_goes_on(scratch, binaries):

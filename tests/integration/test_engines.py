@@ -329,6 +329,7 @@ def test_a_certificate_that_mariadb_makes_itself_is_no_rotation(scratch, binarie
     assert address_of(after)["chain"][0]["serial"] != serial
     assert findings(after) == [("self-signed", "warning")]
     assert after["rotation"]["class"] == "external"
+    daemon.told("db (127.0.0.1)")
     said = [line for line in daemon.output().splitlines() if "db (127.0.0.1)" in line]
     assert len(said) == 1 and "rotated" not in said[0]
 
@@ -449,7 +450,7 @@ def test_a_login_that_fails_with_tls_is_not_tried_without(lab, binaries, served,
     daemon = watch(lab, binaries, [db("db", "mysql", server.port, check_plaintext=True, **LOGIN)], "mysql8-wrong", env=credentials)
     assert address_of(daemon.settle()["db"])["plaintext"] is None
     assert server.result() == "dbcertd: denied" and len(server.results) == 1
-    assert "the farewell failed: the login of user" in daemon.output()
+    daemon.told("the farewell failed: the login of user")
 
 
 def test_a_check_that_finds_nothing_out_is_said(lab, binaries, served, credentials):
@@ -458,7 +459,7 @@ def test_a_check_that_finds_nothing_out_is_said(lab, binaries, served, credentia
     daemon = watch(lab, binaries, [db("db", "mysql", server.port, check_plaintext=True, **LOGIN)], "mysql8-inconclusive", env=credentials)
     endpoint = daemon.settle()["db"]
     assert address_of(endpoint)["plaintext"] is None and findings(endpoint) == []
-    assert "db (127.0.0.1): whether it takes connections without TLS could not be found out: the login without TLS was refused" in daemon.output()
+    daemon.told("db (127.0.0.1): whether it takes connections without TLS could not be found out: the login without TLS was refused")
 
 
 def test_what_is_not_asked_for_is_not_looked_for(lab, binaries, served):

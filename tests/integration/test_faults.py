@@ -352,4 +352,4 @@ def test_a_name_server_that_misbehaves_is_an_outcome_and_no_way_to_this_host(lab
     daemon.write(config(lab.pki.bundle("rsa2048"), [entry("allowed", "postgres", 5432, host="allowed.test", addresses=None, loopback=True)]))
     daemon.reload()
     assert [a["address"] for a in daemon.probe("allowed")["addresses"]] == ["127.0.0.1"]
-    assert "knocked" in knocks.output()
+    knocks.told("knocked")

@@ -73,7 +73,7 @@ def test_impostor_whatever_it_asks_gets_no_secret(lab, binaries, credentials, un
         assert login[32:] == NOBODY + b"\0\0caching_sha2_password\0", why
         assert rest == ([] if asks == "nothing" else [b""]), why
         assert not_given(address_of(endpoints[why]), unproven[why][1]), address_of(endpoints[why])["detail"]
-        assert f'{why} (127.0.0.1): the certificate was fetched, but the farewell failed: the server was not given' in daemon.output()
+        daemon.told(f'{why} (127.0.0.1): the certificate was fetched, but the farewell failed: the server was not given')
 
 
 def test_impostor_without_tls_gets_no_secret(lab, binaries, credentials, served):

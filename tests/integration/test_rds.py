@@ -184,7 +184,7 @@ def test_a_fleet_of_a_thousand_over_three_regions(scratch, binaries, api, imds):
     assert (e["source"], e["engine"], e["port"], e["region"], e["configured_ca"]) == ("rds", "mysql", port, "eu-central-1", "rds-ca-rsa2048-g1")
     assert e["rds"]["supports_certificate_rotation_without_restart"] is False
     assert e["rds"]["supported_ca_certificate_identifiers"] == G1 and e["rds"]["valid_till"] == "2027-05-01T00:00:00Z"
-    assert "rds us-east-1: 400 endpoints discovered: db0.us-east-1, " in daemon.output() and " and 380 more" in daemon.output()
+    daemon.told("rds us-east-1: 400 endpoints discovered: db0.us-east-1, ", " and 380 more")
     # A second round asks no version again, and says nothing.
     before = len(api.asked("DescribeDBEngineVersions"))
     wait_until("another round", lambda: len(api.asked("DescribeDBInstances", "us-east-1")) >= 8, 90)
@@ -227,6 +227,7 @@ def test_clusters_proxies_and_what_the_configuration_has_already(scratch, binari
     assert "does not know its engine" in unwatched["future"]["message"] and "exclude" in unwatched["future"]["remedy"]
     assert "each probe would wake it" in unwatched["sleepy"]["message"]
     ask_again(daemon)
+    wait_until("the third", lambda: daemon.output().count("instance-unwatched") >= 3)
     assert daemon.output().count("instance-unwatched") == 3
     # Its remedy is a line that is right.
     text = re.search(r"add (\{.*?\}) to endpoints", unwatched["ledger"]["remedy"]).group(1)
@@ -322,6 +323,7 @@ def test_a_round_that_fails_changes_nothing_and_is_a_finding_after_a_while(scrat
     assert "discovery-failing" not in daemon.output()
     wait_until(lambda: f"it fires {said(daemon)}", lambda: of_source(daemon) == [("discovery-failing", "warning", "firing")])
     assert names(daemon) == ["a.us-east-1", "b.us-east-1"]
+    daemon.told("discovery-failing")
     line = next(line for line in daemon.output().splitlines() if "discovery-failing" in line)
     assert line.startswith("rds us-east-1: discovery-failing, warning: the RDS API is without an answer since 20") and "the 2 endpoints that it named" in line
     assert "Do: aws sts get-caller-identity" in line
@@ -360,7 +362,7 @@ def test_one_that_disappears_is_retired_after_a_grace_with_an_event(scratch, bin
     region.instances.pop()
     ask_again(daemon)
     wait_until("retired", lambda: names(daemon) == ["a.us-east-1"], 60)
-    assert "rds us-east-1: 1 endpoint not watched any more, since RDS does not name them any more: b.us-east-1" in daemon.output()
+    daemon.told("rds us-east-1: 1 endpoint not watched any more, since RDS does not name them any more: b.us-east-1")
     # A restart does not bring it back.
     daemon.stop()
     api.always = [(None, "DescribeDBInstances", rds.hang_up)]

@@ -176,6 +176,7 @@ def test_a_rotation_resolves_what_stood(scratch, binaries):
     after = daemon.probe("orders")
     assert_facts(after, new[1])
     assert findings(after) == []
+    daemon.told("orders (127.0.0.1): rotation-overdue resolved after ")
     assert daemon.output().count("orders (127.0.0.1): rotation-overdue, warning:") == 1
     assert daemon.output().count("orders (127.0.0.1): rotation-overdue resolved after ") == 1
 
@@ -202,7 +203,7 @@ def test_a_failure_is_tried_again_sooner_than_the_interval(scratch, binaries):
     assert findings(daemon.settle()["late"]) == [("unreachable", "unknown")]
     Postgres(scratch, "late", chain[0], settings={"port": port})
     wait_until("the retry", lambda: daemon.endpoint("late")["severity"] == "ok")
-    assert "late (127.0.0.1): unreachable resolved after" in daemon.output()
+    daemon.told("late (127.0.0.1): unreachable resolved after")
 
 
 def test_time_alone_changes_the_verdict_to_the_second(scratch, binaries):
@@ -219,7 +220,7 @@ def test_time_alone_changes_the_verdict_to_the_second(scratch, binaries):
     wait_until("expiry", lambda: ("certificate-expired", "critical") in findings(daemon.endpoint("orders")))
     assert end < time.time() <= end + 3
     assert daemon.endpoint("orders")["addresses"][0]["observed_at"] == seen_at
-    assert "orders (127.0.0.1): certificate-expired, critical" in daemon.output()
+    daemon.told("orders (127.0.0.1): certificate-expired, critical")
 
 
 def test_every_address_is_probed_ipv4_and_ipv6(scratch, binaries):

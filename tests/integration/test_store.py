@@ -272,7 +272,7 @@ def test_a_damaged_file_is_set_aside_and_watching_goes_on(stalled, scratch, bina
     assert len(aside) == 1 and aside[0][len(path):][:9] == ".damaged-" and open(aside[0], "rb").read() == damaged
     finding = own_findings(again)["state-damaged"]
     assert finding["severity"] == "warning" and aside[0] in finding["message"] and "rm " in finding["remedy"]
-    assert "dbcertd itself: state-damaged, warning: " in again.output()
+    again.told("dbcertd itself: state-damaged, warning: ")
     assert again.get("/v1/status")["daemon"] == "warning" and "dbcertd itself: warning" in again.ctl("status").stdout
     assert [c["serial"] for c in again.get("/v1/endpoints/billing/history")["certificates"]] == [openssl_facts(leaf)["serial"]]
     # It stands for as long as the file lies there, also after a restart, and is not said twice.
@@ -326,7 +326,7 @@ def test_a_full_disk_loses_nothing_but_the_keeping(scratch, binaries):
     server.serve(overdue[0])
     server.reload()
     assert findings(daemon.probe("orders")) == [("rotation-overdue", "warning")]
-    assert "orders (127.0.0.1): rotation-overdue, warning: " in daemon.output()
+    daemon.told("orders (127.0.0.1): rotation-overdue, warning: ")
     assert "full" in daemon.get("/v1/status")["state"]["error"] or \
         wait_until("the finding", lambda: own_findings(daemon).get("state-unwritable"), 70)
     os.unlink(filler)
@@ -355,12 +355,12 @@ def test_a_state_directory_that_cannot_be_made_is_a_finding_and_no_end(scratch, 
 def test_a_silence_is_made_shown_logged_and_ends_by_itself(stalled, scratch, binaries):
     server, text, daemon, leaf = stalled
     before = daemon.output()
-    made = daemon.ctl("silence", "billing", "--for", "20s", "--reason", "the owner knows, ticket 4711")
+    made = daemon.ctl("silence", "billing", "--for", "60s" if SANITIZED else "20s", "--reason", "the owner knows, ticket 4711")
     assert made.returncode == 0 and made.stdout.startswith("billing: silenced until ")
     listed = daemon.get("/v1/silences")["silences"]
     assert [(s["subject"], s["finding"], s["reason"], s["author"]) for s in listed] == [
         ("billing", None, "the owner knows, ticket 4711", f"uid {os.geteuid()}")]
-    assert f"silenced until {listed[0]['ends_at']} by uid {os.geteuid()}: billing: everything. Reason: the owner knows, ticket 4711" in daemon.output()
+    daemon.told(f"silenced until {listed[0]['ends_at']} by uid {os.geteuid()}: billing: everything. Reason: the owner knows, ticket 4711")
     assert daemon.endpoint("billing")["findings"][0]["silenced_until"] == listed[0]["ends_at"]
     assert "  rotation-overdue (silenced)" in daemon.ctl("status").stdout
     assert f"silenced until {listed[0]['ends_at']}" in daemon.ctl("findings").stdout and "silences: 1" in daemon.ctl("status").stdout
@@ -380,10 +380,10 @@ def test_a_silence_is_made_shown_logged_and_ends_by_itself(stalled, scratch, bin
     assert not [line for line in said(again) if line.startswith("billing (")]
     assert again.ctl("check", "billing").returncode == 0
     # When it is over, what stands is said as what it has become.
-    wait_until("the silence is over", lambda: again.get("/v1/silences")["silences"] == [], 70)
-    assert "the silence is over: billing: everything." in again.output()
+    wait_until("the silence is over", lambda: again.get("/v1/silences")["silences"] == [], 90)
+    again.told("the silence is over: billing: everything.")
     wait_until("what stands is said", lambda: "billing (127.0.0.1): rotation-overdue, critical, escalated: " in again.output())
-    assert "billing (127.0.0.1): certificate-expiring, warning: " in again.output()
+    again.told("billing (127.0.0.1): certificate-expiring, warning: ")
     assert again.ctl("check", "billing").returncode == 2
 
 
