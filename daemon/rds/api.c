@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <expat.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -369,6 +370,15 @@ static int read_document(Reader *r, const uint8_t *xml, size_t size)
     return -EINVAL;
 }
 
+static uint64_t line_of(XML_Parser parser)
+{
+#if HAVE_XML_GETCURRENTLINENUMBER64
+    return XML_GetCurrentLineNumber64(parser);
+#else
+    return XML_GetCurrentLineNumber(parser);
+#endif
+}
+
 static int read_shape(const Shape *shape, const uint8_t *xml, size_t size, ApiRecords *ret, char **ret_marker,
                       char **ret_why)
 {
@@ -381,7 +391,7 @@ static int read_shape(const Shape *shape, const uint8_t *xml, size_t size, ApiRe
     buffer_wipe(&r.text);
     if (result < 0) {
         *ret_why = r.why ? xstrdup(r.why)
-                         : xasprintf("line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(parser),
+                         : xasprintf("line %" PRIu64 ": %s", line_of(parser),
                                      XML_ErrorString(XML_GetErrorCode(parser)));
         api_records_deinit(&r.got);
         free(r.marker);
