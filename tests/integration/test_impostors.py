@@ -110,8 +110,8 @@ def test_man_in_the_middle_cannot_log_in_to_mariadb(lab, binaries, credentials, 
     address = address_of(daemon.settle()["db"])
     assert address["outcome"] == "fetched" and not_given(address, "its issuer is not in it")
     middle.result()
-    logins = log_of(real)
-    assert logins and all("dbcertd@" not in line and "dbcertd-nobody" in line for line in logins), logins
+    logins = wait_until("its log has it", lambda: log_of(real))
+    assert all("dbcertd@" not in line and "dbcertd-nobody" in line for line in logins), logins
 
 
 @pytest.mark.parametrize("require, plaintext", [("ON", "refused"), ("OFF", "accepted")])
@@ -126,7 +126,7 @@ def test_plaintext_check_of_mariadb_shows_no_secret(lab, binaries, credentials, 
     clear = wire.result(1)
     assert clear[36:].startswith(NOBODY + b"\0\0"), clear
     assert b"dbcertd\0" not in clear
-    assert any(line.startswith("dbcertd@") for line in log_of(real))
+    wait_until("the log has the login", lambda: any(line.startswith("dbcertd@") for line in log_of(real)))
     assert address_of(endpoint)["detail"] is None
 
 
@@ -141,11 +141,12 @@ def test_expired_mariadb_is_left_as_nobody_until_renewed(scratch, binaries):
     assert address_of(endpoint)["trusted"] is True, "dates are for the rules"
     assert ("certificate-expired", "critical") in findings(endpoint)
     assert not_given(address_of(endpoint), "its certificate expired 20")
+    wait_until("its log has it", lambda: log_of(real))
     assert [line for line in log_of(real) if line.startswith("dbcertd@")] == []
     real.serve(new)
     real.sql("FLUSH SSL")
     assert address_of(daemon.probe("db"))["detail"] is None
-    assert [line for line in log_of(real) if line.startswith("dbcertd@")]
+    wait_until("its log has the login", lambda: any(line.startswith("dbcertd@") for line in log_of(real)))
 
 
 def evil_ca(lab):
