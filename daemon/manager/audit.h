@@ -12,7 +12,7 @@ typedef struct AuditMemory {
     struct Refused {
         uint8_t chain[32]; /* SHA-256 of the certificates' */
         char *reason;
-    } * items;
+    } *items;
     size_t n;
 } AuditMemory;
 

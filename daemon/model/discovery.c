@@ -51,14 +51,8 @@ int credential_source_parse(const char *text)
     return credential_source_file(text) ? (int)CREDENTIALS_FILE : text_find(text, words, ARRAY_SIZE(words));
 }
 
-#define TEXT(field)                                \
-    {                                              \
-#field, offsetof(RdsEndpoint, field), true \
-    }
-#define NUMBER(field)                               \
-    {                                               \
-#field, offsetof(RdsEndpoint, field), false \
-    }
+#define TEXT(field)   { #field, offsetof(RdsEndpoint, field), true }
+#define NUMBER(field) { #field, offsetof(RdsEndpoint, field), false }
 
 const RdsField rds_fields[] = {
     TEXT(source),

@@ -1,6 +1,6 @@
 #include "model/figures.h"
 
-#define MSEC(n) ((n)*UINT64_C(1000))
+#define MSEC(n) ((n) * UINT64_C(1000))
 
 const HistogramBounds figures_probe_bounds = { MSEC(5),     MSEC(10),    MSEC(25),   MSEC(50),   MSEC(100),
                                                MSEC(250),   MSEC(500),   MSEC(1000), MSEC(2500), MSEC(5000),

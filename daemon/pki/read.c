@@ -247,7 +247,7 @@ static const char *format_of(const uint8_t *data, size_t size, void (**ret_read)
 
 const char *bundle_format(const uint8_t *data, size_t size)
 {
-    void (*ignored)(File * file);
+    void (*ignored)(File *file);
     return format_of(data, size, &ignored);
 }
 
@@ -282,7 +282,7 @@ int bundle_add(Bundle *bundle, const char *path, const uint8_t *data, size_t siz
     File file = {
         .bundle = bundle, .path = path, .data = data, .size = size, .password = password, .errors = errors
     };
-    void (*read)(File * file);
+    void (*read)(File *file);
     if (is_blank(data, size)) {
         complain(&file, "the file is empty");
         return -ENODATA;

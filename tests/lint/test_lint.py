@@ -11,6 +11,7 @@ import pytest
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 DAEMON = os.path.join(ROOT, "daemon")
+CLANG_FORMAT = "clang-format-19"  # versions differ, and this one is in both Debian 12 and 13
 
 # Who may include whom, beside model and base, which everything may. `main` and `ctl` are programs.
 EDGES = {
@@ -184,7 +185,8 @@ def pages(binaries):
 @pytest.mark.parametrize("page", PAGES)
 def test_the_manual_is_clean(binaries, pages, page):
     done = subprocess.run(["mandoc", "-T", "lint", os.path.join(os.path.dirname(binaries), "docs", page)], capture_output=True, text=True)
-    assert not done.stdout and not done.stderr
+    # scdoc 1.11.3 begins paragraphs that have nothing in them, and mandoc skips those.
+    assert not done.stderr and not [line for line in done.stdout.splitlines() if "WARNING: skipping paragraph macro: PP" not in line]
 
 
 def test_every_key_and_every_finding_is_in_the_manual(binaries, pages):
@@ -335,10 +337,10 @@ def test_systemd_has_nothing_to_say_of_the_units(binaries, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.skipif(not shutil.which("clang-format"), reason="clang-format is not installed")
+@pytest.mark.skipif(not shutil.which(CLANG_FORMAT), reason=f"{CLANG_FORMAT} is not installed")
 def test_the_sources_are_formatted():
     files = sources() + glob.glob(ROOT + "/tests/**/*.[ch]", recursive=True)
-    done = subprocess.run(["clang-format", "--dry-run", "-Werror", *files], capture_output=True, text=True)
+    done = subprocess.run([CLANG_FORMAT, "--dry-run", "-Werror", *files], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:2000]
 
 

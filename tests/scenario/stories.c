@@ -678,11 +678,8 @@ static int let_live(void **cmocka_state _unused_)
     return 0;
 }
 
-#define KILLED(f)                                                                 \
-    {                                                                             \
-#f "_also_when_killed_at_each_step", f, kill_at_each_step, let_live, NULL \
-    }
-#define TWICE(f) cmocka_unit_test(f), KILLED(f)
+#define KILLED(f) { #f "_also_when_killed_at_each_step", f, kill_at_each_step, let_live, NULL }
+#define TWICE(f)  cmocka_unit_test(f), KILLED(f)
 
 RUN_TESTS(TWICE(a_healthy_endpoint_is_rotated_each_half_year_and_nothing_else_is_said),
           TWICE(a_fleet_with_a_window_at_every_hour_of_the_week_says_its_rotations_and_nothing_else),

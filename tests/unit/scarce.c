@@ -45,7 +45,7 @@ static struct {
     unsigned n_sites;
     void *frames[SITE_FRAMES + OWN_FRAMES]; /* where it failed in the latest process; */
     int n_frames;                           /* 0: it met no new site */
-} * shared;
+} *shared;
 
 static unsigned n_tried, n_passed, n_reported, n_ended, n_otherwise, every = 1;
 static bool armed; /* in a process that looks for the next site */
@@ -72,7 +72,7 @@ static bool ends_for_memory(int status, const char *words)
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT)
         return !*words || strstr(words, "out of memory\n") || strstr(words, "GNU MP: Cannot allocate memory");
     return WIFEXITED(status) && WEXITSTATUS(status) == 2 &&
-           strstr(words, "out of dynamic memory in libconfig_yy");
+           strstr(words, "out of dynamic memory in "); /* flex's words */
 }
 
 static void judge(int status, const char *words)

@@ -293,8 +293,8 @@ TEST(a_server_without_authorisation_gets_nothing_made_of_the_password)
 }
 
 /* What was below this function's frame while the login was put together. */
-static bool __attribute__((noinline, no_sanitize("address", "undefined")))
-stack_holds(const uint8_t *bytes, size_t size)
+static bool __attribute__((noinline, no_sanitize("address", "undefined"))) stack_holds(const uint8_t *bytes,
+                                                                                       size_t size)
 {
     volatile uint8_t here[64] = { 0 };
     const volatile uint8_t *top = here;
