@@ -37,10 +37,11 @@ def ago(days):
     return int(time.time()) // 3600 * 3600 - int(days * DAY)
 
 
-def run(*command, **options):
-    """Runs a command to its end; what it printed, or an exception that holds it."""
-    options.setdefault("check", True)
+def run(*command, check=True, **options):
+    """Runs a command to its end; what it printed, or an exception with that."""
     done = subprocess.run(command, capture_output=True, text=True, **options)
+    if check and done.returncode:
+        raise RuntimeError(f"{command}: status {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
@@ -527,7 +528,7 @@ class Mariadb(Process):
         return int(out[0]) if out else None
 
     def sql(self, statements):
-        return run("mariadb", "--no-defaults", f"--socket={self.socket}", "-uroot", "-N", "-B", "-e", statements)
+        return run("mariadb", "--no-defaults", f"--socket={self.socket}", "--skip-ssl", "-uroot", "-N", "-B", "-e", statements)
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -31,7 +31,7 @@ def credentials(lab):
 
 
 def honest_client_gets_in(cable):
-    done = subprocess.run([*cable[1], "mariadb", "--no-defaults", "-h", SERVER, "-uhonest", "-phonest", "-N", "-B", "-e", "SELECT 42"],
+    done = subprocess.run([*cable[1], "mariadb", "--no-defaults", "--skip-ssl", "-h", SERVER, "-uhonest", "-phonest", "-N", "-B", "-e", "SELECT 42"],
                           capture_output=True, text=True)
     return done.stdout.strip() == "42"
 
