@@ -10,7 +10,8 @@ import threading
 
 import der
 
-ADDRESSES = [f"127.0.1.{i}" for i in range(1, 65)]
+# As many as dbcertd watches of one name; sanitizers make each certificate of 1,000 names a second's work.
+ADDRESSES = [f"127.0.1.{i}" for i in range(1, 17 if os.environ.get("DBCERTD_SANITIZED") else 65)]
 
 
 def long_name(serial, number):
