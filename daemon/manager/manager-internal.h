@@ -56,8 +56,9 @@ struct Manager {
     Control *control;
     int64_t started_at;
     int64_t reloaded_at;
-    char *reload_error; /* NULL: the latest reload was fine */
-    size_t n_running;   /* turns */
+    char *reload_error;    /* NULL: the latest reload was fine */
+    size_t n_running;      /* turns */
+    uint64_t trimmed_usec; /* when free memory was last returned to the kernel */
     Figures figures;
     bool stopping;
     uint64_t stop_by_usec; /* CLOCK_BOOTTIME; who has not ended by then is cut short */

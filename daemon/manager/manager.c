@@ -1,6 +1,7 @@
 #include "manager/manager.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,9 @@
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
 #define TURNS_ACCURACY_USEC (250 * USEC_PER_MSEC) /* due within it start together: alone each costs twice */
-#define WAKE_SLICE_USEC     (10 * USEC_PER_MSEC)  /* then others have their turn */
+#define TRIM_EVERY_USEC     (10 * USEC_PER_SEC)
+#define TRIM_BYTES          ((size_t)8 * 1024 * 1024) /* less than that is used again by the next probes */
+#define WAKE_SLICE_USEC     (10 * USEC_PER_MSEC)      /* then others have their turn */
 
 #define DEFAULT_RUNTIME_DIRECTORY "/run/dbcertd"
 
@@ -117,6 +120,19 @@ void manager_judged(Manager *manager)
     control_changed(manager->control, NULL);
 }
 
+/*
+ * Returns free memory to the kernel after large certificates: what they took lies between what is kept, and
+ * free() returns only the end of the heap.
+ */
+static void return_memory(Manager *manager)
+{
+    uint64_t now_usec = clock_boottime_usec();
+    if (now_usec < manager->trimmed_usec + TRIM_EVERY_USEC || mallinfo2().fordblks < TRIM_BYTES)
+        return;
+    manager->trimmed_usec = now_usec;
+    (void)malloc_trim(0); /* says only whether there was any */
+}
+
 void manager_turn_over(Manager *manager, Member *member, bool asked)
 {
     manager->n_running--;
@@ -128,6 +144,8 @@ void manager_turn_over(Manager *manager, Member *member, bool asked)
         control_changed(manager->control, member->state->endpoint->name);
     }
     dispatch(manager);
+    if (manager->n_running == 0)
+        return_memory(manager);
     snapshot_announce_soon(manager);
 }
 
