@@ -1,11 +1,13 @@
 """Fixtures, and TAP on standard output so that meson counts every test by its own name."""
 
 import ctypes
+import io
 import os
 import subprocess
 import sys
 
 import pytest
+from _pytest._io import TerminalWriter
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as laboratory  # noqa: E402
@@ -39,11 +41,20 @@ class Tap:
         print(f"1..{self.n}", flush=True)
 
 
+class NoTerminal:
+    """What comparisons take their colours from."""
+
+    def __init__(self):
+        self._tw = TerminalWriter(io.StringIO())
+
+
 def pytest_configure(config):
     if os.environ.get("DBCERTD_TAP"):
         config.pluginmanager.register(Tap())
     if not hasattr(config.option, "verbose"):
-        config.option.verbose = 1  # without the terminal's plugin nobody else does, and a failed comparison asks for it
+        # Without the terminal's plugin nobody has these, and a failed comparison asks for them.
+        config.option.verbose = 1
+        config.pluginmanager.register(NoTerminal(), "terminalreporter")
 
 
 @pytest.fixture(scope="module")

@@ -355,6 +355,11 @@ def postgres_binary(name):
     return found[-1] if found else name
 
 
+def postgres_version():
+    """Its major one. From 17 on it speaks TLS from the first byte, too."""
+    return int(re.search(r"\) (\d+)", run(postgres_binary("postgres"), "--version"))[1])
+
+
 class Server:
     """Accepts connections on loopback and hands each to serve(), in a thread of its own. What serve() returns is kept."""
 
@@ -509,6 +514,8 @@ class Mariadb(Process):
                    "innodb-buffer-pool-size": "16M", "innodb-flush-log-at-trx-commit": "0"}
         if tls:
             options.update({"ssl-cert": self.directory + "/server.pem", "ssl-key": self.directory + "/server.key"})
+        else:
+            options["ssl"] = "OFF"  # 11.4 and later make themselves a certificate
         options.update(dict(settings))
         arguments = [small, *(f"--{key}={value}" for key, value in options.items())]
         super().__init__([*prefix, *as_user("mysql"), "mariadbd", "--no-defaults", *arguments],
