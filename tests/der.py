@@ -59,7 +59,7 @@ def san(*names):
 
 
 DAY = datetime.timedelta(days=1)
-NOW = datetime.datetime.utcnow().replace(microsecond=0)
+NOW = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 
 
 def certificate(subject=name(("CN", b"orders.test")), issuer=name(("CN", b"Nobody's CA")), serial=4711, begin=NOW - 30 * DAY, end=NOW + 335 * DAY,

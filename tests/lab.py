@@ -12,6 +12,7 @@ import json
 import os
 import pty
 import random
+import re
 import shutil
 import signal
 import socket

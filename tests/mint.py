@@ -42,7 +42,7 @@ class Mint:
         serial = next(self.serials)
         names = [long_name(serial, i) for i in range(self.names)] or [self.subject]
         attributes = [("CN", self.subject)] + ([("O", b"o" * self.pad)] if self.pad else [])
-        begin = datetime.datetime.utcnow().replace(microsecond=0) + datetime.timedelta(seconds=self.begin)
+        begin = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(seconds=self.begin)
         return der.certificate(subject=der.name(*attributes), issuer=der.name(("CN", b"Mint")), serial=serial, begin=begin, key=self.public,
                                extensions=(der.san(*names),))
 

@@ -211,9 +211,9 @@ static DialogueStep quit(Buffer *out)
 }
 
 /*
- * The answer to a login without TLS, of a user that does not exist. MySQL names the reason of a refusal, 3159,
- * for any user. MariaDB (10.11, measured) answers 1045 whether it requires TLS or not: then it is so what the
- * server said of itself inside TLS.
+ * The answer to a login without TLS, of a user that does not exist. MySQL and MariaDB 11.8 name the reason of a
+ * refusal, 3159, for any user. MariaDB 10.11 answers 1045 whether it requires TLS or not: then what the server
+ * said of itself inside TLS decides.
  */
 static DialogueStep judge_plaintext(Dialogue *dialogue, unsigned number, int length, const char *text)
 {
@@ -237,7 +237,7 @@ static DialogueStep read_error(Dialogue *dialogue, const uint8_t *p, size_t size
     size_t skip = size >= 9 && p[3] == '#' ? 9 : 3;
     int length = (int)(size - skip);
     const char *text = (const char *)p + skip;
-    dialogue->counted = false;
+    dialogue->counted = number == ER_SECURE_TRANSPORT_REQUIRED; /* before it looked at the login */
     if (dialogue->state == STATE_QUERY) {
         if (number ==
             ER_UNKNOWN_SYSTEM_VARIABLE) /* before MySQL 5.7.8 and MariaDB 10.5.2: it cannot be required */

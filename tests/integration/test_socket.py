@@ -73,8 +73,10 @@ def ask(daemon, *fields, method="GET", target="/v1/status", tcp=False, body=b"",
 
 
 def is_refused(answer, *statuses):
+    """libmicrohttpd 1.0 refuses what is malformed by itself, with a page of its own."""
     status, head, body = answer
-    return status in statuses and json.loads(body)["error"]["message"] and '"endpoint' not in body and "dbcertd_" not in body
+    said = status == 400 if body.startswith("<html>") else json.loads(body)["error"]["message"]
+    return status in statuses and said and '"endpoint' not in body and "dbcertd_" not in body
 
 
 @pytest.mark.parametrize("tcp", [False, True])
@@ -164,7 +166,7 @@ def test_a_second_request_on_a_connection_is_ignored(daemon):
     for fields in (["Content-Length: 5", "Content-Length: 5"], ["Content-Length: 5", "Content-Length: 6"], ["Content-Length: 5x"], ["Content-Length: -1"]):
         assert ask(daemon, "Host: localhost", *fields, target="/healthz", body=smuggled)[0] == 400, fields
     for fields in (["Transfer-Encoding: chunked"], ["Transfer-Encoding: chunked", "Content-Length: 5"], ["Transfer-Encoding: identity"]):
-        assert ask(daemon, "Host: localhost", *fields, method="POST", target="/v1/silences", body=smuggled)[0] == 411, fields
+        assert ask(daemon, "Host: localhost", *fields, method="POST", target="/v1/silences", body=smuggled)[0] in (400, 411), fields
     assert ask(daemon, "Host: localhost", *["A: b"] * 200)[0] == 400
     assert daemon.get("/healthz") == {"status": "ok"}
 

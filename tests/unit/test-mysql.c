@@ -406,6 +406,7 @@ TEST(mysql_says_whether_it_does_without_tls)
                           "caching_sha2_password\0"));
         assert_int_equal(server_says(&t, cases[i].bytes, cases[i].size), cases[i].step);
         assert_int_equal(t.dialogue.plaintext, cases[i].plaintext);
+        assert_int_equal(t.dialogue.counted, memcmp(cases[i].bytes + 4, "\xff\x57\x0c", 3) == 0); /* 3159 */
         if (t.out.size > 0)
             we_said(&t, BYTES("\x01\0\0\0\x01"));
         hang_up(&t);
