@@ -46,11 +46,13 @@ class LoopWatch:
     def _run(self):
         own = f"/proc/self/task/{threading.get_native_id()}/schedstat"
         try:
-            while not self.over.wait(self.every):
+            while True:
                 began, others = time.monotonic(), waited(self.loop) + waited(own)
                 self._ask()
                 took = time.monotonic() - began - (waited(self.loop) + waited(own) - others)
                 self.longest, self.asked = max(self.longest, took), self.asked + 1
+                if self.over.wait(self.every):
+                    break
         except Exception as e:  # to be seen by whoever waits for us
             self.longest, self.failure = float("inf"), e
 
