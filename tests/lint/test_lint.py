@@ -174,19 +174,20 @@ PAGES = ["dbcertd.8", "dbcertctl.1", "dbcertd.conf.5", "dbcertd-findings.7"]
 
 @pytest.fixture
 def pages(binaries):
-    """The manual as it is installed: name to roff."""
+    """The manual as it is installed: name to roff, with the hyphens of scdoc before 1.11.5."""
     folder = os.path.join(os.path.dirname(binaries), "docs")
     if not os.path.exists(os.path.join(folder, PAGES[0])):
         pytest.skip("built without scdoc")
-    return {page: open(os.path.join(folder, page)).read() for page in PAGES}
+    return {page: open(os.path.join(folder, page)).read().replace("\\-", "-") for page in PAGES}
 
 
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_manual_is_clean(binaries, pages, page):
+    """Beside what scdoc does: 1.11.3 begins paragraphs that have nothing in them, 1.11.5 escapes the hyphens of dates."""
     done = subprocess.run(["mandoc", "-T", "lint", os.path.join(os.path.dirname(binaries), "docs", page)], capture_output=True, text=True)
-    # scdoc 1.11.3 begins paragraphs that have nothing in them, and mandoc skips those.
-    assert not done.stderr and not [line for line in done.stdout.splitlines() if "WARNING: skipping paragraph macro: PP" not in line]
+    of_scdoc = re.compile(r"WARNING: (skipping paragraph macro: PP|cannot parse date, using it verbatim: TH)")
+    assert not done.stderr and not [line for line in done.stdout.splitlines() if not of_scdoc.search(line)]
 
 
 def test_every_key_and_every_finding_is_in_the_manual(binaries, pages):
@@ -387,13 +388,13 @@ def test_the_rpm_is_built_with_the_distribution_s_flags():
 
 
 def test_packages_are_built_with_what_the_build_needs():
-    """The spec names each library with the version of meson.build; Debian's are in tests/install, too."""
+    """The spec names each library with the version of meson.build; Debian's, systemd-dev among them, are in tests/install, too."""
     needed = dict(re.findall(r"dependency\('([\w-]+)', version: '>=([\d.]+)'\)", read("meson.build")))
     assert len(needed) == 9
     spec = dict(re.findall(r"^BuildRequires: +pkgconfig\((\w+)\) >= ([\d.]+)$", read("conf/rpm/dbcertd.spec"), re.M))
     assert spec == needed
     debian = set(re.findall(r"^ ([a-z0-9-]+-dev)\b", read("conf/debian/control"), re.M))
-    assert len(debian) == 9 and not [package for package in debian if package not in read("tests/install")]
+    assert len(debian) == 9 + 1 and not [package for package in debian if package not in read("tests/install")]
     assert not [f"{name} {version}" for name, version in needed.items() if version not in read("docs/install.md")]
 
 

@@ -309,7 +309,7 @@ static void live_five_years(int day, int hour, const char *begin_text)
             "%s raised rotation-due notice\n%s raised rotated notice\n%s resolved rotation-due notice\n",
             INSTANT_TEXT(half), INSTANT_TEXT(begin), INSTANT_TEXT(begin));
     }
-    assert_in_range(n, 9, 10);
+    assert_between(n, 9, 10);
     assert_said(&s, (const char *)expected.data);
 }
 

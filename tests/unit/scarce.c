@@ -70,7 +70,8 @@ static bool is_new(void *const *frames, int n)
 static bool ends_for_memory(int status, const char *words)
 {
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT)
-        return !*words || strstr(words, "out of memory\n") || strstr(words, "GNU MP: Cannot allocate memory");
+        return !*words || strstr(words, "out of memory\n") || strstr(words, "GNU MP: Cannot allocate memory") ||
+               strstr(words, "libconfig: memory allocation failure");
     return WIFEXITED(status) && WEXITSTATUS(status) == 2 &&
            strstr(words, "out of dynamic memory in "); /* flex's words */
 }

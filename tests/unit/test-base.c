@@ -377,7 +377,7 @@ TEST(of_more_than_may_wait_the_oldest_are_dropped_and_counted)
     assert_int_equal(backlog_drain(&backlog), 0);
     assert_true(strncmp(written, "aaa\n[", 5) == 0);
     size_t n_dropped = strtoul(written + 5, NULL, 10);
-    assert_in_range(n_dropped, 3, 7);
+    assert_between(n_dropped, 3, 7);
     const char *rest = strchr(written, ']') + 2;
     assert_int_equal(strlen(rest), 4 * (8 - n_dropped));
     assert_string_equal(rest + strlen(rest) - 4, "iii\n");
@@ -414,8 +414,8 @@ TEST(a_journal_s_field_has_one_line_or_its_length)
     size_t n = 0;
     while (journald_add(&entry, "NAME", name))
         n++;
-    assert_in_range(n, 500, 700);
-    assert_in_range(entry.size, JOURNALD_ENTRY_BYTES_MAX - 305, JOURNALD_ENTRY_BYTES_MAX);
+    assert_between(n, 500, 700);
+    assert_between(entry.size, JOURNALD_ENTRY_BYTES_MAX - 305, JOURNALD_ENTRY_BYTES_MAX);
 }
 
 TEST(a_text_of_a_peer_is_cut_before_a_character)

@@ -27,7 +27,7 @@ TEST(a_fleet_is_spread_evenly_over_the_interval)
         in_slice[(schedule_next(name, HOURLY, FETCHED, NOW) - NOW - 1) * 10 / HOURLY]++;
     }
     for (size_t i = 0; i < ARRAY_SIZE(in_slice); i++)
-        assert_in_range(in_slice[i], 850, 1150);
+        assert_between(in_slice[i], 850, 1150);
 }
 
 TEST(a_failure_is_tried_again_soon_and_then_less_soon)
@@ -35,10 +35,10 @@ TEST(a_failure_is_tried_again_soon_and_then_less_soon)
     static const unsigned seconds[] = { 15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600 };
     for (unsigned i = 0; i < ARRAY_SIZE(seconds); i++) {
         uint64_t wait = schedule_next("orders", HOURLY, (Result) { .failures = i + 1 }, NOW) - NOW;
-        assert_in_range(wait, seconds[i] * SEC * 7 / 8 - 1, seconds[i] * SEC);
+        assert_between(wait, seconds[i] * SEC * 7 / 8 - 1, seconds[i] * SEC);
     }
     uint64_t wait = schedule_next("orders", 10 * SEC, (Result) { .failures = 1 }, NOW) - NOW;
-    assert_in_range(wait, 8 * SEC, 10 * SEC); /* never later than usual */
+    assert_between(wait, 8 * SEC, 10 * SEC); /* never later than usual */
 }
 
 /* A server whose TLS is broken counts every probe: 100 of them block this host. */

@@ -462,7 +462,7 @@ TEST(history_keeps_the_first_and_the_latest_of_a_storm_and_counts_the_others)
         storm(&p, state, 1, hour);
     reopen(&p);
     read_history(p.store, "orders", &history);
-    assert_in_range(history.n, 64, 2 * 64 + 1 + 16);
+    assert_between(history.n, 64, 2 * 64 + 1 + 16);
     assert_int_equal(history.n + history.n_left_out, 300);
     assert_int_equal(history.items[0].first_seen, at(BEGIN_TEXT));
     assert_int_equal(history.items[history.n - 1].first_seen, at(BEGIN_TEXT) + 299 * HOUR);
@@ -481,8 +481,8 @@ TEST(the_file_ends_to_grow_however_long_a_storm_lasts)
     int64_t bytes = bytes_of(&p);
     for (unsigned hour = 60; hour < 300; hour++)
         storm(&p, state, 8, hour);
-    assert_in_range(bytes_of(&p), 1, bytes + 64 * 1024);
-    assert_in_range(bytes_of(&p), 1, 512 * 1024);
+    assert_between(bytes_of(&p), 1, bytes + 64 * 1024);
+    assert_between(bytes_of(&p), 1, 512 * 1024);
     assert_null(store_error(p.store));
 }
 

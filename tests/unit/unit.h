@@ -14,6 +14,9 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 
+/* Both bounds are in it. cmocka 2 deprecates assert_in_range(), and cmocka 1 has no other. */
+#define assert_between(value, minimum, maximum) assert_true((value) >= (minimum) && (value) <= (maximum))
+
 #define TEST(name) static void name(void **cmocka_state _unused_)
 
 /* scarce.c's, where it is preloaded: it looks on from the beginning of a test to its end. */
