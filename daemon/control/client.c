@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/timer.h"
 
 #define IDLE_USEC           (CLIENT_IDLE_SECONDS * USEC_PER_SEC)
 #define TIMER_ACCURACY_USEC (100 * USEC_PER_MSEC)
@@ -71,15 +72,13 @@ static int on_timer(sd_event_source *source, uint64_t now _unused_, void *userda
     }
     if (n > 0)
         log_debug("control: hung up on %u clients that did not go on", n);
-    int r = sd_event_source_set_time(source, next_usec);
-    return r < 0 ? r : sd_event_source_set_enabled(source, clients->first ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+    timer_arm_at(source, clients->first ? next_usec : UINT64_MAX);
+    return 0;
 }
 
 int clients_init(Clients *clients, sd_event *event)
 {
-    int r =
-        sd_event_add_time(event, &clients->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, clients);
-    return r < 0 ? r : sd_event_source_set_enabled(clients->timer, SD_EVENT_OFF);
+    return timer_new(&clients->timer, event, TIMER_ACCURACY_USEC, on_timer, clients);
 }
 
 void clients_deinit(Clients *clients)
@@ -103,10 +102,8 @@ Client *client_new(Clients *clients, int fd, bool local)
     *client = (Client) { .clients = clients, .fd = fd, .local = local };
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &limits[local].send_bytes, sizeof limits[local].send_bytes) < 0)
         log_debug("control: cannot limit a send buffer, ignoring: %m");
-    if (!clients->first) {
-        (void)sd_event_source_set_time_relative(clients->timer, IDLE_USEC);
-        (void)sd_event_source_set_enabled(clients->timer, SD_EVENT_ONESHOT);
-    }
+    if (!clients->first)
+        timer_arm(clients->timer, IDLE_USEC);
     append_client(client);
     clients->crowds[local].n++;
     return client;

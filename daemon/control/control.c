@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/timer.h"
 #include "control/listener.h"
 #include "control/origin.h"
 #include "control/page.h"
@@ -74,8 +75,8 @@ static int on_heartbeat(sd_event_source *source, uint64_t usec _unused_, void *u
     tell_all(control, ":\n\n");
     if (!has_streams(control))
         return 0; /* the next who listens starts it again */
-    int r = sd_event_source_set_time_relative(source, HEARTBEAT_USEC);
-    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    timer_arm(source, HEARTBEAT_USEC);
+    return 0;
 }
 
 int control_new(Control **ret, sd_event *event, const ControlEvents *events, void *userdata)
@@ -86,10 +87,7 @@ int control_new(Control **ret, sd_event *event, const ControlEvents *events, voi
     control->userdata = userdata;
     int r = clients_init(&control->clients, event);
     if (r >= 0)
-        r = sd_event_add_time(event, &control->heartbeat, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_heartbeat,
-                              control);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(control->heartbeat, SD_EVENT_OFF);
+        r = timer_new(&control->heartbeat, event, TIMER_ACCURACY_USEC, on_heartbeat, control);
     if (r < 0) {
         control_free(control);
         return r;
@@ -218,8 +216,7 @@ static enum MHD_Result send_stream(Exchange *exchange)
     Streams *streams = &exchange->listener->streams;
     if (streams->n >= STREAM_LISTENERS_MAX)
         return send_answer(exchange, route_error(503, "too-many", "too many listen already"));
-    (void)sd_event_source_set_time_relative(control->heartbeat, HEARTBEAT_USEC);
-    (void)sd_event_source_set_enabled(control->heartbeat, SD_EVENT_ONESHOT);
+    timer_arm(control->heartbeat, HEARTBEAT_USEC);
     return streams_add(streams, exchange->connection, exchange->listener);
 }
 

@@ -7,13 +7,13 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/timer.h"
 
 #define TIMER_ACCURACY_USEC (1 * USEC_PER_MSEC)
 
 void listener_wake(Listener *listener)
 {
-    (void)sd_event_source_set_time_relative(listener->timer, 0);
-    (void)sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
+    timer_arm(listener->timer, 0);
 }
 
 static void wake(void *userdata)
@@ -42,12 +42,10 @@ static void run(Listener *listener)
         if (MHD_run(listener->daemon) != MHD_YES)
             log_debug("control: MHD_run failed, ignoring");
     } while (listener_count(listener) < before);
-    if (MHD_get_timeout(listener->daemon, &wait_msec) != MHD_YES) {
-        (void)sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
-        return;
-    }
-    (void)sd_event_source_set_time_relative(listener->timer, wait_msec * USEC_PER_MSEC);
-    (void)sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
+    if (MHD_get_timeout(listener->daemon, &wait_msec) == MHD_YES)
+        timer_arm(listener->timer, wait_msec * USEC_PER_MSEC);
+    else
+        timer_disarm(listener->timer);
 }
 
 static int on_io(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *userdata)
@@ -134,8 +132,11 @@ static int start(Listener *listener, sd_event *event, int fd)
     int r = sd_event_add_io(event, &listener->io, info->epoll_fd, EPOLLIN, on_io, listener);
     if (r < 0)
         return r;
-    r = sd_event_add_time(event, &listener->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, listener);
-    return r < 0 ? r : 0;
+    r = timer_new(&listener->timer, event, TIMER_ACCURACY_USEC, on_timer, listener);
+    if (r < 0)
+        return r;
+    timer_arm(listener->timer, 0); /* MHD is to take its socket */
+    return 0;
 }
 
 int listener_new(Listener **ret, sd_event *event, int fd, Clients *clients, const ListenerEvents *events)

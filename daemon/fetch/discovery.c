@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/timer.h"
 #include "fetch/api.h"
 #include "fetch/credentials.h"
 #include "fetch/pause.h"
@@ -98,8 +99,7 @@ static void rest(Discovery *d, bool news)
 {
     end_round(d);
     d->state.awaited = false;
-    (void)sd_event_source_set_time_relative(d->timer, (uint64_t)pause_after(d) * USEC_PER_SEC);
-    (void)sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
+    timer_arm(d->timer, (uint64_t)pause_after(d) * USEC_PER_SEC);
     d->events->answered(d->source, news, d->userdata);
 }
 
@@ -292,11 +292,11 @@ int discovery_new(Discovery **ret, sd_event *event, Http *http, const RdsSource 
                    .changes_at = INSTANT_NEVER },
         .versions_at = clock_now(),
     };
-    int r = sd_event_add_time_relative(event, &d->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, d);
-    if (r >= 0 && !asks)
-        r = sd_event_source_set_enabled(d->timer, SD_EVENT_OFF);
+    int r = timer_new(&d->timer, event, TIMER_ACCURACY_USEC, on_timer, d);
     if (r < 0)
         return r;
+    if (asks)
+        timer_arm(d->timer, 0);
     *ret = TAKE(d);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/instant.h"
 #include "base/text.h"
+#include "base/timer.h"
 #include "fetch/kept.h"
 #include "fetch/pause.h"
 
@@ -254,8 +255,7 @@ static void arm(Download *d, int64_t retry_after_seconds)
     if (d->n_failures > 0)
         usec =
             fetch_spread_usec(fetch_pause_asked(pause, interval, retry_after_seconds), clock_boottime_usec());
-    (void)sd_event_source_set_time_relative(d->timer, usec);
-    (void)sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
+    timer_arm(d->timer, usec);
 }
 
 static void note_failure(Download *d, char *error)

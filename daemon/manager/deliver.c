@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "manager/manager-internal.h"
 #include "sink/journal.h"
 
@@ -20,13 +21,13 @@ static void mind_error(Manager *manager)
 {
     if ((store_error(manager->store) != NULL) != (manager->self.unwritable != NULL) ||
         store_wants_tending(manager->store))
-        (void)sd_event_source_set_time_relative(manager->look, 0); /* from the loop: a finding says so */
+        timer_arm(manager->look, 0); /* from the loop: a finding says so */
 }
 
 Ticket delivery_keep(Manager *manager)
 {
     Ticket ticket = store_end(manager->store);
-    (void)sd_event_source_set_enabled(manager->keep, SD_EVENT_OFF);
+    timer_disarm(manager->keep);
     mind_error(manager);
     return ticket;
 }
@@ -126,11 +127,10 @@ static void deliver_due(Manager *manager)
         .interval_seconds = manager->loaded->config->group_interval_seconds,
     };
     int64_t wait = deliver(manager, &policy);
-    if (wait != INSTANT_NEVER)
-        (void)sd_event_source_set_time_relative(manager->deliver,
-                                                (uint64_t)(wait > 0 ? wait : 1) * USEC_PER_SEC);
-    (void)sd_event_source_set_enabled(manager->deliver,
-                                      wait == INSTANT_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    if (wait == INSTANT_NEVER)
+        timer_disarm(manager->deliver);
+    else
+        timer_arm(manager->deliver, (uint64_t)(wait > 0 ? wait : 1) * USEC_PER_SEC);
 }
 
 void delivery_run(Manager *manager)
@@ -143,12 +143,10 @@ void delivery_run(Manager *manager)
 static void deliver_within(Manager *manager, int64_t seconds)
 {
     uint64_t at = clock_boottime_usec() + (uint64_t)seconds * USEC_PER_SEC, set_to;
-    int enabled;
-    if (sd_event_source_get_enabled(manager->deliver, &enabled) >= 0 && enabled != SD_EVENT_OFF &&
-        sd_event_source_get_time(manager->deliver, &set_to) >= 0 && set_to <= at)
+    if (timer_is_armed(manager->deliver) && sd_event_source_get_time(manager->deliver, &set_to) >= 0 &&
+        set_to <= at)
         return;
-    (void)sd_event_source_set_time(manager->deliver, at);
-    (void)sd_event_source_set_enabled(manager->deliver, SD_EVENT_ONESHOT);
+    timer_arm_at(manager->deliver, at);
 }
 
 /* What was to be kept before it is said is, or cannot be waited for. */
@@ -177,11 +175,8 @@ static const StoreEvents store_events = { .kept = on_kept, .history = on_history
 
 static void keep_soon(Manager *manager)
 {
-    int enabled;
-    if (sd_event_source_get_enabled(manager->keep, &enabled) >= 0 && enabled != SD_EVENT_OFF)
-        return;
-    (void)sd_event_source_set_time_relative(manager->keep, KEEP_USEC);
-    (void)sd_event_source_set_enabled(manager->keep, SD_EVENT_ONESHOT);
+    if (!timer_is_armed(manager->keep))
+        timer_arm(manager->keep, KEEP_USEC);
 }
 
 void manager_commit(Manager *manager, const Change *change)
@@ -243,15 +238,12 @@ static int on_deliver(sd_event_source *source _unused_, uint64_t usec _unused_, 
 int delivery_start(Manager *manager)
 {
     int r = store_start(manager->store, manager->event, &store_events, manager);
-    if (r >= 0)
-        r = sd_event_add_time(manager->event, &manager->keep, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_keep,
-                              manager);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(manager->keep, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_time(manager->event, &manager->deliver, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC,
-                              on_deliver, manager);
-    return r < 0 ? r : sd_event_source_set_enabled(manager->deliver, SD_EVENT_OFF);
+    if (r < 0)
+        return r;
+    r = timer_new(&manager->keep, manager->event, USEC_PER_MSEC, on_keep, manager);
+    if (r < 0)
+        return r;
+    return timer_new(&manager->deliver, manager->event, TIMER_ACCURACY_USEC, on_deliver, manager);
 }
 
 void delivery_stop(Manager *manager)

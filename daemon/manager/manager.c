@@ -13,6 +13,7 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/timer.h"
 #include "manager/manager-internal.h"
 #include "manager/turn.h"
 #include "sink/journal.h"
@@ -51,20 +52,15 @@ void manager_free(Manager *manager)
     free(manager);
 }
 
-static void arm_turns(Manager *manager, uint64_t usec)
-{
-    (void)sd_event_source_set_time(manager->turns, usec);
-    (void)sd_event_source_set_enabled(manager->turns, usec == SCHEDULE_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
-}
-
 void manager_arm_wake(Manager *manager)
 {
     int64_t at = instant_earlier(trust_wakes_at(manager->trust), silencing_wakes_at(manager));
     at = instant_earlier(at, roster_wakes_at(manager->roster));
     at = instant_earlier(at, fleet_wakes_at(&manager->fleet));
-    if (at != INSTANT_NEVER)
-        (void)sd_event_source_set_time(manager->wake, at > 0 ? (uint64_t)at * USEC_PER_SEC : 0);
-    (void)sd_event_source_set_enabled(manager->wake, at == INSTANT_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    if (at == INSTANT_NEVER)
+        timer_disarm(manager->wake);
+    else
+        timer_arm_at(manager->wake, at > 0 ? (uint64_t)at * USEC_PER_SEC : 0);
 }
 
 /* Starts every turn that is due, as many as may run at once, and arms the timers for what comes next. */
@@ -94,13 +90,13 @@ static void dispatch(Manager *manager)
         }
         manager->n_running++;
     }
-    arm_turns(manager, wake_usec);
+    timer_arm_at(manager->turns, wake_usec);
     manager_arm_wake(manager);
 }
 
 void manager_dispatch_soon(Manager *manager)
 {
-    arm_turns(manager, 0);
+    timer_arm_at(manager->turns, 0);
 }
 
 void manager_probe_by(Manager *manager, Member *member, int64_t at)

@@ -13,6 +13,7 @@
 #include "base/escape.h"
 #include "base/file.h"
 #include "base/instant.h"
+#include "base/timer.h"
 
 #define RETRY_USEC    (100 * USEC_PER_MSEC)
 #define ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -42,8 +43,7 @@ static void send_waiting(Notifier *notifier)
 {
     for (size_t i = 0; i < N_MESSAGES; i++) {
         if (notifier->waiting[i] && send_one(notifier, notifier->waiting[i]) < 0) {
-            (void)sd_event_source_set_time_relative(notifier->retry, RETRY_USEC);
-            (void)sd_event_source_set_enabled(notifier->retry, SD_EVENT_ONESHOT);
+            timer_arm(notifier->retry, RETRY_USEC);
             return;
         }
         free(TAKE(notifier->waiting[i]));
@@ -90,8 +90,8 @@ static int on_watchdog(sd_event_source *source, uint64_t usec _unused_, void *us
 {
     Notifier *notifier = userdata;
     notify(notifier, WATCHDOG, xstrdup("WATCHDOG=1"));
-    int r = sd_event_source_set_time_relative(source, notifier->period_usec);
-    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    timer_arm(source, notifier->period_usec);
+    return 0;
 }
 
 /* Half of what systemd waits, as sd_watchdog_enabled(3) recommends; 0: it does not, or for another process. */
@@ -126,9 +126,7 @@ int notifier_new(Notifier **ret, sd_event *event)
     notifier->period_usec = watchdog_period();
     int r = set_address(notifier);
     if (r >= 0)
-        r = sd_event_add_time(event, &notifier->retry, CLOCK_MONOTONIC, 0, ACCURACY_USEC, on_retry, notifier);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(notifier->retry, SD_EVENT_OFF);
+        r = timer_new(&notifier->retry, event, ACCURACY_USEC, on_retry, notifier);
     if (r >= 0 && notifier->size > 0 && notifier->period_usec > 0)
         r = sd_event_add_time_relative(event, &notifier->watchdog, CLOCK_MONOTONIC, 0, ACCURACY_USEC,
                                        on_watchdog, notifier);

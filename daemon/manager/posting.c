@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "fetch/pause.h"
 #include "manager/manager-internal.h"
 #include "sink/alertmanager.h"
@@ -78,8 +79,7 @@ static const char *url_of(const Posting *posting)
 
 static void run_in(Posting *posting, uint64_t usec)
 {
-    (void)sd_event_source_set_time(posting->timer, clock_boottime_usec() + usec);
-    (void)sd_event_source_set_enabled(posting->timer, SD_EVENT_ONESHOT);
+    timer_arm_at(posting->timer, clock_boottime_usec() + usec);
 }
 
 /* That an alert is active again, or as another severity, makes it no other one. */
@@ -366,9 +366,7 @@ int posting_new(Posting **ret, Manager *manager)
     posting->sent = xcalloc(NEWS_MAX, sizeof *posting->sent);
     if (gethostname(posting->host, sizeof posting->host - 1) < 0)
         posting->host[0] = 0;
-    int r = sd_event_add_time(manager->event, &posting->timer, CLOCK_BOOTTIME, 0, 0, on_timer, posting);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(posting->timer, SD_EVENT_OFF);
+    int r = timer_new(&posting->timer, manager->event, 0, on_timer, posting);
     if (r >= 0)
         r = http_new(&posting->http, manager->event);
     if (r < 0) {

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "manager/manager-internal.h"
 #include "rules/self.h"
 
@@ -98,8 +99,7 @@ void self_look(Manager *manager)
     (void)manager_tell(manager, SUBJECT_DAEMON, SELF_NAME, &self->findings); /* the next look is soon enough */
     if (waited && !self->clock_waits)
         manager_reload(manager); /* all that was begun by the wrong clock is begun anew */
-    (void)sd_event_source_set_time_relative(manager->look, self->clock_waits ? LOOK_SOON_USEC : LOOK_USEC);
-    (void)sd_event_source_set_enabled(manager->look, SD_EVENT_ONESHOT);
+    timer_arm(manager->look, self->clock_waits ? LOOK_SOON_USEC : LOOK_USEC);
 }
 
 static int on_look(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)

@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/instant.h"
+#include "base/timer.h"
 #include "manager/manager-internal.h"
 #include "rules/forecast.h"
 #include "rules/history.h"
@@ -108,9 +109,7 @@ static int on_announce(sd_event_source *source _unused_, uint64_t usec _unused_,
 void snapshot_announce_soon(Manager *manager)
 {
     uint64_t at = manager->announced_usec + ANNOUNCE_USEC;
-    int enabled = SD_EVENT_OFF;
-    if (manager->announce && sd_event_source_get_enabled(manager->announce, &enabled) >= 0 &&
-        enabled != SD_EVENT_OFF)
+    if (manager->announce && timer_is_armed(manager->announce))
         return; /* it is coming */
     if (clock_boottime_usec() >= at) {
         snapshot_announce(manager);
@@ -119,6 +118,5 @@ void snapshot_announce_soon(Manager *manager)
     if (!manager->announce &&
         sd_event_add_time(manager->event, &manager->announce, CLOCK_BOOTTIME, at, 0, on_announce, manager) < 0)
         return;
-    (void)sd_event_source_set_time(manager->announce, at);
-    (void)sd_event_source_set_enabled(manager->announce, SD_EVENT_ONESHOT);
+    timer_arm_at(manager->announce, at);
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/timer.h"
 #include "manager/manager-internal.h"
 #include "sink/journal.h"
 
@@ -53,8 +54,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
         tell_cut_short(manager);
         answer_waiting(manager, true);
     }
-    int r = sd_event_source_set_time(source, clock_boottime_usec() + LOOK_USEC);
-    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    timer_arm(source, LOOK_USEC);
+    return 0;
 }
 
 int stop_begin(Manager *manager)
@@ -65,7 +66,7 @@ int stop_begin(Manager *manager)
     manager->stop_by_usec = clock_boottime_usec() + PATIENCE_USEC;
     notify_stopping(manager->notifier);
     journal_event(EVENT_STOPPING, "stopping; %zu probes are let end first", manager->n_running);
-    (void)sd_event_source_set_enabled(manager->turns, SD_EVENT_OFF);
+    timer_disarm(manager->turns);
     control_quiesce(manager->control);
     answer_waiting(manager, false);
     snapshot_announce(manager);

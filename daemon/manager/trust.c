@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "fetch/download.h"
 #include "fetch/kept.h"
 #include "manager/manager-internal.h"
@@ -350,12 +351,8 @@ static int start_downloads(Trust *trust, const Trust *old)
 
 void trust_touch(Trust *trust)
 {
-    int enabled;
-    if (trust->n_stores + trust->n_downloads == 0 ||
-        (sd_event_source_get_enabled(trust->settle, &enabled) >= 0 && enabled != SD_EVENT_OFF))
-        return; /* it is coming */
-    (void)sd_event_source_set_time_relative(trust->settle, SETTLE_USEC);
-    (void)sd_event_source_set_enabled(trust->settle, SD_EVENT_ONESHOT);
+    if (trust->n_stores + trust->n_downloads > 0 && !timer_is_armed(trust->settle))
+        timer_arm(trust->settle, SETTLE_USEC);
 }
 
 static void on_store_touched(void *userdata)
@@ -365,10 +362,9 @@ static void on_store_touched(void *userdata)
 
 void trust_settle(Trust *trust)
 {
-    int enabled;
-    if (sd_event_source_get_enabled(trust->settle, &enabled) < 0 || enabled == SD_EVENT_OFF)
+    if (!timer_is_armed(trust->settle))
         return; /* nothing has changed */
-    (void)sd_event_source_set_enabled(trust->settle, SD_EVENT_OFF);
+    timer_disarm(trust->settle);
     for (size_t i = 0; i < trust->n_downloads; i++)
         judge_source_now(trust, trust->sources[i]);
     for (size_t i = 0; i < trust->n_stores; i++) {
@@ -389,8 +385,7 @@ static int on_settle(sd_event_source *source, uint64_t usec _unused_, void *user
 static int on_look_again(sd_event_source *source, uint64_t usec _unused_, void *userdata)
 {
     trust_touch(userdata);
-    (void)sd_event_source_set_time_relative(source, LOOK_AGAIN_USEC);
-    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    timer_arm(source, LOOK_AGAIN_USEC);
     return 0;
 }
 
@@ -423,10 +418,7 @@ int trust_new(Trust **ret, Manager *manager, Trust *old)
 {
     _cleanup_(trust_freep) Trust *trust = xcalloc(1, sizeof *trust);
     trust->manager = manager;
-    int r =
-        sd_event_add_time(manager->event, &trust->settle, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_settle, trust);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(trust->settle, SD_EVENT_OFF);
+    int r = timer_new(&trust->settle, manager->event, USEC_PER_MSEC, on_settle, trust);
     if (r >= 0)
         r = sd_event_add_defer(manager->event, &trust->more, on_more, trust);
     if (r >= 0)

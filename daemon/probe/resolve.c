@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/timer.h"
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
 
@@ -92,15 +93,14 @@ static void on_answer(void *userdata, int status, int timeouts _unused_, struct 
 static void advance(Resolve *resolve)
 {
     if (resolve->answered) {
-        sd_event_source_set_enabled(resolve->timer, SD_EVENT_OFF);
+        timer_disarm(resolve->timer);
         resolve->done(resolve, resolve->addresses, resolve->n_addresses, resolve->error, resolve->userdata);
         return;
     }
     struct timeval wait = { 0 };
     if (ares_timeout(resolve->channel, NULL, &wait)) {
         uint64_t usec = (uint64_t)wait.tv_sec * USEC_PER_SEC + (uint64_t)wait.tv_usec;
-        (void)sd_event_source_set_time_relative(resolve->timer, usec);
-        (void)sd_event_source_set_enabled(resolve->timer, SD_EVENT_ONESHOT);
+        timer_arm(resolve->timer, usec);
     }
 }
 
@@ -214,10 +214,7 @@ int resolve_new(Resolve **ret, sd_event *event, const Endpoint *endpoint, resolv
     int r = sd_event_add_defer(event, &resolve->start, on_start, resolve);
     if (r < 0)
         return r;
-    r = sd_event_add_time(event, &resolve->timer, CLOCK_BOOTTIME, 0, TIMER_ACCURACY_USEC, on_timer, resolve);
-    if (r < 0)
-        return r;
-    r = sd_event_source_set_enabled(resolve->timer, SD_EVENT_OFF);
+    r = timer_new(&resolve->timer, event, TIMER_ACCURACY_USEC, on_timer, resolve);
     if (r < 0)
         return r;
     *ret = TAKE(resolve);

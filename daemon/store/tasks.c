@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/timer.h"
 #include "store/store-internal.h"
 
 #define ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -111,10 +112,7 @@ static void mind_patience(Store *store)
     const Task *oldest = store->tasks;
     uint64_t until_usec = oldest ? oldest->since_usec + STORE_PATIENCE_USEC : UINT64_MAX;
     store->stalled = clock_boottime_usec() >= until_usec;
-    bool armed = oldest && !store->stalled;
-    if (armed)
-        (void)sd_event_source_set_time(store->impatience, until_usec);
-    (void)sd_event_source_set_enabled(store->impatience, armed ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+    timer_arm_at(store->impatience, store->stalled ? UINT64_MAX : until_usec);
 }
 
 static void call_kept(Store *store)
@@ -282,10 +280,7 @@ int store_start(Store *store, sd_event *event, const StoreEvents *events, void *
     store->userdata = userdata;
     if (!event)
         return 0;
-    int r =
-        sd_event_add_time(event, &store->impatience, CLOCK_BOOTTIME, 0, ACCURACY_USEC, on_impatience, store);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(store->impatience, SD_EVENT_OFF);
+    int r = timer_new(&store->impatience, event, ACCURACY_USEC, on_impatience, store);
     if (r >= 0)
         r = worker_new(&store->worker, event);
     return r < 0 ? r : 0;
