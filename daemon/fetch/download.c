@@ -72,14 +72,6 @@ bool download_is_pending(const Download *d)
     return d->reading || (!d->bundle && d->source.answered_at == INSTANT_NONE && d->n_failures == 0);
 }
 
-/* RFC 9110, 5.6.7: the form that servers send. */
-static int64_t http_date(const char *text)
-{
-    struct tm tm = { 0 };
-    const char *end = text ? strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
-    return end && !*end ? timegm(&tm) : INSTANT_NONE;
-}
-
 /* "Amazon RDS us-east-1 Root CA RSA2048 G1 (to 2061-05-25)" for each that the other one has not, as many as are
  * named; and of how many more. */
 static char **names_not_in(const Bundle *bundle, const Bundle *other, size_t *ret_more)

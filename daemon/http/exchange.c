@@ -1,10 +1,11 @@
 #include "http/exchange.h"
 
 #include <string.h>
-#include <strings.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/escape.h"
+#include "base/instant.h"
 #include "base/url.h"
 #include "model/reach.h"
 
@@ -49,11 +50,25 @@ static char *reason(const HttpExchange *exchange, CURLcode code)
     }
 }
 
+/* Of the last answer, if redirects led to it. What is not printable is left out: it is sent back one day. */
+static char *header_value(CURL *curl, const char *name)
+{
+    struct curl_header *header;
+    if (curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return NULL;
+    for (const char *p = header->value; *p; p++)
+        if (*p < ' ' || *p >= 0x7f || p - header->value >= HEADER_BYTES_MAX)
+            return NULL;
+    return xstrdup(header->value);
+}
+
 void exchange_finish(HttpExchange *exchange, CURLcode code)
 {
     long status = 0;
     curl_off_t retry_after = 0;
     exchange->failure = code == CURLE_OK ? NULL : text_escape_take(reason(exchange, code));
+    exchange->etag = header_value(exchange->curl, "ETag");
+    exchange->last_modified = header_value(exchange->curl, "Last-Modified");
     exchange->answer = (HttpAnswer) {
         .error = exchange->failure,
         .body = exchange->body.data ? exchange->body.data : (const uint8_t *)"",
@@ -75,43 +90,6 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
     if (size * n > exchange->bytes_max - exchange->body.size)
         return 0;
     buffer_append(&exchange->body, data, size * n);
-    return size * n;
-}
-
-static char *value_of(const char *line, size_t length, const char *name)
-{
-    size_t skip = strlen(name);
-    if (length <= skip || length > HEADER_BYTES_MAX || strncasecmp(line, name, skip) != 0)
-        return NULL;
-    while (length > skip && strchr("\r\n ", line[length - 1]))
-        length--;
-    while (skip < length && line[skip] == ' ')
-        skip++;
-    for (size_t i = skip; i < length; i++)
-        if ((unsigned char)line[i] < ' ' || (unsigned char)line[i] >= 0x7f)
-            return NULL; /* it is sent back one day */
-    return xstrndup(line + skip, length - skip);
-}
-
-static void keep(char **field, char *value)
-{
-    if (!value)
-        return;
-    free(*field);
-    *field = value;
-}
-
-/* With redirects there are several heads; what counts is the last one's. */
-static size_t on_header(char *line, size_t size, size_t n, void *userdata)
-{
-    HttpExchange *exchange = userdata;
-    if (size * n >= 5 && strncmp(line, "HTTP/", 5) == 0) {
-        free(TAKE(exchange->etag));
-        free(TAKE(exchange->last_modified));
-        exchange->body.size = 0;
-    }
-    keep(&exchange->etag, value_of(line, size * n, "etag:"));
-    keep(&exchange->last_modified, value_of(line, size * n, "last-modified:"));
     return size * n;
 }
 
@@ -230,9 +208,13 @@ static bool set_options(HttpExchange *exchange, const HttpRequest *request)
            curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, exchange) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
-           curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange) == CURLE_OK;
+           curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange) == CURLE_OK;
+}
+
+int64_t http_date(const char *text)
+{
+    time_t at = text ? curl_getdate(text, NULL) : -1;
+    return at < 0 ? INSTANT_NONE : at;
 }
 
 char *http_escape(const char *value)

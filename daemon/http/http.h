@@ -48,6 +48,9 @@ typedef struct HttpRequest {
 /* Whether it is "user:password" (RFC 7617) or "Bearer TOKEN" (RFC 6750), in one line. */
 bool http_credential_fits(const char *credential);
 
+/* A date of a header (RFC 9110, 5.6.7), in seconds since the epoch; INSTANT_NONE: it is none, or NULL. */
+int64_t http_date(const char *text);
+
 /* "a%20b": as a form's value is written (RFC 3986's unreserved characters stay). The caller's. */
 char *http_escape(const char *value);
 
