@@ -17,7 +17,6 @@
 #define VERSIONS_MAX        500           /* questions in one round */
 #define ROUND_SECONDS_MAX   (30 * MINUTE) /* that no more is asked for after; 10,000 instances take some 5 */
 #define VERSIONS_LAST       DAY           /* what an engine version supports changes with releases of RDS */
-#define JITTER              10            /* part of the interval by which a fleet of bastions is spread */
 
 /* In this order, then each engine version that is in use. */
 static const ApiAction actions[] = {
@@ -88,10 +87,9 @@ RdsSourceState *discovery_state(Discovery *d)
     return &d->state;
 }
 
-static int64_t pause_after(const Discovery *d)
+static uint64_t pause_usec(const Discovery *d)
 {
-    int64_t pause = fetch_pause(d->source->interval_seconds, d->n_failures);
-    return pause - (int64_t)(clock_boottime_usec() % ((uint64_t)pause * USEC_PER_SEC / JITTER) / USEC_PER_SEC);
+    return fetch_spread_usec(fetch_pause(d->source->interval_seconds, d->n_failures));
 }
 
 /* The round is over, one way or the other. */
@@ -99,7 +97,7 @@ static void rest(Discovery *d, bool news)
 {
     end_round(d);
     d->state.awaited = false;
-    timer_arm(d->timer, (uint64_t)pause_after(d) * USEC_PER_SEC);
+    timer_arm(d->timer, pause_usec(d));
     d->events->answered(d->source, news, d->userdata);
 }
 

@@ -21,7 +21,6 @@
 #define STATUS_NOT_MODIFIED 304
 #define NAMELESS            "it" /* to the reader; what it says of it is said without */
 #define NEWS_MAX            200  /* certificates; the global bundle has 108 */
-#define JITTER              10   /* part of the interval by which a fleet of bastions is spread */
 
 struct Download {
     Http *http;
@@ -245,8 +244,7 @@ static void arm(Download *d, int64_t retry_after_seconds)
     int64_t interval = d->source.interval_seconds, pause = fetch_pause(interval, d->n_failures);
     uint64_t usec = (uint64_t)pause * USEC_PER_SEC; /* the interval itself is spread already */
     if (d->n_failures > 0)
-        usec =
-            fetch_spread_usec(fetch_pause_asked(pause, interval, retry_after_seconds), clock_boottime_usec());
+        usec = fetch_spread_usec(fetch_pause_asked(pause, interval, retry_after_seconds));
     timer_arm(d->timer, usec);
 }
 
@@ -447,7 +445,6 @@ int download_new(Download **ret, sd_event *event, Http *http, const DownloadPara
                  const DownloadEvents *events, void *userdata, char ***warnings)
 {
     _cleanup_(download_freep) Download *d = xcalloc(1, sizeof *d);
-    uint64_t spread_usec = (uint64_t)params->interval_seconds * USEC_PER_SEC / JITTER;
     d->http = http;
     d->events = events;
     d->userdata = userdata;
@@ -457,8 +454,7 @@ int download_new(Download **ret, sd_event *event, Http *http, const DownloadPara
     d->source = (BundleSource) {
         .url = xstrdup(params->url->shown),
         .path = kept_path(params->directory, params->url->shown),
-        .interval_seconds =
-            params->interval_seconds - (int64_t)(clock_boottime_usec() % spread_usec / USEC_PER_SEC),
+        .interval_seconds = (int64_t)(fetch_spread_usec(params->interval_seconds) / USEC_PER_SEC),
         .answered_at = INSTANT_NONE,
         .failing_since = INSTANT_NONE,
         .modified_at = INSTANT_NONE,

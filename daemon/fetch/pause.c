@@ -1,6 +1,7 @@
 #include "fetch/pause.h"
 
 #include "base/instant.h"
+#include "base/random.h"
 
 #define FIRST_RETRY_SECONDS MINUTE
 #define SPREAD              10
@@ -24,8 +25,8 @@ int64_t fetch_pause_asked(int64_t pause, int64_t most, int64_t retry_after_secon
     return asked > pause ? asked : pause;
 }
 
-uint64_t fetch_spread_usec(int64_t pause, uint64_t chance)
+uint64_t fetch_spread_usec(int64_t pause_seconds)
 {
-    uint64_t usec = (uint64_t)pause * USEC_PER_SEC, spread = usec / SPREAD;
-    return spread > 0 ? usec - (chance * 2654435761) % spread : usec;
+    uint64_t usec = (uint64_t)pause_seconds * USEC_PER_SEC;
+    return usec - random_below(usec / SPREAD);
 }

@@ -15,7 +15,7 @@ int64_t fetch_backoff(int64_t first, int64_t most, unsigned n_failures);
 int64_t fetch_pause_asked(int64_t pause, int64_t most, int64_t retry_after_seconds);
 
 /*
- * The pause in microseconds, of which up to a tenth is left out by chance, so that the hosts of a fleet that
- * failed together do not come again together.
+ * Returns the pause in microseconds without a random part of a tenth of it at most, so that the hosts of a
+ * fleet that failed or started together do not come again together.
  */
-uint64_t fetch_spread_usec(int64_t pause, uint64_t chance);
+uint64_t fetch_spread_usec(int64_t pause_seconds);

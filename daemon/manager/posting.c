@@ -193,7 +193,7 @@ static char *words_of(const HttpAnswer *answer)
 static void retry_in(Posting *posting, int64_t seconds)
 {
     posting->pauses = true;
-    run_in(posting, fetch_spread_usec(seconds, clock_boottime_usec()));
+    run_in(posting, fetch_spread_usec(seconds));
 }
 
 /* Whatever it was not told of the active alerts is repeated with the next attempt. */

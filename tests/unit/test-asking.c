@@ -40,11 +40,15 @@ TEST(a_retry_after_can_lengthen_a_pause_within_bounds_and_never_shorten_it)
 
 TEST(a_pause_is_spread_by_a_tenth_and_is_never_none)
 {
-    for (uint64_t chance = 0; chance < 100000; chance += 7) {
-        uint64_t usec = fetch_spread_usec(10, chance);
-        assert_true(usec > 9 * USEC_PER_SEC && usec <= 10 * USEC_PER_SEC);
+    uint64_t shortest = UINT64_MAX, longest = 0;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t usec = fetch_spread_usec(10);
+        shortest = usec < shortest ? usec : shortest;
+        longest = usec > longest ? usec : longest;
     }
-    assert_int_equal(fetch_spread_usec(0, 1), 0);
+    assert_between(shortest, 9 * USEC_PER_SEC + 1, 9 * USEC_PER_SEC + 100 * USEC_PER_MSEC);
+    assert_between(longest, 10 * USEC_PER_SEC - 100 * USEC_PER_MSEC, 10 * USEC_PER_SEC);
+    assert_int_equal(fetch_spread_usec(0), 0);
 }
 
 TEST(pauses_double_up_to_the_longest_for_any_number_of_failures)
