@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "engine/dialogue.h"
+#include "engine/protocol.h"
 
 #define HEADER_BYTES       4
 #define PACKET_BYTES_MAX   4096 /* greetings, switches and errors have some hundred bytes */
@@ -164,13 +164,13 @@ static void authorise(Dialogue *dialogue)
         return;
     dialogue->authorised = params->authorises && params->authorises(params->userdata, &reason);
     if (!dialogue->authorised)
-        (void)dialogue_end(dialogue, DIALOGUE_MORE, "the server was not given the login of user \"%s\": %s",
+        (void)protocol_end(dialogue, DIALOGUE_MORE, "the server was not given the login of user \"%s\": %s",
                            params->user, reason ? reason : "its certificate was not verified");
 }
 
 static const char *user_name(const Dialogue *dialogue)
 {
-    return dialogue->authorised ? dialogue->params.user : DIALOGUE_NOBODY;
+    return dialogue->authorised ? dialogue->params.user : PROTOCOL_NOBODY;
 }
 
 /* HandshakeResponse41. */
@@ -223,7 +223,7 @@ static DialogueStep judge_plaintext(Dialogue *dialogue, unsigned number, int len
         dialogue->plaintext = dialogue->params.claim;
     if (dialogue->plaintext != PLAINTEXT_UNKNOWN)
         return DIALOGUE_LEAVE;
-    return dialogue_end(dialogue, DIALOGUE_FAILED,
+    return protocol_end(dialogue, DIALOGUE_FAILED,
                         "the login without TLS was refused, but not for want of TLS: %u %.*s", number, length,
                         text);
 }
@@ -232,7 +232,7 @@ static DialogueStep judge_plaintext(Dialogue *dialogue, unsigned number, int len
 static DialogueStep read_error(Dialogue *dialogue, const uint8_t *p, size_t size, Buffer *out)
 {
     if (size < 3)
-        return dialogue_end(dialogue, DIALOGUE_GARBAGE, "an error packet of %zu bytes", size);
+        return protocol_end(dialogue, DIALOGUE_GARBAGE, "an error packet of %zu bytes", size);
     unsigned number = little_endian(p + 1, 2);
     size_t skip = size >= 9 && p[3] == '#' ? 9 : 3;
     int length = (int)(size - skip);
@@ -250,13 +250,13 @@ static DialogueStep read_error(Dialogue *dialogue, const uint8_t *p, size_t size
         if (!dialogue->secure)
             return DIALOGUE_REFUSED; /* the detail is set */
         if (dialogue->authorised)
-            return dialogue_end(dialogue, DIALOGUE_LEAVE, "the login of user \"%s\" was refused: %u %.*s",
+            return protocol_end(dialogue, DIALOGUE_LEAVE, "the login of user \"%s\" was refused: %u %.*s",
                                 user_name(dialogue), number, length, text);
         return DIALOGUE_LEAVE; /* as it had to be */
     }
     dialogue->error = number;
     DialogueStep step = number == ER_HOST_IS_BLOCKED ? DIALOGUE_BLOCKED : DIALOGUE_FAILED;
-    return dialogue_end(dialogue, step, "the server answered with error %u%s: %.*s", number, error_name(number),
+    return protocol_end(dialogue, step, "the server answered with error %u%s: %.*s", number, error_name(number),
                         length, text);
 }
 
@@ -266,7 +266,7 @@ static DialogueStep read_greeting(Dialogue *dialogue, const uint8_t *p, size_t s
     enum { AFTER_VERSION = 4 + 8 + 1 + 2, UP_TO_SALT = 1 + 2 + 2 + 1 + 10 };
     const uint8_t *end = p + size, *nul = memchr(p, 0, size);
     if (p[0] != 10 || !nul || end - nul - 1 < AFTER_VERSION)
-        return dialogue_end(dialogue, DIALOGUE_GARBAGE, "the greeting (0x%02x, %zu bytes) is not MySQL's", p[0],
+        return protocol_end(dialogue, DIALOGUE_GARBAGE, "the greeting (0x%02x, %zu bytes) is not MySQL's", p[0],
                             size);
     const uint8_t *q = nul + 1;
     uint32_t offered = little_endian(q + 13, 2);
@@ -290,7 +290,7 @@ static DialogueStep read_greeting(Dialogue *dialogue, const uint8_t *p, size_t s
         return log_in(dialogue, out);
     }
     if (!(offered & CLIENT_SSL)) {
-        (void)dialogue_end(dialogue, DIALOGUE_REFUSED, "the server offers no TLS (have_ssl is not YES)");
+        (void)protocol_end(dialogue, DIALOGUE_REFUSED, "the server offers no TLS (have_ssl is not YES)");
         dialogue->capabilities &= ~(uint32_t)CLIENT_SSL;
         if (dialogue->params.farewell == FAREWELL_DROP)
             return DIALOGUE_REFUSED;
@@ -366,7 +366,7 @@ static DialogueStep read_login_answer(Dialogue *dialogue, const uint8_t *p, size
     case 0x01:
         return say_more(dialogue, p, size, out);
     default:
-        return dialogue_end(dialogue, DIALOGUE_GARBAGE, "0x%02x in answer to the login", p[0]);
+        return protocol_end(dialogue, DIALOGUE_GARBAGE, "0x%02x in answer to the login", p[0]);
     }
 }
 
@@ -377,7 +377,7 @@ static DialogueStep read_packet(Dialogue *dialogue, const uint8_t *p, size_t siz
     if (dialogue->state == STATE_GREETING)
         return read_greeting(dialogue, p, size, out);
     if (++dialogue->rounds > ROUNDS_MAX)
-        return dialogue_end(dialogue, DIALOGUE_GARBAGE, "the login did not end after %d rounds", ROUNDS_MAX);
+        return protocol_end(dialogue, DIALOGUE_GARBAGE, "the login did not end after %d rounds", ROUNDS_MAX);
     if (dialogue->state == STATE_QUERY)
         return read_variable(dialogue, p, size, out);
     return read_login_answer(dialogue, p, size, out);
@@ -391,7 +391,7 @@ static DialogueStep feed(Dialogue *dialogue, Buffer *out)
         size_t size = little_endian(in->data, 3);
         const uint8_t *payload = in->data + HEADER_BYTES;
         if (size == 0 || size > PACKET_BYTES_MAX - HEADER_BYTES)
-            return dialogue_end(dialogue, DIALOGUE_GARBAGE, "a packet of %zu bytes, which is not MySQL's",
+            return protocol_end(dialogue, DIALOGUE_GARBAGE, "a packet of %zu bytes, which is not MySQL's",
                                 size);
         if (in->size < HEADER_BYTES + size)
             return DIALOGUE_MORE;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "engine/dialogue.h"
+#include "engine/protocol.h"
 
 #define ERROR_BYTES_MAX 2048 /* an ErrorResponse this early is one sentence */
 
@@ -63,15 +63,15 @@ static DialogueStep feed(Dialogue *dialogue, Buffer *out _unused_)
         buffer_consume(in, in->size);
         return DIALOGUE_SECURE;
     case 'N':
-        return dialogue_end(dialogue, DIALOGUE_REFUSED, "the server answered N: it takes no TLS (ssl = off)");
+        return protocol_end(dialogue, DIALOGUE_REFUSED, "the server answered N: it takes no TLS (ssl = off)");
     case 'E':
         dialogue->state = STATE_ERROR;
         if (!error_complete(in))
             return DIALOGUE_MORE;
-        return dialogue_end(dialogue, DIALOGUE_FAILED, "the server answered with an error: %s",
+        return protocol_end(dialogue, DIALOGUE_FAILED, "the server answered with an error: %s",
                             error_field(in, 'M'));
     default:
-        return dialogue_end(dialogue, DIALOGUE_GARBAGE,
+        return protocol_end(dialogue, DIALOGUE_GARBAGE,
                             "the answer to SSLRequest was 0x%02x, which is not PostgreSQL", in->data[0]);
     }
 }
@@ -81,15 +81,15 @@ const Protocol protocol_postgres = {
     .start = start,
     .wants = wants,
     .feed = feed,
-    .secured = dialogue_leave,
+    .secured = protocol_leave,
     .p256 = true,
 };
 
 /* TLS from the first byte, which needs ALPN ("Direct SSL Connection", PostgreSQL 17 and later). */
 
 const Protocol protocol_postgres_direct = {
-    .start = dialogue_secure_at_once,
-    .secured = dialogue_leave,
+    .start = protocol_secure_at_once,
+    .secured = protocol_leave,
     .not_direct =
         "the server does not speak TLS first, which PostgreSQL before 17 never does: leave direct_tls out",
     .alpn = "postgresql",
@@ -102,7 +102,7 @@ const Protocol protocol_postgres_direct = {
 static DialogueStep start_plaintext(Dialogue *dialogue, Buffer *out)
 {
     static const char startup[] = "\0\0\0\x1d\0\3\0\0"
-                                  "user\0" DIALOGUE_NOBODY "\0";
+                                  "user\0" PROTOCOL_NOBODY "\0";
     _Static_assert(sizeof startup == 0x1d, "the length is in the message");
     dialogue->state = STATE_ERROR;
     buffer_append(out, startup, sizeof startup);
@@ -127,12 +127,12 @@ static DialogueStep feed_plaintext(Dialogue *dialogue, Buffer *out _unused_)
         if (!error_complete(in))
             return DIALOGUE_MORE;
         if (is_passing(error_field(in, 'C')))
-            return dialogue_end(dialogue, DIALOGUE_FAILED, "the server answered with an error: %s",
+            return protocol_end(dialogue, DIALOGUE_FAILED, "the server answered with an error: %s",
                                 error_field(in, 'M'));
         dialogue->plaintext = PLAINTEXT_REFUSED;
         return DIALOGUE_LEAVE;
     default:
-        return dialogue_end(dialogue, DIALOGUE_GARBAGE,
+        return protocol_end(dialogue, DIALOGUE_GARBAGE,
                             "the answer to StartupMessage was 0x%02x, which is not PostgreSQL", in->data[0]);
     }
 }

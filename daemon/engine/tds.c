@@ -4,7 +4,7 @@
  * log, and hanging up here is no worse.
  */
 
-#include "engine/dialogue.h"
+#include "engine/protocol.h"
 
 #define HEADER_BYTES      8 /* type, status, length (2, big-endian, with the header), SPID (2), packet, window */
 #define PACKET_BYTES      4096 /* what is negotiated later begins with this */
@@ -97,9 +97,9 @@ static DialogueStep judge_encryption(Dialogue *dialogue, uint8_t encryption)
         return DIALOGUE_SECURE;
     case ENCRYPT_NOT_SUP:
         dialogue->plaintext = PLAINTEXT_ACCEPTED;
-        return dialogue_end(dialogue, DIALOGUE_REFUSED, "the server answered ENCRYPT_NOT_SUP: it takes no TLS");
+        return protocol_end(dialogue, DIALOGUE_REFUSED, "the server answered ENCRYPT_NOT_SUP: it takes no TLS");
     default:
-        return dialogue_end(dialogue, DIALOGUE_GARBAGE, "the server answered ENCRYPTION 0x%02x", encryption);
+        return protocol_end(dialogue, DIALOGUE_GARBAGE, "the server answered ENCRYPTION 0x%02x", encryption);
     }
 }
 
@@ -118,16 +118,16 @@ static DialogueStep read_prelogin(Dialogue *dialogue)
             break;
         return judge_encryption(dialogue, p[offset]);
     }
-    return dialogue_end(dialogue, DIALOGUE_GARBAGE, "the answer to PRELOGIN (%zu bytes) has no ENCRYPTION",
+    return protocol_end(dialogue, DIALOGUE_GARBAGE, "the answer to PRELOGIN (%zu bytes) has no ENCRYPTION",
                         size);
 }
 
 static DialogueStep not_prelogin(Dialogue *dialogue, const uint8_t *header)
 {
-    if (dialogue_is_record(header[0]) && header[1] == 3)
-        return dialogue_end(dialogue, DIALOGUE_GARBAGE,
+    if (protocol_is_tls_record(header[0]) && header[1] == 3)
+        return protocol_end(dialogue, DIALOGUE_GARBAGE,
                             "the server answered PRELOGIN with TLS, as TDS 8.0 does: set strict");
-    return dialogue_end(dialogue, DIALOGUE_GARBAGE,
+    return protocol_end(dialogue, DIALOGUE_GARBAGE,
                         "the answer to PRELOGIN was 0x%02x, which is not SQL Server", header[0]);
 }
 
@@ -139,13 +139,13 @@ static DialogueStep feed(Dialogue *dialogue, Buffer *out _unused_)
         if (in->data[0] != TYPE_RESPONSE || whole < HEADER_BYTES)
             return not_prelogin(dialogue, in->data);
         if (dialogue->message.size + whole > MESSAGE_BYTES_MAX)
-            return dialogue_end(dialogue, DIALOGUE_GARBAGE, "an answer to PRELOGIN of more than %d bytes",
+            return protocol_end(dialogue, DIALOGUE_GARBAGE, "an answer to PRELOGIN of more than %d bytes",
                                 MESSAGE_BYTES_MAX);
         if (in->size < whole)
             return DIALOGUE_MORE;
         bool last = in->data[1] & STATUS_LAST;
         if (++dialogue->rounds > MESSAGE_BYTES_MAX / HEADER_BYTES)
-            return dialogue_end(dialogue, DIALOGUE_GARBAGE, "an answer to PRELOGIN that does not end");
+            return protocol_end(dialogue, DIALOGUE_GARBAGE, "an answer to PRELOGIN that does not end");
         buffer_append(&dialogue->message, in->data + HEADER_BYTES, whole - HEADER_BYTES);
         buffer_consume(in, whole);
         if (last)
@@ -171,7 +171,7 @@ static bool unwrap(Dialogue *dialogue, Buffer *out)
             break;
         size_t whole = big_endian(in->data + 2);
         if ((in->data[0] != TYPE_PRELOGIN && in->data[0] != TYPE_RESPONSE) || whole < HEADER_BYTES) {
-            (void)dialogue_end(dialogue, DIALOGUE_GARBAGE,
+            (void)protocol_end(dialogue, DIALOGUE_GARBAGE,
                                "the server answered ClientHello with 0x%02x, which is no packet of TDS",
                                in->data[0]);
             return false;
@@ -186,7 +186,7 @@ const Protocol protocol_tds = {
     .start = start,
     .wants = wants,
     .feed = feed,
-    .secured = dialogue_leave,
+    .secured = protocol_leave,
     .wrap = wrap,
     .unwrap = unwrap,
 };
@@ -198,7 +198,7 @@ static DialogueStep secured_strict(Dialogue *dialogue _unused_, Buffer *out)
 }
 
 const Protocol protocol_tds8 = {
-    .start = dialogue_secure_at_once,
+    .start = protocol_secure_at_once,
     .wants = wants,
     .feed = feed,
     .secured = secured_strict,

@@ -3,7 +3,7 @@
  * after it; but a port that answers otherwise is told apart from a server that fails.
  */
 
-#include "engine/dialogue.h"
+#include "engine/protocol.h"
 
 /* Where a database listens in the clear, and where its TLS is. */
 static const struct {
@@ -52,16 +52,16 @@ static DialogueStep not_tls(Dialogue *dialogue, const uint8_t *data, size_t size
 {
     const char *words = words_of_port(dialogue->params.port, in_time);
     if (size > 0)
-        return dialogue_end(dialogue, DIALOGUE_REFUSED, "the server answered ClientHello with 0x%02x, %s",
+        return protocol_end(dialogue, DIALOGUE_REFUSED, "the server answered ClientHello with 0x%02x, %s",
                             data[0], words ? words : words_of_bytes(data, size));
     if (words)
-        return dialogue_end(dialogue, DIALOGUE_REFUSED, "the server %s ClientHello; %s",
+        return protocol_end(dialogue, DIALOGUE_REFUSED, "the server %s ClientHello; %s",
                             in_time ? "hung up on" : "said nothing to", words);
     return DIALOGUE_MORE;
 }
 
 const Protocol protocol_tls = {
-    .start = dialogue_secure_at_once,
-    .secured = dialogue_leave,
+    .start = protocol_secure_at_once,
+    .secured = protocol_leave,
     .not_tls = not_tls,
 };

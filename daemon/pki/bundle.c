@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
+#include "pki/result.h"
 #include "pki/shape.h"
 
 #define PLACES_MIN   64

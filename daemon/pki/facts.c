@@ -13,16 +13,10 @@
 #include "base/text.h"
 #include "pki/bundle-internal.h"
 #include "pki/key.h"
+#include "pki/result.h"
 #include "pki/shape.h"
 
 CLEANUP_OF(struct gnutls_x509_crt_int, gnutls_x509_crt_deinit);
-
-int pki_result(int r)
-{
-    if (r == GNUTLS_E_MEMORY_ERROR)
-        out_of_memory();
-    return r;
-}
 
 int pki_import(const uint8_t *der, size_t size, gnutls_x509_crt_t *ret)
 {

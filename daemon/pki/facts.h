@@ -8,10 +8,6 @@
     (256 * 1024)                  /* real ones have 1 to 2 KB; GnuTLS's own handshake limit is 128 KB */
 #define CHAIN_CERTIFICATES_MAX 16 /* RDS sends at most 3; GnuTLS verifies at most 16 */
 
-/* GnuTLS's result, as it is; but a lack of memory says nothing about a certificate or a server, and ends the
- * process (base/alloc.h). */
-int pki_result(int r);
-
 /* -EBADMSG if the bytes are no X.509 certificate, -EFBIG if it has more parts (pki/shape.h) or a larger key
  * (pki/key.h) than dbcertd takes; *ret is the caller's. */
 int certificate_from_der(const uint8_t *der, size_t size, Certificate **ret);

@@ -4,6 +4,7 @@
 
 #include "base/macro.h"
 #include "pki/facts.h"
+#include "pki/result.h"
 
 #define DIGEST_BYTES_MAX 64
 #define BLOCK_BYTES_MAX  128 /* of SHA-384 and SHA-512 */

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
+#include "pki/result.h"
 
 CLEANUP_OF(struct gnutls_pubkey_st, gnutls_pubkey_deinit);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pki/bundle-internal.h"
+#include "pki/result.h"
 
 /*
  * How many bits the keys may have together with which one search checks signatures: a server may send 16

@@ -15,6 +15,7 @@
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
 #include "pki/kdf.h"
+#include "pki/result.h"
 
 #define PARTS_MAX        64   /* keytool and OpenSSL make one or two */
 #define SALT_BYTES_MAX   1024 /* usually 8 to 20 */

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "pki/bundle-internal.h"
 #include "pki/facts.h"
+#include "pki/result.h"
 #include "pki/shape.h"
 
 #define BEGIN          "-----BEGIN "

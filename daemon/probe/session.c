@@ -11,6 +11,7 @@
 #include "model/endpoint.h"
 #include "pki/facts.h"
 #include "pki/key.h"
+#include "pki/result.h"
 #include "probe/message.h"
 
 /* The first one is sent a key share of: with one instead of two a handshake costs a tenth less. A server that

@@ -112,5 +112,5 @@ bool tunnel_has_more(Tunnel *tunnel)
 
 bool tunnel_is_tls(const Tunnel *tunnel)
 {
-    return tunnel->wraps || (tunnel->n_first > 0 && dialogue_is_record(tunnel->first[0]));
+    return tunnel->wraps || (tunnel->n_first > 0 && protocol_is_tls_record(tunnel->first[0]));
 }

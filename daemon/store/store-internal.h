@@ -93,4 +93,6 @@ void tasks_note_error(Store *store, const char *words); /* the next write has to
 void tasks_hand_over_batch(Store *store);
 void tasks_renew(Store *store, Batch *batch);
 void tasks_look(Store *store);
+void tasks_history(Store *store, const char *name, int64_t id);
+void tasks_settle(Store *store);
 void tasks_deinit(Store *store); /* closes the file */

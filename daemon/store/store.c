@@ -20,6 +20,7 @@ void store_free(Store *store)
 {
     if (!store)
         return;
+    store_end(store);
     tasks_deinit(store);
     for (size_t i = 0; i < store->n_entries; i++)
         entry_free(store->entries[i]);
@@ -221,6 +222,18 @@ Ticket store_end(Store *store)
     store->together = false;
     store_close_batch(store);
     return store->handed;
+}
+
+void store_history(Store *store, const char *name, int64_t id)
+{
+    store_end(store);
+    tasks_history(store, name, id);
+}
+
+void store_settle(Store *store)
+{
+    store_end(store);
+    tasks_settle(store);
 }
 
 static void give_identity(Transition *t)

@@ -244,9 +244,8 @@ void tasks_look(Store *store)
     submit(store, task_new(store, TASK_LOOK));
 }
 
-void store_history(Store *store, const char *name, int64_t id)
+void tasks_history(Store *store, const char *name, int64_t id)
 {
-    store_end(store);
     Task *task = task_new(store, TASK_HISTORY);
     task->name = xstrdup(name);
     task->id = id;
@@ -304,9 +303,8 @@ static bool settle(Store *store)
     return worker_wait(store->worker, left_usec) >= 0;
 }
 
-void store_settle(Store *store)
+void tasks_settle(Store *store)
 {
-    store_end(store);
     if (!settle(store))
         permit_all(store);
 }
@@ -314,7 +312,6 @@ void store_settle(Store *store)
 /* A thread that the disk has is left behind, and what it works on with it. */
 void tasks_deinit(Store *store)
 {
-    store_end(store);
     submit(store, task_new(store, TASK_CLOSE));
     bool settled = settle(store);
     worker_free(TAKE(store->worker));
