@@ -13,27 +13,10 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 DAEMON = os.path.join(ROOT, "daemon")
 CLANG_FORMAT = "clang-format-19"  # versions differ, and this one is in both Debian 12 and 13
 
-# Who may include whom, beside model and base, which everything may. `main` and `ctl` are programs.
-EDGES = {
-    "base": set(),
-    "model": set(),
-    "config": {"rds"},
-    "rds": set(),
-    "engine": set(),
-    "pki": set(),
-    "alert": set(),
-    "schedule": set(),
-    "store": set(),
-    "sink": {"http"},
-    "http": set(),
-    "fetch": {"http", "pki", "rds"},
-    "rules": {"rds"},
-    "probe": {"engine", "pki"},
-    "control": set(),
-    "manager": {"config", "rds", "pki", "rules", "alert", "schedule", "probe", "sink", "store", "control", "fetch", "http"},
-    "main": {"config", "manager"},
-    # `scan` prints an endpoint with its findings, and those come from the rules alone.
-    "ctl": {"probe", "pki", "rds", "control", "rules"},
+# What is left of two circles of files (calls in both directions); a room that is free of them stays so.
+CIRCLES = {
+    "manager": {"deliver", "manager", "members", "posting", "roster", "self", "silencing", "snapshot", "stop", "trust", "turn"},
+    "rules": {"authority", "message", "remedy", "remedy-wire", "rule", "wire"},
 }
 
 # What these must not know: a verdict depends on its arguments alone.
@@ -62,16 +45,62 @@ def folder(path):
     return name.split("/")[0] if "/" in name else "main"
 
 
+def edges():
+    """Folder to the folders that it may include, as daemon/meson.build links them; `main` and `ctl` are programs."""
+    text = read("daemon/meson.build")
+    rows = re.findall(r"^  \['(\w+)', \[.*?\],\s+\[(.*?)\], \[.*?\]\],$", text, re.M | re.S)
+    found = {name: set(re.findall(r"'(\w+)'", used)) for name, used in rows}
+    for program, name in (("main", "dbcertd"), ("ctl", "dbcertctl")):
+        call = re.search(rf"^{name} = executable\((.*?)install: true", text, re.M | re.S).group(1)
+        found[program] = set(re.findall(r"parts\['(\w+)'\]", call))
+    return {"base": set(), **found}
+
+
 def test_no_include_goes_up_or_sideways():
+    """What a folder includes is base, itself, or what meson links it with."""
+    allowed = edges()
+    assert set(os.listdir(DAEMON)) - {"main.c", "meson.build", "embed"} == set(allowed) - {"main"}
     wrong = []
     for path in sources():
         here = folder(path)
-        allowed = EDGES[here] | {here, "model", "base"} - ({"model"} if here == "base" else set())
         for include in includes(path):
             there = include.split("/")[0]
-            if there in EDGES and "/" in include and there not in allowed:
+            if there in allowed and "/" in include and there not in allowed[here] | {here, "base", *(["model"] if here == "main" else [])}:
                 wrong.append(f"{os.path.relpath(path, ROOT)} includes {include}")
     assert not wrong
+
+
+def calls(objects):
+    """File to the files of the same folder whose symbols it uses, by nm(1)."""
+    defined, used = {}, {}
+    for line in subprocess.run(["nm", "-A", "-P", *objects], capture_output=True, text=True, check=True).stdout.splitlines():
+        path, symbol = line.split(": ", 1)
+        name, kind = symbol.split()[:2]
+        file = os.path.basename(path)[:-len(".c.o")].split("_", 1)[-1]
+        if kind == "U":
+            used.setdefault(file, set()).add(name)
+        elif kind.isupper():
+            defined[name] = file
+    return {file: {defined[name] for name in names if name in defined} - {file} for file, names in used.items()}
+
+
+def circle(graph):
+    """The nodes that can be reached from themselves."""
+    def reached(start):
+        found, todo = set(), [start]
+        while todo:
+            new = graph.get(todo.pop(), set()) - found
+            found |= new
+            todo += new
+        return found
+    return {node for node in graph if node in reached(node)}
+
+
+@pytest.mark.skipif(not shutil.which("nm"), reason="nm is not installed")
+@pytest.mark.parametrize("room", sorted(set(edges()) - {"main"}))
+def test_files_of_a_folder_call_each_other_in_no_circle(binaries, room):
+    objects = glob.glob(os.path.join(binaries, "dbcertctl.p/ctl_*.o" if room == "ctl" else f"lib{room}.a.p/*.o"))
+    assert objects and circle(calls(objects)) == CIRCLES.get(room, set())
 
 
 def test_an_include_of_another_folder_names_it():
