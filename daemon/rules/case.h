@@ -1,6 +1,7 @@
 #pragma once
 
-/* What a rule looks at, shared by rule.c, message.c and remedy*.c alone. */
+/* What a rule looks at. Below the rules and the texts: look-ups and predicates (case.c); render.c makes a
+ * finding of it. */
 
 #include "base/buffer.h"
 #include "model/state.h"
@@ -35,6 +36,8 @@ typedef struct Case {
     Difference difference; /* among them */
 } Case;
 
+/* case.c */
+
 /* Looks at the certificate that was last seen at the case's address: fills in server, path, authority,
  * rotation. */
 void case_look(Case *c);
@@ -42,17 +45,23 @@ void case_look(Case *c);
 /* The same for another certificate, with what stands above it. */
 void case_look_at(Case *c, const Certificate *server, const Chain *path);
 
-/* "certificate 0A1B (rds-ca-rsa2048-g1, valid 2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z)" */
-void text_certificate(const Certificate *certificate, const Authority *authority, Buffer *text);
-
 /* Whether the instant has come. If not, the verdict changes there at the latest. */
 bool case_reached(Case *c, int64_t instant);
 
-/* One more finding; its texts are made from the case as it is. */
-void case_find(Case *c, FindingId id, Severity severity, int64_t due);
+/* What a period comes to for a life shorter than the full one, for which it is meant. */
+int64_t case_scaled(int64_t period, int64_t life, int64_t full_life);
 
 /* The root that the chain leads to, be it the bundle's or one that was sent; NULL if it is not known. */
 const Certificate *case_root(const Case *c);
+
+/* The certificate of the path that ends first; NULL if nothing is known of it. */
+const Certificate *case_first_to_end(const Chain *path);
+
+/* Whether its certificate is what the latest probe saw. */
+bool case_is_current(const Case *c);
+
+/* Whether the endpoint's host is RDS's. */
+bool case_is_rds(const Case *c);
 
 /* Whether the endpoint and the authority that signs are in different regions. */
 bool case_is_elsewhere(const Case *c);
@@ -60,19 +69,11 @@ bool case_is_elsewhere(const Case *c);
 /* Whether the catalogue has the authority that signs, by its name; false as well if it is none of RDS's. */
 bool case_ca_is_known(const Case *c);
 
-/* What a period comes to for a life shorter than the full one, for which it is meant. */
-int64_t case_scaled(int64_t period, int64_t life, int64_t full_life);
+/* Whether the API says that it is stopped, being made or gone: then it answers nobody for good reasons. */
+bool case_is_away(const Case *c);
 
-/* Rules of the authorities above a certificate, in authority.c. */
-void rule_intermediates(Case *c);
-void rule_root(Case *c);
-void rule_served_ca(Case *c);
-void rule_catalogue(Case *c);
-void rule_offer(Case *c);
-
-/* Rules of what the RDS API says, in wire.c. */
-void rule_restart(Case *c);
-void rule_maintenance(Case *c);
+/* Whether RDS has a date for the replacement, before it is overdue. */
+bool case_is_scheduled(const Case *c);
 
 /* Whether by the API the instance has a newer certificate, or a newer CA, than it serves. */
 bool case_awaits_restart(const Case *c);
@@ -83,26 +84,36 @@ bool case_differs_from_rds(const Case *c);
 /* Whether such a difference is more than a change on its way. The endpoint has to be known to the API. */
 bool case_is_settled(Case *c);
 
-/* Whether the API says that it is stopped, being made or gone: then it answers nobody for good reasons. */
-bool case_is_away(const Case *c);
-
-/* Whether RDS has a date for the replacement, before it is overdue. */
-bool case_is_scheduled(const Case *c);
-
-/* Whether its certificate is what the latest probe saw. */
-bool case_is_current(const Case *c);
+/* message.c, remedy.c, cause.c: message and steps of a finding, and what other endpoints have it from as well
+ * (NULL: it has no such cause). The caller's. */
 
 typedef void (*Writer)(const Case *c, Buffer *text);
 
-/* Message and steps of a finding; the caller's. All such texts are in message.c and remedy*.c. */
 char *text_message(const Case *c, FindingId id);
 StepList steps_of(const Case *c, FindingId id);
-
-/* What other endpoints have the finding from as well, in cause.c; NULL: it has no such cause. */
 char *text_cause(const Case *c, FindingId id);
+
+/* text.c */
+
+/* "certificate 0A1B (rds-ca-rsa2048-g1, valid 2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z)" */
+void text_certificate(const Certificate *certificate, const Authority *authority, Buffer *text);
 
 /* Names in certificates are foreign bytes, and a message ends on a terminal. The text is taken. */
 char *text_printable(Buffer *text);
 
 /* The same, of at most FINDING_MESSAGE_BYTES_MAX. */
 char *text_bounded(Buffer *text);
+
+/* render.c: one more finding of the endpoint; its texts are made from the case as it is. */
+void render_finding(Case *c, FindingId id, Severity severity, int64_t due);
+
+/* authority.c: rules of the authorities above a certificate. */
+void rule_intermediates(Case *c);
+void rule_root(Case *c);
+void rule_served_ca(Case *c);
+void rule_catalogue(Case *c);
+void rule_offer(Case *c);
+
+/* wire.c: rules of what the RDS API says. */
+void rule_restart(Case *c);
+void rule_maintenance(Case *c);

@@ -211,7 +211,7 @@ static void require_tls_at_rds(const Case *c, StepList *steps)
 
 void remedy_require_tls(const Case *c, StepList *steps)
 {
-    if (remedy_is_rds(c))
+    if (case_is_rds(c))
         require_tls_at_rds(c, steps);
     else if (family_of(c) == FAMILY_MYSQL) {
         Step *step = steps_append(steps, STEP_CHANGE, PLACE_SERVER);
@@ -243,10 +243,10 @@ static void modernise_oracle(const Case *c, StepList *steps)
 
 void remedy_modernise(const Case *c, StepList *steps)
 {
-    if (remedy_is_rds(c) && family_of(c) == FAMILY_SQLSERVER)
+    if (case_is_rds(c) && family_of(c) == FAMILY_SQLSERVER)
         set_parameter(c, steps, "ParameterName=rds.tls12,ParameterValue=enabled,ApplyMethod=pending-reboot",
                       "from the next restart on, accepts TLS 1.2");
-    else if (remedy_is_rds(c) && family_of(c) == FAMILY_ORACLE)
+    else if (case_is_rds(c) && family_of(c) == FAMILY_ORACLE)
         modernise_oracle(c, steps);
     else
         steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER, "allow TLS 1.2 with ECDHE on the server");
@@ -255,7 +255,7 @@ void remedy_modernise(const Case *c, StepList *steps)
 
 void remedy_unblock(const Case *c, StepList *steps)
 {
-    if (remedy_is_rds(c)) {
+    if (case_is_rds(c)) {
         command_show(steps, endpoint_of(c)->name);
         steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER,
                       "as the master user, from another host: FLUSH HOSTS, or TRUNCATE TABLE "

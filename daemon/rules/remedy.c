@@ -9,18 +9,12 @@
 #include "rds/hostname.h"
 #include "rules/command.h"
 
-#define DEFAULT_CA "rds-ca-rsa2048-g1" /* "The default CA is set to rds-ca-rsa2048-g1." */
-
-bool remedy_is_rds(const Case *c)
-{
-    RdsHostname host;
-    return rds_hostname_parse(endpoint_of(c)->host, &host);
-}
+#define DEFAULT_CA "rds-ca-rsa2048-g1"
 
 /* Neither the name nor the certificate is RDS's: then no command of RDS's helps. */
 static bool is_foreign(const Case *c)
 {
-    return !c->authority.id[0] && !remedy_is_rds(c);
+    return !c->authority.id[0] && !case_is_rds(c);
 }
 
 /* AWS Certificate Manager renews by itself, and nobody else can. */
@@ -243,7 +237,7 @@ static void correct_name(const Case *c, StepList *steps)
 static void compare(const Case *c, StepList *steps)
 {
     command_show(steps, endpoint_of(c)->name);
-    if (remedy_is_rds(c) && !endpoint_is_acm(endpoint_of(c)))
+    if (case_is_rds(c) && !endpoint_is_acm(endpoint_of(c)))
         look_at_instance(c, steps);
 }
 
@@ -283,7 +277,7 @@ static void keep_certificate(const Case *c, StepList *steps)
     step_words(step, "dbcertctl history");
     step_value(step, endpoint_of(c)->name);
     steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER, "give the server a certificate and a key that it keeps%s",
-                  remedy_is_rds(c) ? "" : " (ssl_cert, ssl_key)");
+                  case_is_rds(c) ? "" : " (ssl_cert, ssl_key)");
     command_probe(steps, endpoint_of(c)->name);
 }
 

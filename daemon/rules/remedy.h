@@ -11,9 +11,6 @@ static inline const Endpoint *endpoint_of(const Case *c)
     return c->state->endpoint;
 }
 
-/* Whether the endpoint's host is RDS's. */
-bool remedy_is_rds(const Case *c);
-
 void remedy_self_signed(const Case *c, StepList *steps);
 void remedy_reach(const Case *c, StepList *steps);
 void remedy_allow_tls(const Case *c, StepList *steps);

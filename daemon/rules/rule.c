@@ -1,41 +1,13 @@
 #include "rules/rule.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/instant.h"
-#include "rds/rotation.h"
 #include "rules/case.h"
 
 /* The thresholds of the last line are meant for lives of that length; shorter ones scale them down. */
 #define FULL_LIFE (90 * DAY)
-
-bool case_reached(Case *c, int64_t instant)
-{
-    if (c->now >= instant)
-        return true;
-    c->changes_at = instant_earlier(c->changes_at, instant);
-    return false;
-}
-
-void case_find(Case *c, FindingId id, Severity severity, int64_t due)
-{
-    c->due = due;
-    const Finding finding = {
-        .id = id,
-        .severity = severity,
-        .address = c->address ? xstrdup(c->address->address.text) : NULL,
-        .since = INSTANT_NONE,
-        .due = due,
-        .message = text_message(c, id),
-        .steps = steps_of(c, id),
-        .cause = text_cause(c, id),
-        .pending = c->pending,
-        .silenced_until = INSTANT_NONE,
-    };
-    finding_list_append(&c->state->findings, finding);
-}
 
 static void rule_rotation(Case *c)
 {
@@ -46,16 +18,11 @@ static void rule_rotation(Case *c)
         /* A restart waits for a person, unless it has a date; the other two come by themselves. */
         Severity severity =
             r->class == CLASS_RESTART && !case_is_scheduled(c) ? SEVERITY_WARNING : SEVERITY_NOTICE;
-        case_find(c, FINDING_ROTATION_DUE, severity, r->overdue_after);
+        render_finding(c, FINDING_ROTATION_DUE, severity, r->overdue_after);
     } else if (!case_reached(c, r->critical_from))
-        case_find(c, FINDING_ROTATION_OVERDUE, SEVERITY_WARNING, r->critical_from);
+        render_finding(c, FINDING_ROTATION_OVERDUE, SEVERITY_WARNING, r->critical_from);
     else
-        case_find(c, FINDING_ROTATION_OVERDUE, SEVERITY_CRITICAL, c->server->not_after);
-}
-
-int64_t case_scaled(int64_t period, int64_t life, int64_t full_life)
-{
-    return life >= full_life ? period : period * life / full_life;
+        render_finding(c, FINDING_ROTATION_OVERDUE, SEVERITY_CRITICAL, c->server->not_after);
 }
 
 static void rule_validity(Case *c)
@@ -63,17 +30,17 @@ static void rule_validity(Case *c)
     const Thresholds *t = &c->state->endpoint->thresholds;
     int64_t end = c->server->not_after, life = end - c->server->not_before;
     if (!case_reached(c, c->server->not_before)) {
-        case_find(c, FINDING_CERTIFICATE_NOT_YET_VALID, SEVERITY_CRITICAL, c->server->not_before);
+        render_finding(c, FINDING_CERTIFICATE_NOT_YET_VALID, SEVERITY_CRITICAL, c->server->not_before);
         return;
     }
     if (!case_reached(c, end - case_scaled(t->expiring_warning, life, FULL_LIFE)))
         return;
     if (case_reached(c, end + 1)) /* not_after itself is still valid: RFC 5280, 4.1.2.5 */
-        case_find(c, FINDING_CERTIFICATE_EXPIRED, SEVERITY_CRITICAL, end);
+        render_finding(c, FINDING_CERTIFICATE_EXPIRED, SEVERITY_CRITICAL, end);
     else if (case_reached(c, end - case_scaled(t->expiring_critical, life, FULL_LIFE)))
-        case_find(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_CRITICAL, end);
+        render_finding(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_CRITICAL, end);
     else
-        case_find(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_WARNING, end);
+        render_finding(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_WARNING, end);
 }
 
 /* The server sent its own certificate alone, and an intermediate of RDS's signed it: no root can verify that.
@@ -91,19 +58,19 @@ static void rule_trust(Case *c)
 {
     const Verification *v = &c->address->verification;
     if (v->self_signed)
-        case_find(c, FINDING_SELF_SIGNED, SEVERITY_WARNING, INSTANT_NONE);
+        render_finding(c, FINDING_SELF_SIGNED, SEVERITY_WARNING, INSTANT_NONE);
     else if (!v->possible)
         return; /* the configuration says so with a warning */
     else if (v->incomplete || (!v->trusted && lacks_intermediate(c)))
-        case_find(c, FINDING_CHAIN_INCOMPLETE, SEVERITY_WARNING, INSTANT_NONE);
+        render_finding(c, FINDING_CHAIN_INCOMPLETE, SEVERITY_WARNING, INSTANT_NONE);
     else if (!v->trusted)
-        case_find(c, FINDING_CHAIN_UNTRUSTED, SEVERITY_WARNING, INSTANT_NONE);
+        render_finding(c, FINDING_CHAIN_UNTRUSTED, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static void rule_name(Case *c)
 {
     if (!c->address->verification.name_matches)
-        case_find(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+        render_finding(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* Clients that keep to RFC 9525 (6.3) do not look at the CN any more. */
@@ -111,7 +78,7 @@ static void rule_names(Case *c)
 {
     const Verification *v = &c->address->verification;
     if (!c->server->names && c->server->n_more_names == 0 && v->name_matches && !v->self_signed)
-        case_find(c, FINDING_NO_SUBJECT_ALTERNATIVE_NAME, SEVERITY_WARNING, INSTANT_NONE);
+        render_finding(c, FINDING_NO_SUBJECT_ALTERNATIVE_NAME, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* A root's own signature is looked at by nobody. */
@@ -128,17 +95,17 @@ static void rule_strength(Case *c)
     }
     c->above = weak_key;
     if (weak_key)
-        case_find(c, FINDING_WEAK_KEY, SEVERITY_WARNING, INSTANT_NONE);
+        render_finding(c, FINDING_WEAK_KEY, SEVERITY_WARNING, INSTANT_NONE);
     c->above = weak_signature;
     if (weak_signature)
-        case_find(c, FINDING_WEAK_SIGNATURE, SEVERITY_WARNING, INSTANT_NONE);
+        render_finding(c, FINDING_WEAK_SIGNATURE, SEVERITY_WARNING, INSTANT_NONE);
     c->above = NULL;
 }
 
 static void rule_stability(Case *c)
 {
     if (c->address->shown && c->address->shown->unstable)
-        case_find(c, FINDING_CERTIFICATE_UNSTABLE, SEVERITY_WARNING, INSTANT_NONE);
+        render_finding(c, FINDING_CERTIFICATE_UNSTABLE, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static void rule_tls(Case *c)
@@ -149,13 +116,13 @@ static void rule_tls(Case *c)
     };
     TlsAge age = c->address->seen->tls_age;
     if (age != TLS_AGE_CURRENT)
-        case_find(c, FINDING_LEGACY_TLS, severities[age], INSTANT_NONE);
+        render_finding(c, FINDING_LEGACY_TLS, severities[age], INSTANT_NONE);
 }
 
 static void rule_plaintext(Case *c)
 {
     if (c->state->endpoint->check_plaintext && c->address->plaintext == PLAINTEXT_ACCEPTED)
-        case_find(c, FINDING_PLAINTEXT_ACCEPTED, SEVERITY_WARNING, INSTANT_NONE);
+        render_finding(c, FINDING_PLAINTEXT_ACCEPTED, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static const struct {
@@ -170,12 +137,6 @@ static const struct {
     { OUTCOME_PROBER_BLOCKED, FINDING_PROBER_BLOCKED, SEVERITY_CRITICAL, true },
 };
 
-bool case_is_away(const Case *c)
-{
-    const RdsEndpoint *rds = c->state->endpoint->rds;
-    return rds && rds_endpoint_is_away(rds);
-}
-
 static void rule_failures(Case *c)
 {
     if (!c->address->latest)
@@ -185,7 +146,7 @@ static void rule_failures(Case *c)
             continue;
         c->pending =
             !failures[i].at_once && (c->address->failures.n < c->policy->unreachable_after || case_is_away(c));
-        case_find(c, failures[i].id, failures[i].severity, INSTANT_NONE);
+        render_finding(c, failures[i].id, failures[i].severity, INSTANT_NONE);
     }
     c->pending = false;
 }
@@ -194,13 +155,8 @@ static void rule_resolution(Case *c)
 {
     c->pending = c->state->unresolved.n < c->policy->unreachable_after || case_is_away(c);
     if (c->state->unresolved.n > 0)
-        case_find(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
+        render_finding(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
     c->pending = false;
-}
-
-bool case_is_current(const Case *c)
-{
-    return c->server && !c->address->gone && c->address->latest == c->address->seen;
 }
 
 static bool is_same(const char *a, const char *b)
@@ -240,8 +196,8 @@ static void rule_disagreement(Case *whole, Case *parts)
                 whole->difference = difference;
         }
     if (whole->difference != DIFFERENCE_NONE)
-        case_find(whole, FINDING_ADDRESSES_DISAGREE,
-                  whole->difference == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING, INSTANT_NONE);
+        render_finding(whole, FINDING_ADDRESSES_DISAGREE,
+                       whole->difference == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* Whether some address was not looked at, in this turn or with success. */
@@ -276,63 +232,6 @@ static const Rule certificate_rules[] = {
     rule_offer,    rule_trust,    rule_name,          rule_names, rule_strength,  rule_stability, rule_tls,
 };
 
-/*
- * The class that is configured, with a proxy's being `acm`; else what the API says of the engine's version,
- * else what the lifetime shows: both hold for authorities which still rotate.
- */
-static Rotation rotation_of_case(const Case *c)
-{
-    const Endpoint *endpoint = c->state->endpoint;
-    const Certificate *s = c->server;
-    RotationClass class = (RotationClass)endpoint->rotation;
-    RotationSource source = SOURCE_CONFIGURED;
-    if (class == CLASS_AUTO && endpoint_is_acm(endpoint))
-        class = CLASS_ACM;
-    else if (class == CLASS_AUTO && endpoint->rds && endpoint->rds->online != SUPPORT_UNKNOWN &&
-             authority_rotates(&c->authority)) {
-        class = endpoint->rds->online == SUPPORT_YES ? CLASS_ONLINE : CLASS_RESTART;
-        source = SOURCE_API;
-    } else if (class == CLASS_AUTO) {
-        class = authority_rotates(&c->authority) ? rotation_class_of_lifetime(s->not_before, s->not_after)
-                                                 : CLASS_EXTERNAL;
-        source = SOURCE_LIFETIME;
-    }
-    return rotation_of(class, source, s->not_before, s->not_after,
-                       c->first ? c->first->not_after : INSTANT_NEVER, &endpoint->maintenance_window,
-                       &endpoint->thresholds);
-}
-
-const Certificate *case_root(const Case *c)
-{
-    const Certificate *last = c->path->n > 0 ? c->path->certificates[c->path->n - 1] : NULL;
-    return last && last->role == ROLE_ROOT ? last : NULL;
-}
-
-/* The certificate of the path that ends first; NULL if nothing is known of it. */
-static const Certificate *first_to_end(const Chain *path)
-{
-    const Certificate *first = NULL;
-    for (size_t i = 0; i < path->n; i++)
-        if (!first || path->certificates[i]->not_after < first->not_after)
-            first = path->certificates[i];
-    return first;
-}
-
-void case_look_at(Case *c, const Certificate *server, const Chain *path)
-{
-    c->server = server;
-    c->path = path;
-    const Certificate *first = first_to_end(c->path);
-    c->first = first && first->not_after < c->server->not_after ? first : NULL;
-    (void)authority_of_server(c->server, c->path, c->policy->catalogue, &c->authority);
-    c->rotation = rotation_of_case(c);
-}
-
-void case_look(Case *c)
-{
-    case_look_at(c, address_certificate(c->address), &c->address->verification.path);
-}
-
 static void judge_address(Case *c)
 {
     if (c->address->seen)
@@ -351,7 +250,7 @@ static void judge_address(Case *c)
     state->rotation = c->rotation;
     free(state->served_ca);
     state->served_ca = c->authority.id[0] ? xstrdup(c->authority.id) : NULL;
-    const Certificate *first = first_to_end(c->path);
+    const Certificate *first = case_first_to_end(c->path);
     state->ca_not_after = first ? first->not_after : INSTANT_NONE;
 }
 
