@@ -333,6 +333,12 @@ class Process:
         """Waits until all of these are said. An alert is written to the state first, so whoever asks the socket may hear of it earlier."""
         wait_until(lambda: f"{texts} in {self.output()}", lambda: all(text in self.output() for text in texts), 20)
 
+    def resident_mb(self, peak=False):
+        """Its resident memory now, or the most that it had."""
+        with open(f"/proc/{self.process.pid}/status") as f:
+            key = "VmHWM:" if peak else "VmRSS:"
+            return int(next(line for line in f if line.startswith(key)).split()[1]) / 1024
+
     def stop(self, how=signal.SIGTERM, seconds=30):
         if self.process.poll() is None:
             self.process.send_signal(how)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import time
 
 import pytest
@@ -12,11 +11,6 @@ from lab import Dbcertd, Journald, Server, UnixConnection, config, entry, findin
 from mint import ADDRESSES, Mint
 
 KB = 1024
-
-
-def memory(daemon):
-    """Resident, in KB."""
-    return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{daemon.process.pid}/status").read()).group(1))
 
 
 def database_bytes(daemon):
@@ -53,7 +47,7 @@ def test_bounds_large_fresh_certificates_stay_small(scratch, binaries):
     mint = Mint(scratch.directory, names=1000)
     daemon = watched(scratch, binaries, mint)
     first = sizes(daemon)
-    rss = memory(daemon)
+    rss = daemon.resident_mb()
     assert first["answer"] < 1100 * KB and first["log"] < 100 * KB and first["database"] < 2048 * KB, first
     probe_again(daemon, mint, 3)
     assert sizes(daemon)["log"] - first["log"] < 100 * KB
@@ -61,7 +55,7 @@ def test_bounds_large_fresh_certificates_stay_small(scratch, binaries):
     probe_again(daemon, mint, 4)
     after = sizes(daemon)
     assert after["log"] - before["log"] < 10 * KB and after["database"] - before["database"] < 300 * KB, (before, after)
-    assert after["answer"] < 1100 * KB and memory(daemon) < rss + 16 * KB, (after, rss, memory(daemon))
+    assert after["answer"] < 1100 * KB and daemon.resident_mb() < rss + 16, (after, rss, daemon.resident_mb())
     address = daemon.endpoint("orders-0")["addresses"][0]
     leaf = address["chain"][0]
     assert address["outcome"] == "fetched" and address["trusted"] is False and address["name_matches"] is False
@@ -71,7 +65,7 @@ def test_bounds_large_fresh_certificates_stay_small(scratch, binaries):
     replaced = mint.minted - len(ADDRESSES)
     assert not history["certificates"] and 0.8 * replaced <= history["left_out"]["certificates"] <= replaced
     assert all(len(f["message"]) <= 2048 for f in daemon.all_findings())
-    print(f"first round {first}, then {before}, four rounds later {after}, RSS {rss} to {memory(daemon)} KB")
+    print(f"first round {first}, then {before}, four rounds later {after}, RSS {rss:.0f} to {daemon.resident_mb():.0f} MB")
 
 
 def test_bounds_thirty_probes_keep_the_database_small(scratch, binaries):
@@ -134,8 +128,8 @@ def test_bounds_a_hostile_fleet_stays_under_the_units_limit(scratch, binaries, m
     if os.environ.get("DBCERTD_SANITIZED"):
         pytest.skip("the sanitizers' own memory would be measured")
     daemon = watched(scratch, binaries, Mint(scratch.directory, names=1000), n=8)
-    print(f"RSS {memory(daemon)} KB")
-    assert memory(daemon) < 64 * KB
+    print(f"RSS {daemon.resident_mb():.0f} MB")
+    assert daemon.resident_mb() < 64
 
 
 def test_bounds_a_long_subject_is_cut(scratch, binaries):

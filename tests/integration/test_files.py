@@ -99,12 +99,6 @@ def test_store_of_hostile_file_leaves_the_loop_free(scratch, binaries, files, na
     assert daemon.stop() == 0
 
 
-def resident(daemon):
-    """In MB."""
-    with open(f"/proc/{daemon.process.pid}/status") as f:
-        return int(next(line for line in f if line.startswith("VmRSS:")).split()[1]) / 1024
-
-
 @pytest.mark.skipif(bool(os.environ.get("DBCERTD_SANITIZED")), reason="sanitizers keep what was freed")
 @pytest.mark.parametrize("make", [hostilefiles.many_certificates, hostilefiles.certificates_of_many_parts, hostilefiles.certificates_of_many_bytes])
 def test_stores_of_5000_certificates_fit_in_memory(scratch, binaries, make):
@@ -121,7 +115,7 @@ def test_stores_of_5000_certificates_fit_in_memory(scratch, binaries, make):
         tell(daemon, lambda _: all(store(daemon, i)["certificates"] or finding(store(daemon, i)) for i in range(8)))
     stores = daemon.get("/v1/trust")["trust_stores"]
     assert stores[7]["certificates"] == 1 and not finding(stores[7])
-    assert resident(daemon) < 160, resident(daemon)
+    assert daemon.resident_mb() < 160, daemon.resident_mb()
     left_out = [finding(found) for found in stores[:7] if not found["certificates"]]
     assert all("those of all trust stores together may take 32 MB" in message for message in left_out)
     assert (make is hostilefiles.certificates_of_many_bytes) == bool(left_out), stores
@@ -138,7 +132,7 @@ def test_fetch_of_certificates_of_many_parts_fits_in_memory(scratch, binaries, s
     with loop_answers(daemon):
         daemon.reload()
         wait_until(daemon.output, lambda: "another bundle is used" in daemon.output() or os.path.exists(refused(daemon)), 120)
-    assert resident(daemon) < 200, resident(daemon)
+    assert daemon.resident_mb() < 200, daemon.resident_mb()
     assert daemon.stop() == 0
 
 

@@ -419,12 +419,6 @@ def test_over_https_to_whom_the_system_trusts_and_to_nobody_else(scratch, binari
     assert "certificate" in round_over(daemon, 1)["error"] and api.refusals == []
 
 
-def resident(daemon):
-    """In MB."""
-    with open(f"/proc/{daemon.process.pid}/status") as f:
-        return int(next(line for line in f if line.startswith("VmRSS:")).split()[1]) / 1024
-
-
 @pytest.mark.skipif(bool(os.environ.get("DBCERTD_SANITIZED")), reason="sanitizers keep what was freed")
 @pytest.mark.parametrize("values, size, words", [(19, 4000, "its records take more than 48 MB"), (0, 0, "there are more than 20000 records")])
 def test_pages_without_end_end_the_round_within_memory(scratch, binaries, api, imds, values, size, words):
@@ -434,7 +428,7 @@ def test_pages_without_end_end_the_round_within_memory(scratch, binaries, api, i
     most = 0
     with loop_answers(daemon):
         while not (error := said(daemon)["error"]):
-            assert (most := max(most, resident(daemon))) < 160, most
+            assert (most := max(most, daemon.resident_mb())) < 160, most
             time.sleep(0.02)
     assert error == f"DescribeDBInstances: {words}"
     assert len(api.asked("DescribeDBInstances")) < 250
@@ -449,7 +443,7 @@ def test_pages_without_end_of_many_sources_stay_within_memory(scratch, binaries,
     daemon = start(scratch, binaries, settings(*(source(api, region) for region in regions)), imds)
     most, over = 0, set()
     while len(over) < len(regions):
-        assert (most := max(most, resident(daemon))) < 200, most
+        assert (most := max(most, daemon.resident_mb())) < 200, most
         over |= {i for i in range(len(regions)) if said(daemon, i)["error"]}
     assert daemon.stop() == 0
 

@@ -18,9 +18,7 @@ QUARANTINE = "quarantine_size_mb=4:"  # else ASan itself holds what is freed
 
 def held(daemon):
     """Files, and kB of memory."""
-    with open(f"/proc/{daemon.process.pid}/status") as f:
-        memory = int(next(line for line in f if line.startswith("VmRSS:")).split()[1])
-    return len(os.listdir(f"/proc/{daemon.process.pid}/fd")), memory
+    return len(os.listdir(f"/proc/{daemon.process.pid}/fd")), int(daemon.resident_mb() * 1024)
 
 
 def probes(daemon):

@@ -16,7 +16,6 @@ import pytest
 import browser as browsers
 from lab import Dbcertd, Process, Server, closed_port, config, entry, free_port, run, wait_until
 
-MIB = 1024 * 1024
 READS = ["/", "/v1/status", "/v1/endpoints", "/v1/endpoints/a", "/v1/events", "/v1/check", "/metrics", "/healthz", "/nothing"]
 
 browsing = pytest.mark.skipif(not browsers.is_there() or bool(os.environ.get("DBCERTD_SANITIZED")),
@@ -256,12 +255,6 @@ def huge_chain(directory, names):
     return path + ".pem", path + ".key"
 
 
-def resident(daemon):
-    with open(f"/proc/{daemon.process.pid}/status") as f:
-        lines = dict(line.split(":", 1) for line in f)
-    return int(lines["VmHWM"].split()[0]) * 1024
-
-
 @pytest.mark.skipif(bool(os.environ.get("DBCERTD_SANITIZED")), reason="the sanitizers keep what is freed")
 def test_answers_that_nobody_reads_stay_bounded(scratch, binaries):
     """64 addresses with certificates of 100 KB, and clients that read none of it: the daemon stays small and quick."""
@@ -282,7 +275,7 @@ def test_answers_that_nobody_reads_stay_bounded(scratch, binaries):
     hostile = entry("hostile", "tls", listener.getsockname()[1], addresses=addresses, ca=None)
     daemon = start(scratch, binaries, config(scratch.pki.bundle("rsa2048"), [hostile, entry("a", "tls", closed_port())]))
     daemon.settle()
-    before = resident(daemon)
+    before = daemon.resident_mb(peak=True)
     slowest = 0.0
     with contextlib.ExitStack() as stack:
         for tcp, path in itertools.product((True, False), ["/v1/endpoints/hostile?der=hex"] * 25 + ["/v1/endpoints?der=hex"] * 25 + ["/metrics"] * 10):
@@ -291,9 +284,9 @@ def test_answers_that_nobody_reads_stay_bounded(scratch, binaries):
             started = time.monotonic()
             assert daemon.get("/healthz") == {"status": "ok"}
             slowest = max(slowest, time.monotonic() - started)
-        after = resident(daemon)
-        print(f"at most {before / MIB:.0f} MiB before, {after / MIB:.0f} MiB after; slowest answer {slowest * 1000:.0f} ms")
-        assert after < before + 64 * MIB and slowest < 0.1
+        after = daemon.resident_mb(peak=True)
+        print(f"at most {before:.0f} MiB before, {after:.0f} MiB after; slowest answer {slowest * 1000:.0f} ms")
+        assert after < before + 64 and slowest < 0.1
     assert len(daemon.endpoint("hostile")["addresses"]) == 64
 
 
@@ -310,8 +303,8 @@ def test_many_clients_that_read_nothing_stay_bounded(scratch, binaries):
             s.sendall(b"GET /v1/endpoints HTTP/1.1\r\nHost: localhost\r\n\r\n")
         started = time.monotonic()
         assert daemon.get("/healthz") == {"status": "ok"}
-        print(f"{time.monotonic() - started:.3f} s, at most {resident(daemon) / MIB:.0f} MiB")
-        assert os.environ.get("DBCERTD_SANITIZED") or resident(daemon) < 128 * MIB
+        print(f"{time.monotonic() - started:.3f} s, at most {daemon.resident_mb(peak=True):.0f} MiB")
+        assert os.environ.get("DBCERTD_SANITIZED") or daemon.resident_mb(peak=True) < 128
 
 
 PAGE = b"<!doctype html><title>other</title><body>"
