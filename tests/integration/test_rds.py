@@ -166,8 +166,9 @@ def test_a_fleet_of_a_thousand_over_three_regions(scratch, binaries, api, imds):
             region.version(engine, version, engine != "mysql", G1)
     api.prefix = "ns2:"
     hosts = [r["Endpoint"]["Address"] for region in regions for r in region.instances]
-    sources = [source(api, "us-east-1", interval="30s"), source(api, "eu-central-1", interval="30s"),  # the second round is not to begin meanwhile
-               source(api, "ap-southeast-2", interval="30s", role="arn:aws:iam::210987654321:role/dbcertd", external_id="who", sts_endpoint_url=api.url)]
+    interval = "60s" if os.environ.get("DBCERTD_SANITIZED") else "30s"  # the second round is not to begin meanwhile
+    sources = [source(api, "us-east-1", interval=interval), source(api, "eu-central-1", interval=interval),
+               source(api, "ap-southeast-2", interval=interval, role="arn:aws:iam::210987654321:role/dbcertd", external_id="who", sts_endpoint_url=api.url)]
     daemon = start(scratch, binaries, settings(*sources), imds, prefix=with_names(scratch, hosts))
     for n in range(3):
         assert round_over(daemon, n)["error"] is None
@@ -187,7 +188,7 @@ def test_a_fleet_of_a_thousand_over_three_regions(scratch, binaries, api, imds):
     daemon.told("rds us-east-1: 400 endpoints discovered: db0.us-east-1, ", " and 380 more")
     # A second round asks no version again, and says nothing.
     before = len(api.asked("DescribeDBEngineVersions"))
-    wait_until("another round", lambda: len(api.asked("DescribeDBInstances", "us-east-1")) >= 8, 90)
+    wait_until("another round", lambda: len(api.asked("DescribeDBInstances", "us-east-1")) >= 8, 150)
     assert len(api.asked("DescribeDBEngineVersions")) == before and daemon.output().count("discovered:") == 3
 
 

@@ -29,6 +29,7 @@ def stalled(scratch, binaries):
                                                   entry("legacy", "mysql", closed_port())])
     daemon = Dbcertd(scratch, binaries, text)
     daemon.settle()
+    daemon.told("billing (127.0.0.1): rotation-overdue, warning", "legacy (127.0.0.1): unreachable")
     return server, text, daemon, leaf
 
 
@@ -78,6 +79,7 @@ def test_a_rotation_while_nobody_looked_is_told_and_no_false_alarm_before_it(scr
     time.sleep(max(0, end - 7 * DAY + 1 - time.time()))  # it would be critical by now
     again = restart(scratch, binaries, daemon, text)
     assert findings(again.settle()["orders"]) == []
+    again.told(": rotated", "certificate-expiring resolved", "rotation-overdue resolved")
     words = [line.split(": ")[1].split(",")[0] for line in said(again)]
     assert words == ["rotated", "certificate-expiring resolved after", "rotation-overdue resolved after"] or \
         sorted(w.split(" ")[0] for w in words) == ["certificate-expiring", "rotated", "rotation-overdue"], words
@@ -133,6 +135,7 @@ def test_a_reload_that_takes_an_endpoint_out_and_puts_it_back(stalled):
     with_out = text.replace(text[text.index("{ name = \"billing\""):text.index("{ name = \"legacy\"")], "")
     daemon.write(with_out)
     daemon.reload()
+    daemon.told("rotation-overdue resolved")
     assert [line.split(": ")[1].split(" after")[0] for line in said(daemon, before)] == ["rotation-overdue resolved"]
     before = daemon.output()
     daemon.write(text)
@@ -144,6 +147,7 @@ def test_a_reload_that_takes_an_endpoint_out_and_puts_it_back(stalled):
 def test_what_was_taken_out_while_it_was_stopped_is_resolved(stalled, scratch, binaries):
     server, text, daemon, leaf = stalled
     again = restart(scratch, binaries, daemon, config(scratch.pki.bundle("rsa2048"), [entry("legacy", "mysql", closed_port())]))
+    again.told("billing (127.0.0.1): rotation-overdue resolved after")
     assert sum("billing (127.0.0.1): rotation-overdue resolved after" in line for line in said(again)) == 1
 
 
@@ -547,6 +551,7 @@ def test_what_comes_and_goes_is_held(scratch, binaries):
         server.serve(chain)
         server.reload()
         daemon.probe("orders")
+    daemon.told("It has come and gone 3 times within a day")
     lines = [line for line in said(daemon) if "name-mismatch" in line]
     assert [line.split(" after ")[0].split(": certificate")[0] for line in lines] == [
         "orders (127.0.0.1): name-mismatch, warning", "orders (127.0.0.1): name-mismatch resolved"] * 2 + ["orders (127.0.0.1): name-mismatch, warning"]
@@ -569,4 +574,5 @@ def test_what_may_pass_is_pending_and_does_not_count(scratch, binaries):
     again = restart(scratch, binaries, daemon, text, signal.SIGKILL)  # the third failure in a row is one after the restart
     orders = again.settle()["orders"]
     assert [(f["id"], f["state"]) for f in orders["findings"]] == [("unreachable", "firing")] and orders["severity"] == "unknown"
+    again.told("orders (127.0.0.1): unreachable, unknown: ")
     assert sum("orders (127.0.0.1): unreachable, unknown: " in line for line in said(again)) == 1
