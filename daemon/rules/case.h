@@ -1,7 +1,9 @@
 #pragma once
 
-/* What a rule looks at. Below the rules and the texts: look-ups and predicates (case.c); render.c makes a
- * finding of it. */
+/*
+ * What a rule looks at. From the bottom up: look-ups and predicates (case.c), texts and steps (message.c,
+ * remedy.c, remedy-wire.c, cause.c), a finding with them (verdict.c), rules (authority.c, wire.c, rule.c).
+ */
 
 #include "base/buffer.h"
 #include "model/state.h"
@@ -104,8 +106,8 @@ char *text_printable(Buffer *text);
 /* The same, of at most FINDING_MESSAGE_BYTES_MAX. */
 char *text_bounded(Buffer *text);
 
-/* render.c: one more finding of the endpoint; its texts are made from the case as it is. */
-void render_finding(Case *c, FindingId id, Severity severity, int64_t due);
+/* verdict.c: one more finding of the endpoint; its texts are made from the case as it is. */
+void verdict_add(Case *c, FindingId id, Severity severity, int64_t due);
 
 /* authority.c: rules of the authorities above a certificate. */
 void rule_intermediates(Case *c);

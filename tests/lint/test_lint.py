@@ -94,6 +94,15 @@ def circle(graph):
 
 
 @pytest.mark.skipif(not shutil.which("nm"), reason="nm is not installed")
+def test_no_function_is_defined_twice(binaries):
+    """The linker takes a program's own for that of a library without a word."""
+    objects = [path for path in glob.glob(os.path.join(binaries, "*.p/*.o")) if not path.endswith("main.c.o")]
+    lines = subprocess.run(["nm", "-A", "-P", *objects], capture_output=True, text=True, check=True).stdout.splitlines()
+    names = [line.split(": ", 1)[1].split()[0] for line in lines if line.split(": ", 1)[1].split()[1] in "TDBR"]
+    assert len(names) > 500 and not sorted({name for name in names if names.count(name) > 1})
+
+
+@pytest.mark.skipif(not shutil.which("nm"), reason="nm is not installed")
 @pytest.mark.parametrize("room", sorted(set(edges()) - {"main"}))
 def test_files_of_a_folder_call_each_other_in_no_circle(binaries, room):
     objects = glob.glob(os.path.join(binaries, "dbcertctl.p/ctl_*.o" if room == "ctl" else f"lib{room}.a.p/*.o"))
