@@ -128,7 +128,7 @@ def ask_rds(lab, journal):
     accounts["CACertificateIdentifier"] = accounts["CertificateDetails"]["CAIdentifier"] = "rds-ca-ecc384-g1"
     accounts["CertificateDetails"]["ValidTill"] = openssl_facts(new[1])["not_after"]
     before = len(daemon.output())
-    wait_until("it is told", lambda: "restart-pending, warning" in daemon.output(), 60)
+    wait_until("it is told", lambda: "restart-pending, warning" in daemon.output(), 120)
     print(daemon.output()[before:].rstrip(), flush=True)
     show(daemon, "show", "accounts")
     show(daemon, "plan", "rds-ca-ecc384-g1")

@@ -1,6 +1,7 @@
 """Attackers: servers with keys that nobody can compute with, and men in the middle of MySQL's login."""
 
 import os
+import select
 import socket
 import ssl
 import threading
@@ -106,25 +107,36 @@ class Passing(Server):
             return self.hand_on(connection, up)
 
     def hand_on(self, ours, theirs):
-        heard = b""
-
-        def back():
-            try:
-                while data := theirs.recv(4096):
-                    ours.sendall(data)
-                ours.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
-        thread = threading.Thread(target=back, daemon=True)
-        thread.start()
-        try:
-            while data := ours.recv(4096):
-                heard += data
-                theirs.sendall(data)
-        except OSError:
-            pass
-        thread.join(1)
+        """In one thread: a TLS connection of Python is not for two at once."""
+        heard, from_where = b"", {ours: theirs, theirs: ours}
+        while ours in from_where:
+            waiting = [s for s in from_where if isinstance(s, ssl.SSLSocket) and s.pending()]
+            for s in waiting or select.select(list(from_where), [], [])[0]:
+                data = receive(s)
+                try:
+                    if data:
+                        heard += data if s is ours else b""
+                        from_where[s].sendall(data)
+                    elif data is not None:
+                        to = from_where.pop(s)
+                        if s is theirs:
+                            to.shutdown(socket.SHUT_WR)
+                except OSError:
+                    return heard
         return heard
+
+
+def receive(s):
+    """What has come; b"" at its end, None if that was nothing but a part of TLS's own."""
+    s.settimeout(0)
+    try:
+        return s.recv(4096)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return None
+    except OSError:
+        return b""
+    finally:
+        s.settimeout(30)
 
 
 class Middle(Passing):
