@@ -4,7 +4,6 @@ import os
 import select
 import socket
 import ssl
-import threading
 
 from lab import Server, mysql_packet
 from standin import context_of, read_exactly

@@ -67,13 +67,17 @@ def test_no_include_goes_up_or_sideways():
     assert not wrong
 
 
-def calls(objects):
-    """File to the files of the same folder whose symbols it uses, by nm(1)."""
-    defined, used = {}, {}
+def symbols(objects):
+    """File without its folder, name and kind of each symbol, by nm(1)."""
     for line in subprocess.run(["nm", "-A", "-P", *objects], capture_output=True, text=True, check=True).stdout.splitlines():
         path, symbol = line.split(": ", 1)
-        name, kind = symbol.split()[:2]
-        file = os.path.basename(path)[:-len(".c.o")].split("_", 1)[-1]
+        yield os.path.basename(path)[:-len(".c.o")].split("_", 1)[-1], *symbol.split()[:2]
+
+
+def calls(objects):
+    """File to the files of the same folder whose symbols it uses."""
+    defined, used = {}, {}
+    for file, name, kind in symbols(objects):
         if kind == "U":
             used.setdefault(file, set()).add(name)
         elif kind.isupper():
@@ -97,8 +101,7 @@ def circle(graph):
 def test_no_function_is_defined_twice(binaries):
     """The linker takes a program's own for that of a library without a word."""
     objects = [path for path in glob.glob(os.path.join(binaries, "*.p/*.o")) if not path.endswith("main.c.o")]
-    lines = subprocess.run(["nm", "-A", "-P", *objects], capture_output=True, text=True, check=True).stdout.splitlines()
-    names = [line.split(": ", 1)[1].split()[0] for line in lines if line.split(": ", 1)[1].split()[1] in "TDBR"]
+    names = [name for _, name, kind in symbols(objects) if kind in "TDBR"]
     assert len(names) > 500 and not sorted({name for name in names if names.count(name) > 1})
 
 
