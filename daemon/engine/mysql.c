@@ -170,7 +170,7 @@ static void authorise(Dialogue *dialogue)
 
 static const char *user_name(const Dialogue *dialogue)
 {
-    return dialogue->authorised ? dialogue->params.user : PROTOCOL_NOBODY;
+    return dialogue->authorised ? dialogue->params.user : PROTOCOL_UNKNOWN_USER;
 }
 
 /* HandshakeResponse41. */

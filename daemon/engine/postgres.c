@@ -102,7 +102,7 @@ const Protocol protocol_postgres_direct = {
 static DialogueStep start_plaintext(Dialogue *dialogue, Buffer *out)
 {
     static const char startup[] = "\0\0\0\x1d\0\3\0\0"
-                                  "user\0" PROTOCOL_NOBODY "\0";
+                                  "user\0" PROTOCOL_UNKNOWN_USER "\0";
     _Static_assert(sizeof startup == 0x1d, "the length is in the message");
     dialogue->state = STATE_ERROR;
     buffer_append(out, startup, sizeof startup);

@@ -89,7 +89,7 @@ struct Dialogue {
     uint8_t salt[20];    /* MySQL: of the greeting */
     size_t plugin;       /* MySQL: the authentication plugin that the greeting proposed */
     unsigned eofs;       /* MySQL: of the answer to a query */
-    bool authorised;     /* the server is given the login that is configured; false: that of nobody */
+    bool authorised;     /* the server gets the configured login; false: that of PROTOCOL_UNKNOWN_USER */
     uint32_t capabilities;
 };
 
@@ -100,7 +100,7 @@ DialogueStep protocol_end(Dialogue *dialogue, DialogueStep step, const char *for
 bool protocol_is_tls_record(uint8_t type);
 
 /* Must not exist on any server, since a real user's failed logins may lock that user. */
-#define PROTOCOL_NOBODY "dbcertd-nobody"
+#define PROTOCOL_UNKNOWN_USER "dbcertd-nobody"
 
 /* The start and secured of those that have nothing to say there. */
 DialogueStep protocol_secure_at_once(Dialogue *dialogue, Buffer *out);

@@ -53,13 +53,13 @@ static bool tell(Case *c, const Clock *clock)
 {
     int64_t end = c->above->not_after;
     if (case_reached(c, end + 1))
-        verdict_add(c, clock->expired, SEVERITY_CRITICAL, end);
+        report_finding(c, clock->expired, SEVERITY_CRITICAL, end);
     else if (is_near(c, clock, clock->critical))
-        verdict_add(c, clock->expiring, SEVERITY_CRITICAL, end);
+        report_finding(c, clock->expiring, SEVERITY_CRITICAL, end);
     else if (is_near(c, clock, clock->warning))
-        verdict_add(c, clock->expiring, SEVERITY_WARNING, end);
+        report_finding(c, clock->expiring, SEVERITY_WARNING, end);
     else if (is_near(c, clock, clock->notice))
-        verdict_add(c, clock->expiring, SEVERITY_NOTICE, end);
+        report_finding(c, clock->expiring, SEVERITY_NOTICE, end);
     else
         return false;
     return true;
@@ -98,7 +98,7 @@ void rule_intermediates(Case *c)
     const Clock clock = signer_clock(&c->state->endpoint->thresholds);
     c->above = ca;
     if (!tell(c, &clock) && is_outlived(c, ca->not_after))
-        verdict_add(c, clock.expiring, SEVERITY_NOTICE, ca->not_after);
+        report_finding(c, clock.expiring, SEVERITY_NOTICE, ca->not_after);
     c->above = NULL;
 }
 
@@ -113,7 +113,7 @@ void rule_root(Case *c)
     if (c->now <= root->not_after && is_outlived(c, root->not_after)) {
         /* It becomes urgent when the next certificate is to be made. */
         bool due = case_reached(c, c->rotation.due_at);
-        verdict_add(c, FINDING_CA_OUTLIVED, due ? SEVERITY_WARNING : SEVERITY_NOTICE, root->not_after);
+        report_finding(c, FINDING_CA_OUTLIVED, due ? SEVERITY_WARNING : SEVERITY_NOTICE, root->not_after);
     }
     c->above = NULL;
 }
@@ -138,12 +138,12 @@ void rule_served_ca(Case *c)
     bool rds_differs = case_differs_from_rds(c);
     c->pending = rds_differs && !differs && !case_is_settled(c);
     if (differs || rds_differs)
-        verdict_add(c, FINDING_CA_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_CA_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
     c->pending = false;
     const Certificate *root = case_root(c);
     bool expired = root && c->now > root->not_after; /* that is said with it */
     if (c->authority.id[0] && !authority_rotates(&c->authority) && !expired)
-        verdict_add(c, FINDING_CA_RETIRED, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_CA_RETIRED, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* A root that bears the name of one of RDS's and is another one. */
@@ -171,9 +171,9 @@ void rule_catalogue(Case *c)
     if (!catalogue || a->preview)
         return;
     if (is_stranger(c) || (a->id[0] && !case_ca_is_known(c)))
-        verdict_add(c, FINDING_CA_UNKNOWN, SEVERITY_NOTICE, INSTANT_NONE);
+        report_finding(c, FINDING_CA_UNKNOWN, SEVERITY_NOTICE, INSTANT_NONE);
     else if (a->id[0] && is_impostor(c))
-        verdict_add(c, FINDING_CA_UNKNOWN, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_CA_UNKNOWN, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* The API's word for the engine's version, else the user guide's, and no more: a server that serves the CA has
@@ -188,5 +188,5 @@ void rule_offer(Case *c)
     bool offered = e->rds && e->rds->offered ? rds_endpoint_offers(e->rds, wanted)
                                              : !region || region_offers(region, wanted);
     if (!offered)
-        verdict_add(c, FINDING_CA_NOT_OFFERED, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_CA_NOT_OFFERED, SEVERITY_WARNING, INSTANT_NONE);
 }

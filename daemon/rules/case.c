@@ -95,8 +95,6 @@ bool case_ca_is_known(const Case *c)
     return a->id[0] && catalogue_root(c->policy->catalogue, a->id, a->region[0] ? a->region : NULL);
 }
 
-/* "The default CA is set to rds-ca-rsa2048-g1." */
-
 bool case_is_rds(const Case *c)
 {
     RdsHostname host;

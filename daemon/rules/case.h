@@ -2,7 +2,7 @@
 
 /*
  * What a rule looks at. From the bottom up: look-ups and predicates (case.c), texts and steps (message.c,
- * remedy.c, remedy-wire.c, cause.c), a finding with them (verdict.c), rules (authority.c, wire.c, rule.c).
+ * remedy.c, remedy-wire.c, cause.c), a finding with them (report.c), rules (authority.c, wire.c, rule.c).
  */
 
 #include "base/buffer.h"
@@ -71,7 +71,7 @@ bool case_is_elsewhere(const Case *c);
 /* Whether the catalogue has the authority that signs, by its name; false as well if it is none of RDS's. */
 bool case_ca_is_known(const Case *c);
 
-/* Whether the API says that it is stopped, being made or gone: then it answers nobody for good reasons. */
+/* Whether the API says that it is stopped, being made or gone: then it accepts no connections. */
 bool case_is_away(const Case *c);
 
 /* Whether RDS has a date for the replacement, before it is overdue. */
@@ -106,8 +106,8 @@ char *text_printable(Buffer *text);
 /* The same, of at most FINDING_MESSAGE_BYTES_MAX. */
 char *text_bounded(Buffer *text);
 
-/* verdict.c: one more finding of the endpoint; its texts are made from the case as it is. */
-void verdict_add(Case *c, FindingId id, Severity severity, int64_t due);
+/* report.c: one more finding of the endpoint; its texts are made from the case as it is. */
+void report_finding(Case *c, FindingId id, Severity severity, int64_t due);
 
 /* authority.c: rules of the authorities above a certificate. */
 void rule_intermediates(Case *c);

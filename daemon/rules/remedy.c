@@ -9,6 +9,7 @@
 #include "rds/hostname.h"
 #include "rules/command.h"
 
+/* "The default CA is set to rds-ca-rsa2048-g1." */
 #define DEFAULT_CA "rds-ca-rsa2048-g1"
 
 /* Neither the name nor the certificate is RDS's: then no command of RDS's helps. */

@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 
-void verdict_add(Case *c, FindingId id, Severity severity, int64_t due)
+void report_finding(Case *c, FindingId id, Severity severity, int64_t due)
 {
     c->due = due;
     const Finding finding = {

@@ -18,11 +18,11 @@ static void rule_rotation(Case *c)
         /* A restart waits for a person, unless it has a date; the other two come by themselves. */
         Severity severity =
             r->class == CLASS_RESTART && !case_is_scheduled(c) ? SEVERITY_WARNING : SEVERITY_NOTICE;
-        verdict_add(c, FINDING_ROTATION_DUE, severity, r->overdue_after);
+        report_finding(c, FINDING_ROTATION_DUE, severity, r->overdue_after);
     } else if (!case_reached(c, r->critical_from))
-        verdict_add(c, FINDING_ROTATION_OVERDUE, SEVERITY_WARNING, r->critical_from);
+        report_finding(c, FINDING_ROTATION_OVERDUE, SEVERITY_WARNING, r->critical_from);
     else
-        verdict_add(c, FINDING_ROTATION_OVERDUE, SEVERITY_CRITICAL, c->server->not_after);
+        report_finding(c, FINDING_ROTATION_OVERDUE, SEVERITY_CRITICAL, c->server->not_after);
 }
 
 static void rule_validity(Case *c)
@@ -30,17 +30,17 @@ static void rule_validity(Case *c)
     const Thresholds *t = &c->state->endpoint->thresholds;
     int64_t end = c->server->not_after, life = end - c->server->not_before;
     if (!case_reached(c, c->server->not_before)) {
-        verdict_add(c, FINDING_CERTIFICATE_NOT_YET_VALID, SEVERITY_CRITICAL, c->server->not_before);
+        report_finding(c, FINDING_CERTIFICATE_NOT_YET_VALID, SEVERITY_CRITICAL, c->server->not_before);
         return;
     }
     if (!case_reached(c, end - case_scaled(t->expiring_warning, life, FULL_LIFE)))
         return;
     if (case_reached(c, end + 1)) /* not_after itself is still valid: RFC 5280, 4.1.2.5 */
-        verdict_add(c, FINDING_CERTIFICATE_EXPIRED, SEVERITY_CRITICAL, end);
+        report_finding(c, FINDING_CERTIFICATE_EXPIRED, SEVERITY_CRITICAL, end);
     else if (case_reached(c, end - case_scaled(t->expiring_critical, life, FULL_LIFE)))
-        verdict_add(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_CRITICAL, end);
+        report_finding(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_CRITICAL, end);
     else
-        verdict_add(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_WARNING, end);
+        report_finding(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_WARNING, end);
 }
 
 /* The server sent its own certificate alone, and an intermediate of RDS's signed it: no root can verify that.
@@ -58,19 +58,19 @@ static void rule_trust(Case *c)
 {
     const Verification *v = &c->address->verification;
     if (v->self_signed)
-        verdict_add(c, FINDING_SELF_SIGNED, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_SELF_SIGNED, SEVERITY_WARNING, INSTANT_NONE);
     else if (!v->possible)
         return; /* the configuration says so with a warning */
     else if (v->incomplete || (!v->trusted && lacks_intermediate(c)))
-        verdict_add(c, FINDING_CHAIN_INCOMPLETE, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_CHAIN_INCOMPLETE, SEVERITY_WARNING, INSTANT_NONE);
     else if (!v->trusted)
-        verdict_add(c, FINDING_CHAIN_UNTRUSTED, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_CHAIN_UNTRUSTED, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static void rule_name(Case *c)
 {
     if (!c->address->verification.name_matches)
-        verdict_add(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* Clients that keep to RFC 9525 (6.3) do not look at the CN any more. */
@@ -78,7 +78,7 @@ static void rule_names(Case *c)
 {
     const Verification *v = &c->address->verification;
     if (!c->server->names && c->server->n_more_names == 0 && v->name_matches && !v->self_signed)
-        verdict_add(c, FINDING_NO_SUBJECT_ALTERNATIVE_NAME, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_NO_SUBJECT_ALTERNATIVE_NAME, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* A root's own signature is looked at by nobody. */
@@ -95,17 +95,17 @@ static void rule_strength(Case *c)
     }
     c->above = weak_key;
     if (weak_key)
-        verdict_add(c, FINDING_WEAK_KEY, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_WEAK_KEY, SEVERITY_WARNING, INSTANT_NONE);
     c->above = weak_signature;
     if (weak_signature)
-        verdict_add(c, FINDING_WEAK_SIGNATURE, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_WEAK_SIGNATURE, SEVERITY_WARNING, INSTANT_NONE);
     c->above = NULL;
 }
 
 static void rule_stability(Case *c)
 {
     if (c->address->shown && c->address->shown->unstable)
-        verdict_add(c, FINDING_CERTIFICATE_UNSTABLE, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_CERTIFICATE_UNSTABLE, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static void rule_tls(Case *c)
@@ -116,13 +116,13 @@ static void rule_tls(Case *c)
     };
     TlsAge age = c->address->seen->tls_age;
     if (age != TLS_AGE_CURRENT)
-        verdict_add(c, FINDING_LEGACY_TLS, severities[age], INSTANT_NONE);
+        report_finding(c, FINDING_LEGACY_TLS, severities[age], INSTANT_NONE);
 }
 
 static void rule_plaintext(Case *c)
 {
     if (c->state->endpoint->check_plaintext && c->address->plaintext == PLAINTEXT_ACCEPTED)
-        verdict_add(c, FINDING_PLAINTEXT_ACCEPTED, SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(c, FINDING_PLAINTEXT_ACCEPTED, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static const struct {
@@ -146,7 +146,7 @@ static void rule_failures(Case *c)
             continue;
         c->pending =
             !failures[i].at_once && (c->address->failures.n < c->policy->unreachable_after || case_is_away(c));
-        verdict_add(c, failures[i].id, failures[i].severity, INSTANT_NONE);
+        report_finding(c, failures[i].id, failures[i].severity, INSTANT_NONE);
     }
     c->pending = false;
 }
@@ -155,7 +155,7 @@ static void rule_resolution(Case *c)
 {
     c->pending = c->state->unresolved.n < c->policy->unreachable_after || case_is_away(c);
     if (c->state->unresolved.n > 0)
-        verdict_add(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
+        report_finding(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
     c->pending = false;
 }
 
@@ -196,8 +196,8 @@ static void rule_disagreement(Case *whole, Case *parts)
                 whole->difference = difference;
         }
     if (whole->difference != DIFFERENCE_NONE)
-        verdict_add(whole, FINDING_ADDRESSES_DISAGREE,
-                    whole->difference == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING, INSTANT_NONE);
+        report_finding(whole, FINDING_ADDRESSES_DISAGREE,
+                       whole->difference == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* Whether some address was not looked at, in this turn or with success. */

@@ -8,7 +8,7 @@ void rule_restart(Case *c)
     if (!case_awaits_restart(c))
         return;
     c->pending = !case_is_settled(c);
-    verdict_add(c, FINDING_RESTART_PENDING, SEVERITY_WARNING, c->server->not_after);
+    report_finding(c, FINDING_RESTART_PENDING, SEVERITY_WARNING, c->server->not_after);
     c->pending = false;
 }
 
@@ -32,5 +32,5 @@ void rule_maintenance(Case *c)
     int64_t date = date_of(c, rds);
     if (!rds->maintenance && date != INSTANT_NONE)
         c->changes_at = instant_earlier(c->changes_at, date + 1); /* then the next window is meant */
-    verdict_add(c, FINDING_MAINTENANCE_SCHEDULED, SEVERITY_NOTICE, date);
+    report_finding(c, FINDING_MAINTENANCE_SCHEDULED, SEVERITY_NOTICE, date);
 }
