@@ -212,12 +212,13 @@ static void print_tables(const Scan *scan)
 
 static void start_more(Scan *scan);
 
-static void on_resolved(Survey *survey _unused_, const Address *addresses _unused_, size_t n, const char *error,
-                        void *userdata)
+static size_t on_resolved(Survey *survey _unused_, const Address *addresses _unused_, size_t n,
+                          const char *error, void *userdata)
 {
     Job *job = userdata;
     if (n == 0)
         endpoint_state_note_unresolved(job->state, error, clock_now());
+    return n;
 }
 
 static void on_observed(Survey *survey _unused_, Observation *observation, void *userdata)

@@ -51,6 +51,23 @@ void fleet_drop_retired(Fleet *fleet, Member *member)
     member_free(member);
 }
 
+size_t fleet_more_addresses_max(const Fleet *fleet)
+{
+    size_t by_average = FLEET_MORE_ADDRESSES_AVERAGE * fleet->n;
+    return by_average > FLEET_MORE_ADDRESSES_MAX ? by_average : FLEET_MORE_ADDRESSES_MAX;
+}
+
+size_t fleet_admit(Fleet *fleet, Member *member, size_t n)
+{
+    size_t wanted = n > 1 && !member->retired ? n - 1 : 0;
+    fleet->n_more_addresses -= member->n_more_addresses;
+    size_t max = fleet_more_addresses_max(fleet), used = fleet->n_more_addresses;
+    size_t room = used < max ? max - used : 0;
+    member->n_more_addresses = wanted < room ? wanted : room;
+    fleet->n_more_addresses += member->n_more_addresses;
+    return 1 + member->n_more_addresses;
+}
+
 static Member *member_of_wake(HeapItem *wake)
 {
     return (Member *)((char *)wake - offsetof(Member, wake));
@@ -151,6 +168,7 @@ static void remove_member(Fleet *fleet, Member *member, const FleetEvents *event
 {
     schedule_remove(&fleet->schedule, &member->slot);
     heap_remove(&fleet->wakes, &member->wake);
+    (void)fleet_admit(fleet, member, 1);
     events->removed(member);
 }
 

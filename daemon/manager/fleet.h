@@ -20,7 +20,9 @@ typedef struct Member {
     bool recalled;         /* what is known of it is of an earlier run: until its first turn is over, nothing is
                               said of that */
     bool farewell_failing; /* said once, until a farewell works again */
-    HeapItem wake;         /* when time alone asks for a new verdict or a reminder */
+    size_t n_more_addresses; /* beyond its first: its part of the fleet's */
+    bool cut;                /* said once: it has more addresses than may be probed */
+    HeapItem wake;           /* when time alone asks for a new verdict or a reminder */
 } Member;
 
 typedef struct Fleet {
@@ -32,7 +34,15 @@ typedef struct Fleet {
     Heap wakes;             /* by instants; a member without one is not in it */
     Member **retired;       /* gone, but for the turn that is still running */
     size_t n_retired;
+    size_t n_more_addresses; /* of all members, beyond the first of each */
 } Fleet;
+
+/*
+ * The addresses that all endpoints together may have beyond the first of each: so many, or two per endpoint
+ * where that is more. A name server decides how many there are, and a hostile server fills 28 KB for each.
+ */
+#define FLEET_MORE_ADDRESSES_MAX     4096
+#define FLEET_MORE_ADDRESSES_AVERAGE 2
 
 typedef struct FleetEvents {
     void (*added)(Member *member);
@@ -50,6 +60,10 @@ void fleet_replace(Fleet *fleet, Manager *manager, Endpoint *const *endpoints, s
 /* Keeps a removed member until its turn is over; then frees it. */
 void fleet_retire(Fleet *fleet, Member *member);
 void fleet_drop_retired(Fleet *fleet, Member *member);
+
+/* How many of its n addresses, at least 1, a member may have; those count until the next call. */
+size_t fleet_admit(Fleet *fleet, Member *member, size_t n);
+size_t fleet_more_addresses_max(const Fleet *fleet);
 
 /* The clock may have been set: says anew by it when each is to be probed next. */
 void fleet_show_due(const Fleet *fleet);

@@ -90,10 +90,24 @@ void turn_judge(Member *member)
     conclude(member, NULL, NULL);
 }
 
-static void on_resolved(Survey *survey _unused_, const Address *addresses, size_t n, const char *error,
-                        void *userdata)
+/* Said when it begins. */
+static void mind_cut(Member *member, size_t n, size_t n_admitted)
+{
+    bool cut = n_admitted < n;
+    if (cut && !member->cut)
+        log_warning("%s: %zu of its %zu addresses left out: the endpoints have more than %zu beyond the first "
+                    "of each",
+                    member->state->endpoint->name, n - n_admitted, n,
+                    fleet_more_addresses_max(&member->manager->fleet));
+    member->cut = cut;
+}
+
+static size_t on_resolved(Survey *survey _unused_, const Address *addresses, size_t n, const char *error,
+                          void *userdata)
 {
     Member *member = userdata;
+    size_t n_admitted = n == 0 ? 0 : fleet_admit(&member->manager->fleet, member, n);
+    mind_cut(member, n, n_admitted);
     EndpointState *state = member->state;
     bool news = n == 0 || state->unresolved.n > 0;
     if (n == 0) {
@@ -101,10 +115,11 @@ static void on_resolved(Survey *survey _unused_, const Address *addresses, size_
         figures_count_unresolved(&member->manager->figures, state->endpoint->engine);
     } else {
         state->unresolved = (Streak) { 0 };
-        news |= endpoint_state_retain(state, addresses, n);
+        news |= endpoint_state_retain(state, addresses, n_admitted);
     }
     if (news)
         turn_judge(member);
+    return n_admitted;
 }
 
 /* A server that blocks this host is left alone until somebody says that it does not any more. */

@@ -11,6 +11,8 @@ static const char *const roles[] = {
 };
 DEFINE_STRING_TABLE(certificate_role, CertificateRole, roles);
 
+static _Atomic size_t bytes_in_use;
+
 Certificate *certificate_new(void)
 {
     Certificate *certificate = xcalloc(1, sizeof *certificate);
@@ -28,6 +30,7 @@ void certificate_unref(Certificate *certificate)
 {
     if (!certificate || --certificate->n_refs > 0)
         return;
+    bytes_in_use -= certificate->bytes_counted;
     free(certificate->subject);
     free(certificate->issuer);
     free(certificate->subject_cn);
@@ -62,6 +65,7 @@ Certificate *certificate_without_der(const Certificate *c, bool names)
     copy->n_more_names += strv_length(c->names) - strv_length(copy->names);
     copy->der = NULL;
     copy->der_size = 0;
+    certificate_count(copy);
     return copy;
 }
 
@@ -77,6 +81,17 @@ size_t certificate_bytes(const Certificate *c)
     for (char **name = c->names; name && *name; name++)
         bytes += sizeof *name + strlen(*name);
     return bytes;
+}
+
+void certificate_count(Certificate *certificate)
+{
+    certificate->bytes_counted = certificate_bytes(certificate);
+    bytes_in_use += certificate->bytes_counted;
+}
+
+size_t certificate_bytes_in_use(void)
+{
+    return bytes_in_use;
 }
 
 const char *certificate_issuer_label(const Certificate *certificate)

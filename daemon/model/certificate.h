@@ -42,6 +42,7 @@ typedef struct Certificate {
     bool self_issued;    /* issuer is subject, byte for byte */
     uint8_t *der;        /* NULL: not kept, see certificate_without_der() */
     size_t der_size;
+    size_t bytes_counted; /* in certificate_bytes_in_use() */
 } Certificate;
 
 /* A subject or an issuer: RFC 5280 bounds most attributes to 64 characters, and real names have 200 bytes. */
@@ -63,6 +64,13 @@ Certificate *certificate_without_der(const Certificate *certificate, bool names)
 /* What it takes of the memory, roughly. */
 size_t certificate_bytes(const Certificate *certificate);
 CLEANUP_OF(Certificate, certificate_unref);
+
+/*
+ * Counts a certificate, from now on until it is freed, in the bytes that all of this process take. Called once,
+ * when its facts are complete.
+ */
+void certificate_count(Certificate *certificate);
+size_t certificate_bytes_in_use(void);
 
 /* What is printed as the certificate's issuer or subject: its CN, else the whole name. */
 const char *certificate_issuer_label(const Certificate *certificate);

@@ -220,6 +220,7 @@ int certificate_from_crt(gnutls_x509_crt_t crt, const uint8_t *der, size_t size,
     c->role = c->self_issued ? ROLE_ROOT : ROLE_INTERMEDIATE; /* the server role is by place in a chain */
     c->der = xmemdup(der, size);
     c->der_size = size;
+    certificate_count(c);
     *ret = c;
     return 0;
 }

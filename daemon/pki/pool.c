@@ -108,9 +108,9 @@ static void make_room(Pool *pool)
 
 bool pool_is_full(Pool *pool)
 {
-    if (pool->bytes > POOL_BYTES_MAX && pool->bytes > pool->bytes_used + SLACK_BYTES)
+    if (certificate_bytes_in_use() > POOL_BYTES_MAX && pool->bytes > pool->bytes_used + SLACK_BYTES)
         make_room(pool);
-    return pool->bytes > POOL_BYTES_MAX;
+    return certificate_bytes_in_use() > POOL_BYTES_MAX;
 }
 
 static bool wants_room(const Pool *pool)

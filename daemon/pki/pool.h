@@ -32,5 +32,5 @@ int pool_get(Pool *pool, const uint8_t *der, size_t size, bool server, Certifica
 size_t pool_size(const Pool *pool);
 size_t pool_bytes(const Pool *pool);
 
-/* Whether those that are in use take more than POOL_BYTES_MAX. */
+/* Whether all certificates of the process take more than POOL_BYTES_MAX, also those that are not held here. */
 bool pool_is_full(Pool *pool);

@@ -20,7 +20,10 @@ struct Survey {
     const SurveyEvents *events;
     void *userdata;
     Resolve *resolve;
-    Probe *probes[RESOLVE_ADDRESSES_MAX];
+    Address addresses[RESOLVE_ADDRESSES_MAX];
+    size_t n_addresses;
+    size_t next; /* of these, to be probed */
+    Probe *probes[SURVEY_AT_ONCE_MAX];
     size_t n_running;
     bool has_ipv4, has_ipv6;
 };
@@ -71,10 +74,25 @@ static int start(Survey *survey, Probe **slot, const Address *address, const Obs
                      survey);
 }
 
+static void on_probe(Probe *probe, Observation *observation, void *userdata);
+
+/* Starts a probe of the next address that is not left alone. False: there is none. */
+static bool start_next(Survey *survey, Probe **slot)
+{
+    while (survey->next < survey->n_addresses) {
+        const Address *address = &survey->addresses[survey->next++];
+        bool skips = survey->events->skips && survey->events->skips(survey, address, survey->userdata);
+        if (!skips && start(survey, slot, address, NULL, on_probe) >= 0)
+            return true;
+    }
+    return false;
+}
+
 static void slot_over(Survey *survey, Probe **slot)
 {
     probe_free(TAKE(*slot));
-    if (--survey->n_running == 0)
+    survey->deadline_usec = clock_boottime_usec() + survey->timeout_usec;
+    if (!start_next(survey, slot) && --survey->n_running == 0)
         survey->events->done(survey, survey->userdata);
 }
 
@@ -123,13 +141,12 @@ static void on_probe(Probe *probe, Observation *observation, void *userdata)
 static void probe_all(Survey *survey, const Address *addresses, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        survey->addresses[survey->n_addresses++] = addresses[i];
         survey->has_ipv4 |= addresses[i].sa.sa_family == AF_INET;
         survey->has_ipv6 |= addresses[i].sa.sa_family == AF_INET6;
-        if (survey->events->skips && survey->events->skips(survey, &addresses[i], survey->userdata))
-            continue;
-        if (start(survey, &survey->probes[i], &addresses[i], NULL, on_probe) >= 0)
-            survey->n_running++;
     }
+    for (size_t i = 0; i < SURVEY_AT_ONCE_MAX && start_next(survey, &survey->probes[i]); i++)
+        survey->n_running++;
     if (survey->n_running == 0)
         survey->events->done(survey, survey->userdata);
 }
@@ -160,8 +177,7 @@ static void on_resolve(Resolve *resolve _unused_, const Address *addresses, size
         n = 0;
         error = refusal;
     }
-    survey->events->resolved(survey, addresses, n, error, survey->userdata);
-    probe_all(survey, addresses, n);
+    probe_all(survey, addresses, survey->events->resolved(survey, addresses, n, error, survey->userdata));
 }
 
 static int on_deadline(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)

@@ -1,6 +1,6 @@
 #pragma once
 
-/* One turn of one endpoint on the wire: its name resolved, every address probed at once, under one deadline. */
+/* One turn of one endpoint on the wire: its name resolved, every address probed. */
 
 #include <systemd/sd-event.h>
 
@@ -8,10 +8,14 @@
 
 typedef struct Survey Survey;
 
+/* So many addresses are probed at the same time. A name server decides how many there are, and each probe may
+ * hold 128 KB of certificates. */
+#define SURVEY_AT_ONCE_MAX 8
+
 typedef struct SurveyEvents {
     /* The name's addresses, before the first is probed; or n is 0 and error says why there are none, or why
-     * none of them may be probed. Borrowed. */
-    void (*resolved)(Survey *survey, const Address *addresses, size_t n, const char *error, void *userdata);
+     * none of them may be probed. Borrowed. Returns how many are probed, the first ones. */
+    size_t (*resolved)(Survey *survey, const Address *addresses, size_t n, const char *error, void *userdata);
 
     /* One address is done. The observation is lent. */
     void (*observed)(Survey *survey, Observation *observation, void *userdata);
@@ -35,10 +39,11 @@ typedef struct SurveyEvents {
 } SurveyEvents;
 
 typedef struct SurveyParams {
-    Endpoint *endpoint;    /* the survey takes a reference of its own */
-    Pool *pool;            /* of certificates; borrowed */
-    const char *password;  /* copied, and wiped when the survey is freed; NULL: none */
-    uint64_t timeout_usec; /* of the names and probes together, and again of the checks */
+    Endpoint *endpoint;   /* the survey takes a reference of its own */
+    Pool *pool;           /* of certificates; borrowed */
+    const char *password; /* copied, and wiped when the survey is freed; NULL: none */
+    /* Of the name and the first SURVEY_AT_ONCE_MAX probes together, and again of each later probe and check. */
+    uint64_t timeout_usec;
 } SurveyParams;
 
 /* events stays the caller's. */

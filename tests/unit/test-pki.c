@@ -526,6 +526,25 @@ TEST(an_endpoint_s_share_goes_to_those_that_a_bundle_vouches_for)
     assert_true(chain_is_whole(&trusted->seen->chain));
 }
 
+/* A certificate that the pool does not hold is one all the same. */
+TEST(with_all_certificates_too_many_untrusted_ones_are_kept_as_facts)
+{
+    _cleanup_(endpoint_state_freep) EndpointState *state = fleet_of_one();
+    _cleanup_(pool_freep) Pool *pool = pool_new();
+    AddressState *address = shows(state, "10.0.0.1", 2, 2048);
+    const Chain *chain = &address->seen->chain;
+    Certificate *elsewhere = certificate_new();
+    elsewhere->der_size = POOL_BYTES_MAX + 1;
+    keep_address(state, address, pool);
+    assert_true(chain_is_whole(chain));
+    certificate_count(elsewhere);
+    keep_address(state, address, pool);
+    assert_false(chain_is_whole(chain));
+    assert_null(chain->certificates[0]->names);
+    certificate_unref(elsewhere);
+    assert_false(pool_is_full(pool));
+}
+
 TEST(a_certificate_is_held_once_and_as_what_it_is_shown)
 {
     _cleanup_(certificate_unrefp) Certificate *c = read_certificate("server.pem");
@@ -614,6 +633,7 @@ RUN_TESTS(cmocka_unit_test(facts_are_bounded_whatever_a_certificate_holds),
           cmocka_unit_test(a_certificate_too_large_to_be_kept_leaves_its_facts),
           cmocka_unit_test(an_endpoint_s_share_goes_to_those_that_a_bundle_vouches_for),
           cmocka_unit_test(an_intermediate_that_is_known_lets_nothing_else_pass),
+          cmocka_unit_test(with_all_certificates_too_many_untrusted_ones_are_kept_as_facts),
           cmocka_unit_test(a_certificate_is_held_once_and_as_what_it_is_shown),
           cmocka_unit_test(a_pool_keeps_what_is_in_use_and_lets_go_of_the_rest),
           cmocka_unit_test(a_certificate_s_facts_are_what_openssl_says),
