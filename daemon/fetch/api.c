@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/random.h"
-#include "fetch/pause.h"
+#include "http/pause.h"
 
 #define FIRST_PAUSE_USEC    (500 * USEC_PER_MSEC)
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -80,7 +80,7 @@ static void try_again(ApiCall *call, const char *why, int64_t retry_after_second
 {
     uint64_t longest = FIRST_PAUSE_USEC << call->n_tries;
     uint64_t pause = longest / 2 + random_below(longest / 2);
-    uint64_t asked = fetch_spread_usec(fetch_pause_asked(0, API_RETRY_AFTER_MAX, retry_after_seconds));
+    uint64_t asked = pause_spread_usec(pause_asked(0, API_RETRY_AFTER_MAX, retry_after_seconds));
     pause = asked > pause ? asked : pause;
     if (++call->n_tries >= API_TRIES ||
         sd_event_add_time_relative(call->event, &call->pause, CLOCK_BOOTTIME, pause, TIMER_ACCURACY_USEC,

@@ -8,7 +8,7 @@
 #include "base/timer.h"
 #include "fetch/api.h"
 #include "fetch/credentials.h"
-#include "fetch/pause.h"
+#include "http/pause.h"
 #include "rds/inventory.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_SEC
@@ -89,7 +89,7 @@ RdsSourceState *discovery_state(Discovery *d)
 
 static uint64_t pause_usec(const Discovery *d)
 {
-    return fetch_spread_usec(fetch_pause(d->source->interval_seconds, d->n_failures));
+    return pause_spread_usec(pause_until_next(d->source->interval_seconds, d->n_failures));
 }
 
 /* The round is over, one way or the other. */

@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "base/timer.h"
 #include "fetch/kept.h"
-#include "fetch/pause.h"
+#include "http/pause.h"
 
 #define TIMER_ACCURACY_USEC USEC_PER_SEC
 #define STATUS_OK           200
@@ -241,10 +241,10 @@ static bool adopt(Download *d, const char *etag, const char *last_modified, Bund
 /* Until the next question; after a failure as long as the server asks for, if that is longer. */
 static void arm(Download *d, int64_t retry_after_seconds)
 {
-    int64_t interval = d->source.interval_seconds, pause = fetch_pause(interval, d->n_failures);
+    int64_t interval = d->source.interval_seconds, pause = pause_until_next(interval, d->n_failures);
     uint64_t usec = (uint64_t)pause * USEC_PER_SEC; /* the interval itself is spread already */
     if (d->n_failures > 0)
-        usec = fetch_spread_usec(fetch_pause_asked(pause, interval, retry_after_seconds));
+        usec = pause_spread_usec(pause_asked(pause, interval, retry_after_seconds));
     timer_arm(d->timer, usec);
 }
 
@@ -454,7 +454,7 @@ int download_new(Download **ret, sd_event *event, Http *http, const DownloadPara
     d->source = (BundleSource) {
         .url = xstrdup(params->url->shown),
         .path = kept_path(params->directory, params->url->shown),
-        .interval_seconds = (int64_t)(fetch_spread_usec(params->interval_seconds) / USEC_PER_SEC),
+        .interval_seconds = (int64_t)(pause_spread_usec(params->interval_seconds) / USEC_PER_SEC),
         .answered_at = INSTANT_NONE,
         .failing_since = INSTANT_NONE,
         .modified_at = INSTANT_NONE,

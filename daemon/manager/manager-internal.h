@@ -4,19 +4,17 @@
 
 #include <systemd/sd-event.h>
 
-#include "alert/group.h"
 #include "base/worker.h"
 #include "control/control.h"
 #include "http/http.h"
 #include "manager/fleet.h"
 #include "manager/load.h"
 #include "manager/notify.h"
-#include "manager/posting.h"
 #include "manager/roster.h"
 #include "manager/trust.h"
 #include "model/transition.h"
 #include "pki/pool.h"
-#include "store/store.h"
+#include "publish/publisher.h"
 
 /* A probe that a client asked for, answered once its result is in the state database. */
 typedef struct Promise {
@@ -27,12 +25,10 @@ typedef struct Promise {
 
 struct Manager {
     sd_event *event;
-    sd_event_source *turns;   /* CLOCK_BOOTTIME: the next turn that is due */
-    sd_event_source *wake;    /* CLOCK_REALTIME: the next verdict that time changes */
-    sd_event_source *keep;    /* CLOCK_BOOTTIME: when what has changed is kept, with what changes until then */
-    sd_event_source *deliver; /* CLOCK_BOOTTIME: when what is kept waiting may be said */
-    sd_event_source *stop; /* CLOCK_BOOTTIME: the next look whether all has ended; NULL: nobody wants it to */
-    sd_event_source *look; /* CLOCK_BOOTTIME: the next look at ourselves */
+    sd_event_source *turns; /* CLOCK_BOOTTIME: the next turn that is due */
+    sd_event_source *wake;  /* CLOCK_REALTIME: the next verdict that time changes */
+    sd_event_source *stop;  /* CLOCK_BOOTTIME: the next look whether all has ended; NULL: nobody wants it to */
+    sd_event_source *look;  /* CLOCK_BOOTTIME: the next look at ourselves */
     sd_event_source *clock_set; /* the wall clock was, or the host has slept */
     sd_event_source *announce;  /* CLOCK_BOOTTIME: when systemctl's line is made anew; NULL: never yet */
     uint64_t announced_usec;    /* CLOCK_BOOTTIME: when it last was */
@@ -40,16 +36,13 @@ struct Manager {
     Loaded *loaded;
     Worker *worker; /* what files and fetched bodies make take long */
     Http *http;
-    Posting *posting; /* to the Alertmanager */
     Trust *trust;
     Roster *roster;
     Fleet fleet;
     Pool *pool; /* of the certificates that were seen */
     Store *store;
-    GroupMemory groups;
-    bool journal_fails; /* said once, until it takes entries again */
-    bool together;      /* many are judged: what there is to say is said when all have been */
-    Promise *promises;  /* probes that were asked for, until what they have changed is kept */
+    Publisher *publisher;
+    Promise *promises; /* probes that were asked for, until what they have changed is kept */
     size_t n_promises;
     SelfState self;
     uint64_t forget_usec; /* CLOCK_BOOTTIME: when the store is to forget what is old */
@@ -64,17 +57,6 @@ struct Manager {
     uint64_t stop_by_usec; /* CLOCK_BOOTTIME; who has not ended by then is cut short */
     bool out_of_patience;
 };
-
-/* First durable, then loud: keeps what has changed, and says what there is to say; if that is nothing, what
- * changes within a moment is kept together. */
-void manager_commit(Manager *manager, const Change *change);
-
-/* Brings what stands of a trust store, a bundle or the daemon up to its findings. Returns when time alone asks
- * for that again. */
-int64_t manager_tell(Manager *manager, SubjectKind about, const char *subject, FindingList *findings);
-
-/* Such a one, or an endpoint that was never watched in this run, is not watched any more. */
-void manager_resolve(Manager *manager, SubjectKind about, const char *subject);
 
 /*
  * stop.c: ends the loop within a second. Probes that run may take their leave, clients that have asked are
@@ -112,6 +94,9 @@ void manager_probe_by(Manager *manager, Member *member, int64_t at);
 /* A member's turn has ended; it may be freed by this. asked: a client may wait for it. */
 void manager_turn_over(Manager *manager, Member *member, bool asked);
 
+/* The evaluations that a silence of that subject, NULL: of all, may change. */
+void manager_silenced(const char *subject, void *userdata);
+
 /* Reads the configuration again; with an error in it, the old one goes on. */
 void manager_reload(Manager *manager);
 
@@ -121,21 +106,13 @@ void snapshot_history(Manager *manager, const char *endpoint, History *history, 
 void snapshot_announce(Manager *manager);
 void snapshot_announce_soon(Manager *manager);
 
-/* deliver.c: what has changed is kept, and what is to be said is said, many of one cause at once. */
-int delivery_start(Manager *manager);
-Ticket delivery_keep(Manager *manager); /* now; store_kept() comes to the ticket when it is */
-void delivery_promise(Manager *manager, const char *name, int64_t turn); /* answers who has asked for it */
-void delivery_run(Manager *manager);
-void delivery_stop(Manager *manager); /* says what is still kept waiting */
+/* promise.c: answers who has asked for a probe, now or when its result is kept. */
+void promise_make(Manager *manager, const char *endpoint, int64_t turn);
+void promise_keep_all(Manager *manager); /* as far as their results are kept */
+void promise_drop_all(Manager *manager);
 
 /* self.c: the clock, and what is kept. */
 int self_open_store(Manager *manager);
 int self_start(Manager *manager);
 void self_look(Manager *manager);
 void self_stop(Manager *manager); /* keeps the times of the latest probes */
-
-/* silencing.c: what nobody wants to be told for a while. */
-int64_t silencing_add(Manager *manager, Silence silence); /* takes it; its id */
-void silencing_end(Manager *manager, int64_t id);
-void silencing_expire(Manager *manager, int64_t now);
-int64_t silencing_wakes_at(const Manager *manager);

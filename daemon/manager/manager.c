@@ -16,6 +16,7 @@
 #include "base/timer.h"
 #include "manager/manager-internal.h"
 #include "manager/turn.h"
+#include "publish/silencing.h"
 #include "sink/journal.h"
 
 #define TIMER_ACCURACY_USEC (10 * USEC_PER_MSEC)
@@ -30,13 +31,13 @@ void manager_free(Manager *manager)
 {
     if (!manager)
         return;
-    delivery_stop(manager);
+    publisher_free(manager->publisher);
+    promise_drop_all(manager);
     self_stop(manager);
     control_free(manager->control);
     fleet_deinit(&manager->fleet);
     trust_free(manager->trust);
     roster_free(manager->roster);
-    posting_free(manager->posting);
     http_free(manager->http);
     notifier_free(manager->notifier);
     worker_free(manager->worker);
@@ -54,7 +55,7 @@ void manager_free(Manager *manager)
 
 void manager_arm_wake(Manager *manager)
 {
-    int64_t at = instant_earlier(trust_wakes_at(manager->trust), silencing_wakes_at(manager));
+    int64_t at = instant_earlier(trust_wakes_at(manager->trust), silencing_wakes_at(manager->store));
     at = instant_earlier(at, roster_wakes_at(manager->roster));
     at = instant_earlier(at, fleet_wakes_at(&manager->fleet));
     if (at == INSTANT_NEVER)
@@ -136,7 +137,7 @@ void manager_turn_over(Manager *manager, Member *member, bool asked)
         fleet_drop_retired(&manager->fleet, member);
     else {
         if (asked)
-            delivery_promise(manager, member->state->endpoint->name, member->turns);
+            promise_make(manager, member->state->endpoint->name, member->turns);
         control_changed(manager->control, member->state->endpoint->name);
     }
     dispatch(manager);
@@ -166,12 +167,17 @@ static void on_snapshot_asked(Snapshot *ret, void *userdata)
 
 static int64_t on_silence_asked(Silence silence, void *userdata)
 {
-    return silencing_add(userdata, silence);
+    Manager *manager = userdata;
+    int64_t id = silencing_add(manager->store, silence, manager_silenced, manager);
+    manager_judged(manager);
+    return id;
 }
 
 static void on_unsilence_asked(int64_t id, void *userdata)
 {
-    silencing_end(userdata, id);
+    Manager *manager = userdata;
+    silencing_end(manager->store, id, manager_silenced, manager);
+    manager_judged(manager);
 }
 
 static void on_history_asked(const char *name, int64_t id, void *userdata)
@@ -183,7 +189,7 @@ static void on_history_asked(const char *name, int64_t id, void *userdata)
 static uint64_t on_keep_asked(void *userdata)
 {
     Manager *manager = userdata;
-    Ticket ticket = delivery_keep(manager);
+    Ticket ticket = publisher_keep(manager->publisher);
     return store_kept(manager->store) >= ticket ? 0 : ticket;
 }
 
@@ -195,6 +201,38 @@ static const ControlEvents control_events = {
     .history = on_history_asked,
     .keep = on_keep_asked,
 };
+
+static void on_kept(void *userdata)
+{
+    Manager *manager = userdata;
+    promise_keep_all(manager);
+    control_kept(manager->control, store_kept(manager->store));
+}
+
+static void on_troubled(void *userdata)
+{
+    Manager *manager = userdata;
+    timer_arm(manager->look, 0); /* from the loop: a finding says so */
+}
+
+static void on_history(const char *name, History *history, int64_t id, void *userdata)
+{
+    snapshot_history(userdata, name, history, id);
+}
+
+static const PublisherEvents publisher_events = {
+    .kept = on_kept,
+    .troubled = on_troubled,
+    .history = on_history,
+};
+
+void manager_silenced(const char *subject, void *userdata)
+{
+    Manager *manager = userdata;
+    manager_judge_again(manager, subject);
+    trust_touch(manager->trust);
+    self_look(manager);
+}
 
 static int on_turns(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
@@ -212,19 +250,29 @@ static int on_wake(sd_event_source *source _unused_, uint64_t usec _unused_, voi
     Manager *manager = userdata;
     int64_t now = clock_now();
     uint64_t until_usec = clock_boottime_usec() + WAKE_SLICE_USEC;
-    silencing_expire(manager, now);
+    silencing_expire(manager->store, now, manager_silenced, manager);
     if (manager->self.clock_waits)
         return 0; /* once it is set, all is judged */
-    manager->together = true;
     for (Member *member;
          clock_boottime_usec() < until_usec && (member = fleet_take_woken(&manager->fleet, now));)
         turn_judge(member);
-    manager->together = false;
-    delivery_run(manager);
     trust_wake(manager->trust, now);
     roster_wake(manager->roster, now);
     manager_judged(manager);
     return 0;
+}
+
+static void configure_publisher(Manager *manager)
+{
+    const Config *config = manager->loaded->config;
+    publisher_configure(manager->publisher, &(PublishPolicy) {
+                                                .remind_seconds = config->remind_seconds,
+                                                .group_wait_seconds = config->group_wait_seconds,
+                                                .group_interval_seconds = config->group_interval_seconds,
+                                                .alertmanager = config->alertmanager,
+                                                .alertmanager_credential = loaded_secret(
+                                                    manager->loaded, config->alertmanager_credential),
+                                            });
 }
 
 /* Takes loaded, also on error. */
@@ -250,7 +298,7 @@ static int take_over(Manager *manager, Loaded *loaded)
     manager->roster = roster;
     loaded_free(old);
     manager->reloaded_at = clock_now();
-    posting_configure(manager->posting);
+    configure_publisher(manager);
     manager_take_endpoints(manager, true);
     manager_verify_again(manager);
     return 0;
@@ -342,7 +390,7 @@ static int start(Manager *manager)
     if (r >= 0)
         r = notifier_new(&manager->notifier, manager->event);
     if (r >= 0)
-        r = delivery_start(manager);
+        r = publisher_new(&manager->publisher, manager->event, manager->store, &publisher_events, manager);
     if (r >= 0)
         r = self_start(manager);
     if (r >= 0)
@@ -350,7 +398,7 @@ static int start(Manager *manager)
     if (r >= 0)
         r = http_new(&manager->http, manager->event);
     if (r >= 0)
-        r = posting_new(&manager->posting, manager);
+        configure_publisher(manager);
     if (r >= 0)
         r = trust_new(&manager->trust, manager, NULL);
     if (r >= 0)
@@ -438,7 +486,6 @@ int manager_run(Manager *manager)
                   manager->fleet.n, bundle_size(trust_bundle(manager->trust)));
     notify_ready(manager->notifier);
     self_look(manager);
-    delivery_run(manager);
     r = loop(manager);
     if (r < 0)
         log_error("cannot wait for events: %s", strerror(-r));

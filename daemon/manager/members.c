@@ -17,8 +17,8 @@ static void on_removed(Member *member)
         alert_of_endpoint(&transitions, member->state);
         store_remember(manager->store, member->state,
                        clock_now()); /* for when it comes back, and for history */
-        manager_commit(manager,
-                       &(Change) { .about = SUBJECT_ENDPOINT, .subject = name, .transitions = &transitions });
+        publisher_commit(manager->publisher,
+                         &(Change) { .about = SUBJECT_ENDPOINT, .subject = name, .transitions = &transitions });
     }
     control_given_up(manager->control, name);
     if (member->slot.running)
@@ -94,8 +94,9 @@ static bool is_watched(const Manager *manager, SubjectKind about, const char *su
 
 static void resolve_unwatched(SubjectKind about, const char *subject, void *userdata)
 {
-    if (!is_watched(userdata, about, subject))
-        manager_resolve(userdata, about, subject);
+    Manager *manager = userdata;
+    if (!is_watched(manager, about, subject))
+        publisher_resolve(manager->publisher, about, subject);
 }
 
 void manager_resolve_unwatched(Manager *manager)

@@ -186,7 +186,7 @@ static void judge_source(Roster *roster, RdsSourceState *state)
         return;
     judge_rds_source(state, clock_now());
     keep_standing(store_alerts(manager->store, SUBJECT_RDS, state->source->name), &state->findings);
-    int64_t reminder = manager_tell(manager, SUBJECT_RDS, state->source->name, &state->findings);
+    int64_t reminder = publisher_tell(manager->publisher, SUBJECT_RDS, state->source->name, &state->findings);
     state->changes_at = instant_earlier(state->changes_at, reminder);
 }
 
@@ -349,5 +349,5 @@ void roster_leave(const Roster *roster, const Roster *successor)
 {
     for (size_t i = 0; i < roster->n_discoveries; i++)
         if (!roster_has(successor, roster->states[i]->source->name))
-            manager_resolve(roster->manager, SUBJECT_RDS, roster->states[i]->source->name);
+            publisher_resolve(roster->manager->publisher, SUBJECT_RDS, roster->states[i]->source->name);
 }

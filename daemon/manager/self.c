@@ -96,9 +96,11 @@ void self_look(Manager *manager)
     tend_store(manager, now);
     fleet_show_due(&manager->fleet);
     judge_self(self, now);
-    (void)manager_tell(manager, SUBJECT_DAEMON, SELF_NAME, &self->findings); /* the next look is soon enough */
+    (void)publisher_tell(manager->publisher, SUBJECT_DAEMON, SELF_NAME,
+                         &self->findings); /* the next look is soon enough */
     if (waited && !self->clock_waits)
         manager_reload(manager); /* all that was begun by the wrong clock is begun anew */
+    publisher_hold(manager->publisher, self->clock_waits);
     timer_arm(manager->look, self->clock_waits ? LOOK_SOON_USEC : LOOK_USEC);
 }
 

@@ -75,7 +75,8 @@ static void judge_source_now(Trust *trust, BundleSource *source)
     if (trust->manager->self.clock_waits || source->awaited)
         return;
     judge_source(source, clock_now());
-    int64_t reminder = manager_tell(trust->manager, SUBJECT_BUNDLE, source->url, &source->findings);
+    int64_t reminder =
+        publisher_tell(trust->manager->publisher, SUBJECT_BUNDLE, source->url, &source->findings);
     source->changes_at = instant_earlier(source->changes_at, reminder);
 }
 
@@ -113,7 +114,8 @@ static void judge_store(Trust *trust, WatchedStore *store)
         return;
     }
     judge_trust_store(state, manager->loaded->catalogue, clock_now());
-    int64_t reminder = manager_tell(manager, SUBJECT_TRUST_STORE, state->store->name, &state->findings);
+    int64_t reminder =
+        publisher_tell(manager->publisher, SUBJECT_TRUST_STORE, state->store->name, &state->findings);
     state->changes_at = instant_earlier(state->changes_at, reminder);
 }
 
@@ -483,8 +485,8 @@ void trust_leave(Trust *trust, const Trust *successor)
 {
     for (size_t i = 0; i < trust->n_downloads; i++)
         if (!successor || !trust_has(successor, SUBJECT_BUNDLE, trust->sources[i]->url))
-            manager_resolve(trust->manager, SUBJECT_BUNDLE, trust->sources[i]->url);
+            publisher_resolve(trust->manager->publisher, SUBJECT_BUNDLE, trust->sources[i]->url);
     for (size_t i = 0; i < trust->n_stores; i++)
         if (!successor || !trust_has(successor, SUBJECT_TRUST_STORE, trust->states[i]->store->name))
-            manager_resolve(trust->manager, SUBJECT_TRUST_STORE, trust->states[i]->store->name);
+            publisher_resolve(trust->manager->publisher, SUBJECT_TRUST_STORE, trust->states[i]->store->name);
 }

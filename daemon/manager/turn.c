@@ -55,15 +55,12 @@ static void judge_now(Member *member, TransitionList *transitions)
                             .catalogue = manager->loaded->catalogue,
                             .rds_answered_at = rds ? roster_answered_at(manager->roster, rds) : INSTANT_NONE };
     const char *name = state->endpoint->name;
-    AlertList *standing = store_alerts(manager->store, SUBJECT_ENDPOINT, name);
     int64_t now = clock_now();
     for (size_t i = 0; i < state->n_addresses; i++)
         verify(member, &state->addresses[i]);
     judge(state, &policy, now);
-    silence_list_apply(store_silences(manager->store), name, &state->findings, now);
-    alert_update(standing, &state->findings, config->remind_seconds, now, transitions);
-    fleet_wake_at(&manager->fleet, member,
-                  instant_earlier(state->changes_at, alert_next(standing, config->remind_seconds, now)));
+    int64_t next = publisher_update(manager->publisher, SUBJECT_ENDPOINT, name, &state->findings, transitions);
+    fleet_wake_at(&manager->fleet, member, instant_earlier(state->changes_at, next));
     manager_probe_by(manager, member, state->look_at);
 }
 
@@ -76,13 +73,13 @@ static void conclude(Member *member, Transition *event, const Observation *repla
     if (may_judge(member))
         judge_now(member, &transitions);
     alert_of_endpoint(&transitions, member->state);
-    manager_commit(member->manager, &(Change) {
-                                        .about = SUBJECT_ENDPOINT,
-                                        .subject = member->state->endpoint->name,
-                                        .transitions = &transitions,
-                                        .state = member->retired ? NULL : member->state,
-                                        .replaced = replaced,
-                                    });
+    publisher_commit(member->manager->publisher, &(Change) {
+                                                     .about = SUBJECT_ENDPOINT,
+                                                     .subject = member->state->endpoint->name,
+                                                     .transitions = &transitions,
+                                                     .state = member->retired ? NULL : member->state,
+                                                     .replaced = replaced,
+                                                 });
 }
 
 void turn_judge(Member *member)

@@ -1,4 +1,4 @@
-#include "manager/posting.h"
+#include "publish/posting.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "base/timer.h"
-#include "fetch/pause.h"
-#include "manager/manager-internal.h"
+#include "http/http.h"
+#include "http/pause.h"
 #include "sink/alertmanager.h"
 
 #define PATH "/api/v2/alerts"
@@ -46,7 +46,10 @@ typedef struct PutAside {
 } PutAside;
 
 struct Posting {
-    Manager *manager;
+    Store *store;
+    const Url *alertmanager; /* NULL: nobody is told */
+    const char *credential;
+    bool held;
     sd_event_source *timer;
     Http *http; /* not that of bundles and the RDS API: what those servers do to its thread delays no alert */
     HttpExchange *exchange; /* NULL: none is under way */
@@ -73,8 +76,7 @@ struct Posting {
 /* As it is shown; NULL: there is none. */
 static const char *url_of(const Posting *posting)
 {
-    const Url *url = posting->manager->loaded->config->alertmanager;
-    return url ? url->shown : NULL;
+    return posting->alertmanager ? posting->alertmanager->shown : NULL;
 }
 
 static void run_in(Posting *posting, uint64_t usec)
@@ -129,7 +131,7 @@ static void repeat_subject(SubjectKind about, const char *subject, void *userdat
 {
     Repetition *all = userdata;
     Posting *posting = all->posting;
-    const AlertList *alerts = store_alerts(posting->manager->store, about, subject);
+    const AlertList *alerts = store_alerts(posting->store, about, subject);
     for (size_t i = 0; i < alerts->n; i++) {
         const Alert *a = &alerts->items[i];
         if (!is_repeated(all, about, subject, a) || all->n++ < posting->repeated ||
@@ -145,14 +147,14 @@ static void repeat_subject(SubjectKind about, const char *subject, void *userdat
 static void repeat(Posting *posting, json_t *array, int64_t now, uint64_t now_usec)
 {
     Repetition all = { .posting = posting, .array = array, .now = now, .now_usec = now_usec };
-    store_each_subject(posting->manager->store, repeat_subject, &all);
+    store_each_subject(posting->store, repeat_subject, &all);
     posting->is_rest = posting->repeated + posting->n_repeated >= all.n;
 }
 
 /* As many as fit, and remembers which. */
 static void add_news(Posting *posting, json_t *array, int64_t now)
 {
-    const TransitionList *outbox = store_outbox(posting->manager->store, OUTBOX_ALERTMANAGER);
+    const TransitionList *outbox = store_outbox(posting->store, OUTBOX_ALERTMANAGER);
     size_t room = posting->limit - posting->n_repeated, most = room < NEWS_MAX ? room : NEWS_MAX;
     for (size_t i = 0; i < outbox->n && i < most; i++) {
         const Transition *t = &outbox->items[i];
@@ -166,7 +168,7 @@ static void add_news(Posting *posting, json_t *array, int64_t now)
 /* Some may have been dropped meanwhile, and others have come. */
 static void note_taken(Posting *posting)
 {
-    Store *store = posting->manager->store;
+    Store *store = posting->store;
     const TransitionList *outbox = store_outbox(store, OUTBOX_ALERTMANAGER);
     const Transition *taken[NEWS_MAX];
     size_t n = 0;
@@ -193,7 +195,7 @@ static char *words_of(const HttpAnswer *answer)
 static void retry_in(Posting *posting, int64_t seconds)
 {
     posting->pauses = true;
-    run_in(posting, fetch_spread_usec(seconds));
+    run_in(posting, pause_spread_usec(seconds));
 }
 
 /* Whatever it was not told of the active alerts is repeated with the next attempt. */
@@ -206,8 +208,8 @@ static void note_failure(Posting *posting, const HttpAnswer *answer)
     }
     posting->repeat_at_usec = 0;
     posting->repeated = 0;
-    int64_t pause = fetch_backoff(FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, posting->n_failures);
-    retry_in(posting, fetch_pause_asked(pause, LAST_RETRY_SECONDS, answer->retry_after_seconds));
+    int64_t pause = pause_backoff(FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, posting->n_failures);
+    retry_in(posting, pause_asked(pause, LAST_RETRY_SECONDS, answer->retry_after_seconds));
 }
 
 /* The alert is to blame. If it is active, it will be tried again, but not logged again. */
@@ -222,7 +224,7 @@ static void give_up(Posting *posting)
     *aside = (PutAside) { posting->first, clock_boottime_usec() + PUT_ASIDE_USEC };
     note_taken(posting);
     posting->n_given_up++;
-    retry_in(posting, fetch_backoff(NARROW_SECONDS, LAST_RETRY_SECONDS, posting->n_given_up));
+    retry_in(posting, pause_backoff(NARROW_SECONDS, LAST_RETRY_SECONDS, posting->n_given_up));
 }
 
 static void note_refusal(Posting *posting, const HttpAnswer *answer)
@@ -289,8 +291,7 @@ static void on_answered(const HttpAnswer *answer, void *userdata)
 static int ask(Posting *posting, const json_t *array)
 {
     static char type[] = "Content-Type: application/json";
-    const Loaded *loaded = posting->manager->loaded;
-    const char *base = loaded->config->alertmanager->whole;
+    const char *base = posting->alertmanager->whole;
     size_t length = strlen(base);
     while (length > 0 && base[length - 1] == '/')
         length--;
@@ -298,7 +299,7 @@ static int ask(Posting *posting, const json_t *array)
     _cleanup_free_ char *body = json_dumps(array, JSON_COMPACT | JSON_ENSURE_ASCII);
     const HttpRequest request = {
         .url = url,
-        .credential = loaded_secret(loaded, loaded->config->alertmanager_credential),
+        .credential = posting->credential,
         .plain_allowed = true,
         .direct = true,
         .headers = (char *const[]) { type, NULL },
@@ -333,11 +334,11 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
     if (!url_of(posting) || posting->exchange)
         return 0; /* until it is configured, or has been answered */
     posting->pauses = false;
-    if (posting->manager->self.clock_waits) {
-        run_in(posting, REPEAT_USEC); /* nothing is told by a clock that cannot be right */
+    if (posting->held) {
+        run_in(posting, REPEAT_USEC);
         return 0;
     }
-    (void)delivery_keep(posting->manager);
+    (void)store_end(posting->store); /* first durable, then loud */
     _cleanup_(json_decrefp) json_t *array = json_array();
     fill(posting, array, now_usec);
     if (json_array_size(array) == 0 && posting->trial == TRIAL_NONE)
@@ -359,22 +360,21 @@ static void forget(Posting *posting)
     memset(posting->aside, 0, sizeof posting->aside);
 }
 
-int posting_new(Posting **ret, Manager *manager)
+int posting_new(Posting **ret, sd_event *event, Store *store)
 {
-    Posting *posting = xcalloc(1, sizeof *posting);
-    posting->manager = manager;
+    _cleanup_(posting_freep) Posting *posting = xcalloc(1, sizeof *posting);
+    posting->store = store;
+    posting->held = true;
     posting->sent = xcalloc(NEWS_MAX, sizeof *posting->sent);
     if (gethostname(posting->host, sizeof posting->host - 1) < 0)
         posting->host[0] = 0;
-    int r = timer_new(&posting->timer, manager->event, 0, on_timer, posting);
-    if (r >= 0)
-        r = http_new(&posting->http, manager->event);
-    if (r < 0) {
-        posting_free(posting);
+    int r = timer_new(&posting->timer, event, 0, on_timer, posting);
+    if (r < 0)
         return r;
-    }
-    *ret = posting;
-    posting_configure(posting);
+    r = http_new(&posting->http, event);
+    if (r < 0)
+        return r;
+    *ret = TAKE(posting);
     return 0;
 }
 
@@ -391,16 +391,25 @@ void posting_free(Posting *posting)
     free(posting);
 }
 
-void posting_configure(Posting *posting)
+void posting_configure(Posting *posting, const Url *alertmanager, const char *credential)
 {
     http_cancel(TAKE(posting->exchange)); /* it may have gone to another one */
+    posting->alertmanager = alertmanager;
+    posting->credential = credential;
     forget(posting);
-    store_feed_alertmanager(posting->manager->store, url_of(posting) != NULL);
+    store_feed_alertmanager(posting->store, alertmanager != NULL);
     run_in(posting, 0);
+}
+
+void posting_hold(Posting *posting, bool held)
+{
+    if (posting->held && !held)
+        run_in(posting, 0);
+    posting->held = held;
 }
 
 void posting_soon(Posting *posting)
 {
-    if (posting && url_of(posting) && !posting->exchange && !posting->pauses)
+    if (posting->alertmanager && !posting->exchange && !posting->pauses)
         run_in(posting, 0);
 }

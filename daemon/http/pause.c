@@ -1,4 +1,4 @@
-#include "fetch/pause.h"
+#include "http/pause.h"
 
 #include "base/instant.h"
 #include "base/random.h"
@@ -6,7 +6,7 @@
 #define FIRST_RETRY_SECONDS MINUTE
 #define SPREAD              10
 
-int64_t fetch_backoff(int64_t first, int64_t most, unsigned n_failures)
+int64_t pause_backoff(int64_t first, int64_t most, unsigned n_failures)
 {
     int64_t pause = first;
     for (unsigned i = 1; i < n_failures && pause < most; i++)
@@ -14,18 +14,18 @@ int64_t fetch_backoff(int64_t first, int64_t most, unsigned n_failures)
     return pause < most ? pause : most;
 }
 
-int64_t fetch_pause(int64_t interval, unsigned n_failures)
+int64_t pause_until_next(int64_t interval, unsigned n_failures)
 {
-    return n_failures == 0 ? interval : fetch_backoff(FIRST_RETRY_SECONDS, interval, n_failures);
+    return n_failures == 0 ? interval : pause_backoff(FIRST_RETRY_SECONDS, interval, n_failures);
 }
 
-int64_t fetch_pause_asked(int64_t pause, int64_t most, int64_t retry_after_seconds)
+int64_t pause_asked(int64_t pause, int64_t most, int64_t retry_after_seconds)
 {
     int64_t asked = retry_after_seconds < most ? retry_after_seconds : most;
     return asked > pause ? asked : pause;
 }
 
-uint64_t fetch_spread_usec(int64_t pause_seconds)
+uint64_t pause_spread_usec(int64_t pause_seconds)
 {
     uint64_t usec = (uint64_t)pause_seconds * USEC_PER_SEC;
     return usec - random_below(usec / SPREAD);
