@@ -12,6 +12,7 @@ void member_free(Member *member)
     if (!member)
         return;
     survey_free(member->survey);
+    transition_list_deinit(&member->events);
     endpoint_state_free(member->state);
     free(member);
 }

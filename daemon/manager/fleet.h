@@ -4,6 +4,7 @@
 
 #include "model/endpoint.h"
 #include "model/state.h"
+#include "model/transition.h"
 #include "probe/survey.h"
 #include "schedule/schedule.h"
 
@@ -13,6 +14,7 @@ typedef struct Member {
     Manager *manager;
     EndpointState *state;
     Slot slot;
+    TransitionList events; /* of the run that is under way: what happened, to be said when it is over */
     Survey *survey;        /* of the turn that is running; NULL: none */
     int64_t turns;         /* that are over */
     bool retired;          /* out of the configuration: nothing is said of it any more */

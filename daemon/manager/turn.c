@@ -64,27 +64,20 @@ static void judge_now(Member *member, TransitionList *transitions)
     manager_probe_by(manager, member, state->look_at);
 }
 
-/* All that a step has changed is kept as one. `event`: what happened, NULL: nothing; taken. */
-static void conclude(Member *member, Transition *event, const Observation *replaced)
+void turn_judge(Member *member)
 {
-    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-    if (event)
-        transition_list_append(&transitions, *event);
+    Manager *manager = member->manager;
+    _cleanup_(transition_list_deinit) TransitionList transitions = member->events;
+    member->events = (TransitionList) { 0 };
     if (may_judge(member))
         judge_now(member, &transitions);
     alert_of_endpoint(&transitions, member->state);
-    publisher_commit(member->manager->publisher, &(Change) {
-                                                     .about = SUBJECT_ENDPOINT,
-                                                     .subject = member->state->endpoint->name,
-                                                     .transitions = &transitions,
-                                                     .state = member->retired ? NULL : member->state,
-                                                     .replaced = replaced,
-                                                 });
-}
-
-void turn_judge(Member *member)
-{
-    conclude(member, NULL, NULL);
+    publisher_commit(manager->publisher, &(Change) {
+                                             .about = SUBJECT_ENDPOINT,
+                                             .subject = member->state->endpoint->name,
+                                             .transitions = &transitions,
+                                             .state = member->state,
+                                         });
 }
 
 /* Said when it begins. */
@@ -106,16 +99,13 @@ static size_t on_resolved(Survey *survey _unused_, const Address *addresses, siz
     size_t n_admitted = n == 0 ? 0 : fleet_admit(&member->manager->fleet, member, n);
     mind_cut(member, n, n_admitted);
     EndpointState *state = member->state;
-    bool news = n == 0 || state->unresolved.n > 0;
     if (n == 0) {
         endpoint_state_note_unresolved(state, error, clock_now());
         figures_count_unresolved(&member->manager->figures, state->endpoint->engine);
     } else {
         state->unresolved = (Streak) { 0 };
-        news |= endpoint_state_retain(state, addresses, n_admitted);
+        (void)endpoint_state_retain(state, addresses, n_admitted); /* all is evaluated when the run is over */
     }
-    if (news)
-        turn_judge(member);
     return n_admitted;
 }
 
@@ -162,8 +152,8 @@ static bool is_news(const AddressState *address, const Observation *observation)
     return now->n > 0 && !same;
 }
 
-/* An event is said once, when it happens; it does not stand. False: nothing happened that means something. */
-static bool find_event(Member *member, AddressState *address, const Served *before, Transition *ret)
+/* An event is said once, when the run is over; it does not stand. */
+static void note_event(Member *member, AddressState *address, const Served *before)
 {
     Manager *manager = member->manager;
     const Policy policy = { .catalogue = manager->loaded->catalogue };
@@ -171,15 +161,14 @@ static bool find_event(Member *member, AddressState *address, const Served *befo
     FindingList events = { 0 };
     Finding event;
     if (manager->self.clock_waits || !event_of(member->state, address, before, &policy, now, &event))
-        return false;
+        return;
     finding_list_append(&events, event);
     silence_list_apply(store_silences(manager->store), member->state->endpoint->name, &events, now);
-    bool told =
-        events.items[0].silenced_until <= now && address_state_replaces(address, before->server->sha256, now);
-    if (told)
-        *ret = (Transition) { .kind = TRANSITION_RAISED, .at = now, .finding = finding_copy(&events.items[0]) };
+    if (events.items[0].silenced_until <= now && address_state_replaces(address, before->server->sha256, now))
+        transition_list_append(
+            &member->events,
+            (Transition) { .kind = TRANSITION_RAISED, .at = now, .finding = finding_copy(&events.items[0]) });
     finding_list_deinit(&events);
-    return told;
 }
 
 static void on_observed(Survey *survey _unused_, Observation *observation, void *userdata)
@@ -188,7 +177,6 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
     EndpointState *state = member->state;
     _cleanup_(served_deinit) Served before = { 0 };
     _cleanup_(observation_unrefp) Observation *replaced = NULL;
-    Transition event;
     log_debug("%s (%s): %s at %s%s%s", state->endpoint->name, observation->address.text,
               outcome_to_string(observation->outcome), stage_to_string(observation->stage),
               observation->detail ? ": " : "", observation->detail ? observation->detail : "");
@@ -213,8 +201,17 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
     mind_count(member, address);
     if (news)
         trust_touch(member->manager->trust);
-    bool happened = news && !member->retired && find_event(member, address, &before, &event);
-    conclude(member, happened ? &event : NULL, replaced);
+    if (member->retired)
+        return;
+    if (news)
+        note_event(member, address, &before);
+    if (replaced)
+        publisher_commit(member->manager->publisher, &(Change) {
+                                                         .about = SUBJECT_ENDPOINT,
+                                                         .subject = state->endpoint->name,
+                                                         .state = state,
+                                                         .replaced = replaced,
+                                                     });
 }
 
 static bool on_checks(Survey *survey _unused_, const Address *address, void *userdata)
@@ -234,7 +231,6 @@ static void on_checked(Survey *survey _unused_, Observation *observation, void *
                       member->state->endpoint->name, observation->address.text,
                       observation->detail ? observation->detail : "the connection ended without an answer");
     endpoint_state_note_check(member->state, observation);
-    turn_judge(member);
 }
 
 static bool on_authorises(const Chain *chain, void *userdata, char **ret_reason)
@@ -284,14 +280,10 @@ static void on_done(Survey *survey, void *userdata)
     member->survey = NULL;
     member->force = false;
     member->turns++;
-    member->state->turning = false;
     if (!member->retired) {
-        bool several = member->state->n_addresses > 1;
-        bool fewer = endpoint_state_forget_gone(member->state);
-        if (fewer || member->turns == 1)
+        if (endpoint_state_forget_gone(member->state) || member->turns == 1)
             trust_touch(member->manager->trust);
-        if (fewer || several || member->state->judged_at == INSTANT_NONE)
-            turn_judge(member); /* now they can be compared */
+        turn_judge(member);
         schedule_put(&member->manager->fleet.schedule, &member->slot, next_turn(member));
     }
     manager_turn_over(member->manager, member, asked);
@@ -311,7 +303,7 @@ int turn_start(Member *member)
 {
     Manager *manager = member->manager;
     Endpoint *endpoint = member->state->endpoint;
-    member->state->turning = true;
+    member->state->run++;
     const SurveyParams params = {
         .endpoint = endpoint,
         .pool = manager->pool,

@@ -183,7 +183,7 @@ AddressState *endpoint_state_add(EndpointState *state, const Address *address)
 }
 
 /* Before it becomes the latest one. */
-static void note_shown(AddressState *address, const Observation *observation)
+static void note_shown(AddressState *address, const Observation *observation, unsigned run)
 {
     const Certificate *before = address_certificate(address), *now = observation->chain.certificates[0];
     bool same = before && strcmp(before->sha256, now->sha256) == 0;
@@ -191,8 +191,10 @@ static void note_shown(AddressState *address, const Observation *observation)
         address->shown = shown_new(before, address->shown_at);
     if (address->shown)
         shown_note(address->shown, now, observation->observed_at);
-    if (!same)
+    if (!same) {
         address->shown_at = observation->observed_at;
+        address->shown_run = run;
+    }
 }
 
 bool endpoint_state_note(EndpointState *state, Observation *observation)
@@ -217,7 +219,8 @@ bool endpoint_state_note(EndpointState *state, Observation *observation)
 
     if (observation->chain.n == 0)
         return false;
-    note_shown(address, observation);
+    note_shown(address, observation, state->run);
+    address->seen_run = state->run;
     observation_unref(address->seen);
     address->seen = observation_ref(observation);
     return true;

@@ -40,6 +40,8 @@ typedef struct AddressState {
     Replacement *replacements; /* the latest REPLACEMENTS_KEPT, in no order; NULL: there was none yet */
     Shown *shown;              /* which certificates; NULL: one alone */
     int64_t shown_at;     /* when the one that is seen was shown first, in this run; INSTANT_NONE: before */
+    unsigned seen_run;    /* the probe run that saw it last, 0: one before this start */
+    unsigned shown_run;   /* the one that saw its certificate first */
     uint64_t kept_digest; /* the store's: of what it has written of this last */
     unsigned counted; /* connections that the server may have counted against this host since the last login */
 } AddressState;
@@ -82,7 +84,7 @@ typedef struct EndpointState {
     int64_t changes_at; /* when time alone will change the verdict; INSTANT_NEVER if it will not */
     int64_t look_at;    /* when a probe would; INSTANT_NEVER if none is wanted before its turn */
 
-    bool turning;          /* some addresses are as this turn saw them, others as the one before did */
+    unsigned run;          /* number of the probe run that is under way, or was the latest; from 1 on */
     int64_t next_probe_at; /* INSTANT_NONE while one is running */
 
     uint64_t kept_digest; /* the store's: of what it has written of this last, */

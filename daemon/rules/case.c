@@ -78,11 +78,6 @@ void case_look(Case *c)
     case_look_at(c, address_certificate(c->address), &c->address->verification.path);
 }
 
-bool case_is_current(const Case *c)
-{
-    return c->server && !c->address->gone && c->address->latest == c->address->seen;
-}
-
 bool case_is_elsewhere(const Case *c)
 {
     const char *region = c->state->endpoint->region;

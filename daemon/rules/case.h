@@ -59,9 +59,6 @@ const Certificate *case_root(const Case *c);
 /* The certificate of the path that ends first; NULL if nothing is known of it. */
 const Certificate *case_first_to_end(const Chain *path);
 
-/* Whether its certificate is what the latest probe saw. */
-bool case_is_current(const Case *c);
-
 /* Whether the endpoint's host is RDS's. */
 bool case_is_rds(const Case *c);
 

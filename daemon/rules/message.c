@@ -365,7 +365,7 @@ static void addresses_disagree(const Case *c, Buffer *text)
     buffer_printf(text, "behind %s %s: ", c->state->endpoint->host, words[c->difference]);
     for (size_t i = 0; i < c->n_parts; i++) {
         const Case *part = &c->parts[i];
-        if (!case_is_current(part))
+        if (!part->server || part->address->gone)
             continue;
         n++;
         if (n_said == ADDRESSES_SAID_MAX)

@@ -184,44 +184,36 @@ static Difference difference_of(Case *a, Case *b)
     return a_is_due == b_is_due ? DIFFERENCE_NONE : DIFFERENCE_AGE;
 }
 
-/* What was seen at an address before it failed begins no disagreement. */
+/* Its address does not answer, and the other's certificate was made after what was last seen there. */
+static bool is_outlived(const Case *c, const Case *other)
+{
+    return c->address->latest != c->address->seen && other->server->not_before > c->address->seen->observed_at;
+}
+
+/*
+ * Whether both certificates were served at one time, as far as probe runs have seen: one that was rotated is
+ * not compared with what was seen elsewhere before, be it that the other address does not answer any more or
+ * was not looked at yet.
+ */
+static bool is_comparable(const Case *a, const Case *b)
+{
+    return a->server && b->server && !a->address->gone && !b->address->gone &&
+           a->address->shown_run <= b->address->seen_run && b->address->shown_run <= a->address->seen_run &&
+           !is_outlived(a, b) && !is_outlived(b, a);
+}
+
 static void rule_disagreement(Case *whole, Case *parts)
 {
     for (size_t i = 0; i < whole->n_parts; i++)
         for (size_t j = i + 1; j < whole->n_parts; j++) {
-            if (!case_is_current(&parts[i]) || !case_is_current(&parts[j]))
-                continue;
-            Difference difference = difference_of(&parts[i], &parts[j]);
+            Difference difference =
+                is_comparable(&parts[i], &parts[j]) ? difference_of(&parts[i], &parts[j]) : DIFFERENCE_NONE;
             if (difference > whole->difference)
                 whole->difference = difference;
         }
     if (whole->difference != DIFFERENCE_NONE)
         report_finding(whole, FINDING_ADDRESSES_DISAGREE,
                        whole->difference == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING, INSTANT_NONE);
-}
-
-/* Whether some address was not looked at, in this turn or with success. */
-static bool is_partial(const EndpointState *state)
-{
-    bool partial = state->turning;
-    for (size_t i = 0; i < state->n_addresses; i++) {
-        const AddressState *address = &state->addresses[i];
-        partial |= address->seen && !address->gone && address->latest != address->seen;
-    }
-    return partial;
-}
-
-/*
- * A rotation seen at one address and not yet looked for at the other is no disagreement, and an address that
- * does not answer any more ends none: until all have been looked at, what stood stands.
- */
-static Finding *keep_disagreement(const EndpointState *state, Finding *kept)
-{
-    const Finding *stood = finding_list_find(&state->findings, FINDING_ADDRESSES_DISAGREE, NULL);
-    if (!stood || !is_partial(state))
-        return NULL;
-    *kept = finding_copy(stood);
-    return kept;
 }
 
 typedef void (*Rule)(Case *c);
@@ -260,7 +252,6 @@ void judge(EndpointState *state, const Policy *policy, int64_t now)
     Case whole = {
         .state = state, .policy = policy, .now = now, .parts = parts, .n_parts = state->n_addresses
     };
-    Finding kept, *keeps = keep_disagreement(state, &kept);
     endpoint_state_clear_verdict(state);
     for (size_t i = 0; i < state->n_addresses; i++) {
         parts[i] = (Case) { .state = state,
@@ -270,10 +261,7 @@ void judge(EndpointState *state, const Policy *policy, int64_t now)
                             .changes_at = INSTANT_NEVER };
         judge_address(&parts[i]);
     }
-    if (keeps)
-        finding_list_append(&state->findings, kept);
-    else if (!state->turning)
-        rule_disagreement(&whole, parts);
+    rule_disagreement(&whole, parts);
     rule_resolution(&whole);
     whole.changes_at = INSTANT_NEVER;
     rule_maintenance(&whole);

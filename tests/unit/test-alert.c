@@ -76,8 +76,8 @@ TEST(the_same_finding_at_two_addresses_is_two_alerts)
     scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
     assert_string_equal(said(&standing, state, "2026-08-01T00:00:00Z"),
                         "raised rotation-overdue warning, raised rotation-overdue warning");
+    state->run++;
     scene_fetch(state, "10.0.0.2", "2026-08-01T00:00:00Z", "2027-08-01T00:00:00Z");
-    state->turning = true;
     assert_string_equal(said(&standing, state, "2026-08-01T00:00:01Z"), "resolved rotation-overdue warning");
     assert_int_equal(n_firing(&standing), 1);
 }

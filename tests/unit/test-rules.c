@@ -518,6 +518,8 @@ TEST(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate)
         "2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z); 10.0.0.2 has certificate 0A1B "
         "(rds-ca-rsa2048-g1, valid 2026-01-15T00:00:00Z to 2027-01-15T00:00:00Z)");
     /* That one does not answer any more is not the end of it; that the other is found to have the same is. */
+    endpoint_state_find(state, "10.0.0.1")->seen->observed_at = at("2026-02-01T00:00:00Z");
+    state->run++;
     scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-02-01T00:00:00Z");
     scene_judge(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "addresses-disagree=warning");
@@ -526,33 +528,37 @@ TEST(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate)
     assert_string_equal(scene_findings(state), "");
 }
 
+/* In a later run of this start, and after a restart, from when on nothing is known of runs. */
 TEST(what_was_seen_at_an_address_before_it_failed_begins_no_disagreement)
 {
-    _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
-    scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
-    scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-02-01T00:00:00Z");
-    scene_fetch(state, "10.0.0.2", "2026-01-15T00:00:00Z", "2027-01-15T00:00:00Z");
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
-    assert_string_equal(scene_findings(state), "");
+    for (unsigned runs = 0; runs < 2; runs++) {
+        _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
+        scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
+        state->run += runs;
+        scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-02-01T00:00:00Z");
+        scene_fetch(state, "10.0.0.2", "2026-01-15T00:00:00Z", "2027-01-15T00:00:00Z");
+        scene_judge(state, at("2026-02-01T00:00:00Z"));
+        assert_string_equal(scene_findings(state), "");
+    }
 }
 
-TEST(addresses_are_compared_when_all_have_been_looked_at)
+TEST(addresses_are_compared_as_one_run_has_seen_them)
 {
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
     scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
-    state->turning = true; /* both have been rotated, but one is still to be probed */
+    state->run++; /* both have been rotated, but one is still to be probed */
     scene_fetch(state, "10.0.0.1", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
     scene_judge(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
-    state->turning = false; /* it has been, and was not */
+    scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT); /* it has been, and was not */
     scene_judge(state, at("2026-02-01T00:00:01Z"));
     assert_string_equal(scene_findings(state), "addresses-disagree=warning");
-    state->turning = true; /* and the next turn does not resolve it by having begun */
+    state->run++; /* and the next run does not resolve it by having begun */
+    scene_fetch(state, "10.0.0.1", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
     scene_judge(state, at("2026-02-01T01:00:00Z"));
     assert_string_equal(scene_findings(state), "addresses-disagree=warning");
     scene_fetch(state, "10.0.0.2", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
-    state->turning = false;
     scene_judge(state, at("2026-02-01T01:00:01Z"));
     assert_string_equal(scene_findings(state), "");
 }
@@ -886,7 +892,7 @@ RUN_TESTS(cmocka_unit_test(while_nothing_but_time_passes_severity_never_falls_an
           cmocka_unit_test(each_address_is_judged_by_itself_and_the_oldest_leads),
           cmocka_unit_test(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate),
           cmocka_unit_test(what_was_seen_at_an_address_before_it_failed_begins_no_disagreement),
-          cmocka_unit_test(addresses_are_compared_when_all_have_been_looked_at),
+          cmocka_unit_test(addresses_are_compared_as_one_run_has_seen_them),
           cmocka_unit_test(instances_of_a_cluster_disagree_only_if_one_is_past_its_half_life),
           cmocka_unit_test(addresses_disagree_about_the_ca),
           cmocka_unit_test(a_message_about_many_addresses_stays_a_line),
