@@ -582,8 +582,9 @@ class Dbcertd(Process):
     def write(self, config):
         self.text = config
         self.catalogue = self.lab.pki.catalogue(os.path.join(self.lab.directory, "catalogue.tsv"))
-        with open(self.config, "w") as f:
+        with open(self.config + ".new", "w") as f:
             f.write(f'socket = "{self.socket}"; state = "{self.state}";\n' + config)
+        os.rename(self.config + ".new", self.config)  # it may be starting, and about to read it
 
     def stop(self, *arguments):
         ran = self.process.poll() is None
