@@ -8,12 +8,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/app.h"
+#include "app/load.h"
 #include "base/alloc.h"
 #include "base/instant.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "config/key.h"
-#include "manager/manager.h"
 #include "model/finding.h"
 
 #define DEFAULT_CONFIG "/etc/dbcertd/dbcertd.conf"
@@ -136,7 +137,7 @@ static void raise_file_limit(void)
 static int run(int argc, char **argv)
 {
     _cleanup_(strv_freep) char **errors = NULL, **warnings = NULL;
-    _cleanup_(manager_freep) Manager *manager = NULL;
+    _cleanup_(app_freep) App *app = NULL;
     Loaded *loaded = NULL;
     Options options;
     int status = parse_arguments(argc, argv, &options);
@@ -169,10 +170,10 @@ static int run(int argc, char **argv)
 
     log_never_wait();
     raise_file_limit();
-    r = manager_new(&manager, loaded);
+    r = app_new(&app, loaded);
     if (r >= 0)
-        r = manager_run(manager);
-    manager_free(TAKE(manager));
+        r = app_run(app);
+    app_free(TAKE(app));
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -134,7 +134,7 @@ static void write_members(Buffer *text, const Finding *finding)
     json_text_string(text, "remedy", remedy);
 }
 
-void json_write_finding(Buffer *text, const Subject *subject, const Finding *finding)
+void json_write_finding(Buffer *text, const SubjectView *subject, const Finding *finding)
 {
     json_text_begin(text, NULL, '{');
     json_text_string(text, "endpoint", subject->endpoint ? subject->name : NULL);

@@ -19,7 +19,7 @@ void json_write_verdict(Buffer *text, const EndpointState *state);
 
 /* A finding with what it is about: the member "endpoint", null where another one has the name ("trust_store",
  * "bundle", "rds", "daemon"). */
-void json_write_finding(Buffer *text, const Subject *subject, const Finding *finding);
+void json_write_finding(Buffer *text, const SubjectView *subject, const Finding *finding);
 
 json_t *json_of_endpoint(const EndpointState *state, bool der);
 

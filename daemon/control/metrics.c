@@ -154,7 +154,7 @@ static void write_overdue(Buffer *text, const EndpointState *state)
 }
 
 /* One for each subject and id, with its worst severity: the same may be so at several addresses. */
-static void write_findings_of(Buffer *text, const Subject *subject)
+static void write_findings_of(Buffer *text, const SubjectView *subject)
 {
     bool given[N_FINDINGS] = { false };
     Severity worst[N_FINDINGS] = { 0 };
@@ -178,13 +178,13 @@ static void write_findings_of(Buffer *text, const Subject *subject)
 
 static void write_findings(Buffer *text, const EndpointState *state)
 {
-    const Subject subject = subject_of_endpoint(state);
+    const SubjectView subject = subject_of_endpoint(state);
     write_findings_of(text, &subject);
 }
 
 static void write_other_findings(Buffer *text, const Snapshot *snapshot)
 {
-    Subject subject;
+    SubjectView subject;
     for (size_t i = snapshot->n_endpoints; snapshot_subject(snapshot, i, &subject); i++)
         write_findings_of(text, &subject);
 }

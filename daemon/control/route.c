@@ -77,7 +77,7 @@ static bool write_endpoint(Pieces *pieces, const Snapshot *snapshot, Buffer *tex
     return state && json_write_endpoint(text, state, pieces->part++, pieces->der);
 }
 
-static void add_findings(Pieces *pieces, Buffer *text, const Subject *subject)
+static void add_findings(Pieces *pieces, Buffer *text, const SubjectView *subject)
 {
     for (size_t i = 0; i < subject->findings->n; i++) {
         next_item(pieces, text);
@@ -87,7 +87,7 @@ static void add_findings(Pieces *pieces, Buffer *text, const Subject *subject)
 
 static bool write_findings(Pieces *pieces, const Snapshot *snapshot, Buffer *text)
 {
-    Subject subject;
+    SubjectView subject;
     if (!pieces->walk.last)
         buffer_printf(text, "{\"findings\": [");
     const EndpointState *state = walk_next(&pieces->walk, snapshot);
@@ -193,7 +193,7 @@ static Answer get_calendar(const Request *request, const Snapshot *snapshot, con
 static Answer get_check(const Request *request, const Snapshot *snapshot, const char *name _unused_)
 {
     int status;
-    Subject subject;
+    SubjectView subject;
     Buffer text = { 0 };
     json_text_begin(&text, NULL, '{');
     json_text_begin(&text, "endpoints", '[');
@@ -274,7 +274,7 @@ static Answer post_probe(const Request *request, const Snapshot *snapshot, const
 
 static bool is_subject(const Snapshot *snapshot, const char *name)
 {
-    Subject subject;
+    SubjectView subject;
     for (size_t i = 0; snapshot_subject(snapshot, i, &subject); i++)
         if (strcmp(subject.name, name) == 0)
             return true;

@@ -271,8 +271,8 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
     return 0;
 }
 
-int discovery_new(Discovery **ret, sd_event *event, Http *http, const RdsSource *source, RdsInventory known,
-                  bool asks, const DiscoveryEvents *events, void *userdata)
+int discovery_new(Discovery **ret, sd_event *event, Http *http, const RdsSource *source, bool asks,
+                  const DiscoveryEvents *events, void *userdata)
 {
     _cleanup_(discovery_freep) Discovery *d = xcalloc(1, sizeof *d);
     *d = (Discovery) {
@@ -286,7 +286,6 @@ int discovery_new(Discovery **ret, sd_event *event, Http *http, const RdsSource 
                    .awaited = true,
                    .answered_at = INSTANT_NONE,
                    .failing_since = INSTANT_NONE,
-                   .inventory = known,
                    .changes_at = INSTANT_NEVER },
         .versions_at = clock_now(),
     };

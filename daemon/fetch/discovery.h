@@ -16,11 +16,12 @@ typedef struct DiscoveryEvents {
 } DiscoveryEvents;
 
 /*
- * The source is borrowed. Takes what is known of it from before. The first round begins from the loop, at once,
- * unless it asks nothing at all: what is signed by a wrong clock is refused.
+ * The source is borrowed. What is known of it from before may be put into its state before the loop runs. The
+ * first round begins from the loop, at once, unless it asks nothing at all: what is signed by a wrong clock is
+ * refused.
  */
-int discovery_new(Discovery **ret, sd_event *event, Http *http, const RdsSource *source, RdsInventory known,
-                  bool asks, const DiscoveryEvents *events, void *userdata);
+int discovery_new(Discovery **ret, sd_event *event, Http *http, const RdsSource *source, bool asks,
+                  const DiscoveryEvents *events, void *userdata);
 void discovery_free(Discovery *discovery);
 CLEANUP_OF(Discovery, discovery_free);
 

@@ -49,6 +49,9 @@ enum {
     ER_HOST_NOT_PRIVILEGED = 1130,
 };
 
+/* Of MySQL and MariaDB, by default: so many connections that end before login block a host. */
+#define MAX_CONNECT_ERRORS 100
+
 typedef struct Observation {
     unsigned n_refs;
     Address address;

@@ -269,12 +269,12 @@ bool endpoint_state_retain(EndpointState *state, const Address *present, size_t 
     return endpoint_state_forget_gone(state);
 }
 
-Subject subject_of_endpoint(const EndpointState *state)
+SubjectView subject_of_endpoint(const EndpointState *state)
 {
-    return (Subject) { SUBJECT_ENDPOINT, state->endpoint->name, &state->findings, state };
+    return (SubjectView) { SUBJECT_ENDPOINT, state->endpoint->name, &state->findings, state };
 }
 
-bool snapshot_subject(const Snapshot *snapshot, size_t number, Subject *ret)
+bool snapshot_subject(const Snapshot *snapshot, size_t number, SubjectView *ret)
 {
     size_t i = number;
     if (i < snapshot->n_endpoints) {
@@ -284,22 +284,22 @@ bool snapshot_subject(const Snapshot *snapshot, size_t number, Subject *ret)
     i -= snapshot->n_endpoints;
     if (i < snapshot->n_trust_stores) {
         const TrustStoreState *state = snapshot->trust_stores[i];
-        *ret = (Subject) { SUBJECT_TRUST_STORE, state->store->name, &state->findings, NULL };
+        *ret = (SubjectView) { SUBJECT_TRUST_STORE, state->store->name, &state->findings, NULL };
         return true;
     }
     i -= snapshot->n_trust_stores;
     if (i < snapshot->n_sources) {
         const BundleSource *source = snapshot->sources[i];
-        *ret = (Subject) { SUBJECT_BUNDLE, source->url, &source->findings, NULL };
+        *ret = (SubjectView) { SUBJECT_BUNDLE, source->url, &source->findings, NULL };
         return true;
     }
     i -= snapshot->n_sources;
     if (i < snapshot->n_rds_sources) {
         const RdsSourceState *state = snapshot->rds_sources[i];
-        *ret = (Subject) { SUBJECT_RDS, state->source->name, &state->findings, NULL };
+        *ret = (SubjectView) { SUBJECT_RDS, state->source->name, &state->findings, NULL };
         return true;
     }
-    *ret = (Subject) { SUBJECT_DAEMON, SELF_NAME, &snapshot->self->findings, NULL };
+    *ret = (SubjectView) { SUBJECT_DAEMON, SELF_NAME, &snapshot->self->findings, NULL };
     return i == snapshot->n_rds_sources;
 }
 

@@ -202,18 +202,18 @@ struct Snapshot {
 };
 
 /* What findings are about, and those: all borrowed. */
-typedef struct Subject {
+typedef struct SubjectView {
     SubjectKind kind;
     const char *name;
     const FindingList *findings;
     const EndpointState *endpoint; /* NULL for all others */
-} Subject;
+} SubjectView;
 
-Subject subject_of_endpoint(const EndpointState *state);
+SubjectView subject_of_endpoint(const EndpointState *state);
 
 /* The subject of that number from 0 on: endpoints, trust stores, bundles, RDS sources, the daemon. False after
  * it. */
-bool snapshot_subject(const Snapshot *snapshot, size_t number, Subject *ret);
+bool snapshot_subject(const Snapshot *snapshot, size_t number, SubjectView *ret);
 
 /*
  * A way through all endpoints that may be interrupted: what is borrowed is gone then, but not the place. All

@@ -10,18 +10,21 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "base/timer.h"
+#include "publish/silencing.h"
 #include "sink/journal.h"
 
 /* What changes within it is kept in one transaction, which writes each page once; what there is to say ends it
  * sooner. Who is killed before has to see it again. */
 #define KEEP_USEC (250 * USEC_PER_MSEC)
 
-#define RETRY_SECONDS       1
-#define TIMER_ACCURACY_USEC (100 * USEC_PER_MSEC)
+#define RETRY_SECONDS         1
+#define TIMER_ACCURACY_USEC   (100 * USEC_PER_MSEC)
+#define SILENCE_ACCURACY_USEC (10 * USEC_PER_MSEC)
 
 struct Publisher {
     sd_event_source *flush;   /* when this turn of the loop is over */
     sd_event_source *keep;    /* when what has changed is kept, with what changes until then */
+    sd_event_source *silence; /* CLOCK_REALTIME: when the next silence is over */
     sd_event_source *deliver; /* when what waits for others of its cause may be said */
     Store *store;
     Posting *posting;
@@ -198,31 +201,63 @@ void publisher_commit(Publisher *publisher, const Change *change)
         deliver_within(publisher, wait);
 }
 
-int64_t publisher_update(Publisher *publisher, SubjectKind about, const char *subject, FindingList *findings,
-                         TransitionList *transitions)
+static void address_to(const Change *change, const EndpointState *state)
 {
-    int64_t remind_seconds = publisher->policy.remind_seconds, now = clock_now();
-    AlertList *standing = store_alerts(publisher->store, about, subject);
-    silence_list_apply(store_silences(publisher->store), subject, findings, now);
-    alert_update(standing, findings, remind_seconds, now, transitions);
-    return alert_next(standing, remind_seconds, now);
+    if (state)
+        alert_of_endpoint(change->transitions, state);
+    else
+        alert_of(change->transitions, change->about, change->subject);
 }
 
-int64_t publisher_tell(Publisher *publisher, SubjectKind about, const char *subject, FindingList *findings)
+int64_t publisher_tell(Publisher *publisher, FindingList *findings, const Change *change)
 {
-    _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-    int64_t next = publisher_update(publisher, about, subject, findings, &transitions);
-    alert_of(&transitions, about, subject);
-    publisher_commit(publisher, &(Change) { .about = about, .subject = subject, .transitions = &transitions });
+    int64_t remind_seconds = publisher->policy.remind_seconds, now = clock_now();
+    AlertList *standing = store_alerts(publisher->store, change->about, change->subject);
+    silence_list_apply(store_silences(publisher->store), change->subject, findings, now);
+    alert_update(standing, findings, remind_seconds, now, change->transitions);
+    address_to(change, change->state);
+    int64_t next = alert_next(standing, remind_seconds, now);
+    publisher_commit(publisher, change);
     return next;
 }
 
-void publisher_resolve(Publisher *publisher, SubjectKind about, const char *subject)
+void publisher_resolve(Publisher *publisher, SubjectKind about, const char *subject, const EndpointState *state)
 {
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
+    const Change change = { .about = about, .subject = subject, .transitions = &transitions };
     alert_resolve_all(store_alerts(publisher->store, about, subject), clock_now(), &transitions);
-    alert_of(&transitions, about, subject);
-    publisher_commit(publisher, &(Change) { .about = about, .subject = subject, .transitions = &transitions });
+    address_to(&change, state);
+    publisher_commit(publisher, &change);
+}
+
+static void arm_silence(Publisher *publisher)
+{
+    int64_t at = silencing_wakes_at(publisher->store);
+    if (at == INSTANT_NEVER)
+        timer_disarm(publisher->silence);
+    else
+        timer_arm_at(publisher->silence, at > 0 ? (uint64_t)at * USEC_PER_SEC : 0);
+}
+
+int64_t publisher_silence(Publisher *publisher, Silence silence)
+{
+    int64_t id = silencing_add(publisher->store, silence, publisher->events->silenced, publisher->userdata);
+    arm_silence(publisher);
+    return id;
+}
+
+void publisher_unsilence(Publisher *publisher, int64_t id)
+{
+    silencing_end(publisher->store, id, publisher->events->silenced, publisher->userdata);
+    arm_silence(publisher);
+}
+
+static int on_silence(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Publisher *publisher = userdata;
+    silencing_expire(publisher->store, clock_now(), publisher->events->silenced, publisher->userdata);
+    arm_silence(publisher);
+    return 0;
 }
 
 static int on_keep(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
@@ -246,6 +281,11 @@ static int add_sources(Publisher *publisher, sd_event *event)
     r = timer_new(&publisher->deliver, event, TIMER_ACCURACY_USEC, on_deliver, publisher);
     if (r < 0)
         return r;
+    r = sd_event_add_time(event, &publisher->silence, CLOCK_REALTIME, 0, SILENCE_ACCURACY_USEC, on_silence,
+                          publisher);
+    if (r < 0)
+        return r;
+    arm_silence(publisher);
     r = sd_event_add_defer(event, &publisher->flush, on_flush, publisher);
     return r < 0 ? r : sd_event_source_set_enabled(publisher->flush, SD_EVENT_OFF);
 }
@@ -293,5 +333,6 @@ void publisher_free(Publisher *publisher)
     sd_event_source_disable_unref(publisher->flush);
     sd_event_source_disable_unref(publisher->keep);
     sd_event_source_disable_unref(publisher->deliver);
+    sd_event_source_disable_unref(publisher->silence);
     free(publisher);
 }

@@ -23,6 +23,10 @@ typedef struct PublisherEvents {
     /* The state database can be written again, or no longer, or lacks something. From the loop. */
     void (*troubled)(void *userdata);
 
+    /* What a silence covered, or covers from now on, is to be evaluated again: subject, or everything if it is
+     * NULL. */
+    void (*silenced)(const char *subject, void *userdata);
+
     /* As store_history() asked; NULL: the disk does not answer. It may be taken. */
     void (*history)(const char *name, History *history, int64_t id, void *userdata);
 } PublisherEvents;
@@ -53,18 +57,20 @@ void publisher_hold(Publisher *publisher, bool held);
 void publisher_commit(Publisher *publisher, const Change *change);
 
 /*
- * Brings what stands of a subject up to its findings and notes in those since when they stand and until when
- * they are silenced. Returns when time alone asks for that again. transitions: events that happened beside,
- * and what is to be said is appended: for publisher_commit(), with what they are about.
+ * The same, after what stands of the subject is brought up to its findings: what changes by that is appended to
+ * the change's transitions, and the findings say since when they stand and until when they are silenced.
+ * Returns when time alone asks for that again. Whom the transitions are about is written here.
  */
-int64_t publisher_update(Publisher *publisher, SubjectKind about, const char *subject, FindingList *findings,
-                         TransitionList *transitions);
+int64_t publisher_tell(Publisher *publisher, FindingList *findings, const Change *change);
 
-/* The same and committed, of anything but an endpoint. */
-int64_t publisher_tell(Publisher *publisher, SubjectKind about, const char *subject, FindingList *findings);
+/* It is not monitored any more: all that stands of it is resolved. state: of an endpoint that was seen in this
+ * run; else NULL. */
+void publisher_resolve(Publisher *publisher, SubjectKind about, const char *subject,
+                       const EndpointState *state);
 
-/* A subject that is not an endpoint, or an endpoint that was not seen in this run, is not watched any more. */
-void publisher_resolve(Publisher *publisher, SubjectKind about, const char *subject);
+/* Makes a silence, which it takes, and returns its id; ends one by hand. */
+int64_t publisher_silence(Publisher *publisher, Silence silence);
+void publisher_unsilence(Publisher *publisher, int64_t id);
 
 /* Has what was changed until now written, without waiting for it. store_kept() comes to the ticket. */
 Ticket publisher_keep(Publisher *publisher);

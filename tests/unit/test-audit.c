@@ -1,6 +1,6 @@
 #include "ca.h"
 
-#include "manager/audit.h"
+#include "monitor/audit.h"
 #include "pki/verify.h"
 
 #define HOST "orders.test"

@@ -1,4 +1,4 @@
-#include "manager/load.h"
+#include "app/load.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,27 +8,10 @@
 #include "base/file.h"
 #include "base/instant.h"
 #include "http/http.h"
+#include "model/observation.h"
 #include "rds/hostname.h"
 
-#define DEFAULT_STATE_DIRECTORY "/var/lib/dbcertd"
-#define CATALOGUE_FILE          "catalogue.tsv"
-
-void loaded_free(Loaded *loaded)
-{
-    if (!loaded)
-        return;
-    for (size_t i = 0; i < loaded->n_secrets; i++) {
-        free(loaded->secrets[i].credential);
-        wiping_free(loaded->secrets[i].value);
-    }
-    free(loaded->secrets);
-    bundle_free(loaded->bundle);
-    bundle_free(loaded->system);
-    catalogue_free(loaded->catalogue);
-    config_free(loaded->config);
-    free(loaded->path);
-    free(loaded);
-}
+#define CATALOGUE_FILE "catalogue.tsv"
 
 typedef struct Sources {
     ConfigSource *items;
@@ -117,26 +100,12 @@ static void read_bundles(Loaded *loaded, char ***errors, char ***warnings)
         strv_append(warnings, xstrdup("trust.bundles, trust.fetch: no bundle; chains will not be verified"));
 }
 
-static const Secret *find_secret(const Loaded *loaded, const char *credential)
-{
-    for (size_t i = 0; i < loaded->n_secrets; i++)
-        if (strcmp(loaded->secrets[i].credential, credential) == 0)
-            return &loaded->secrets[i];
-    return NULL;
-}
-
-const char *loaded_secret(const Loaded *loaded, const char *name)
-{
-    const Secret *secret = name ? find_secret(loaded, name) : NULL;
-    return secret ? secret->value : NULL;
-}
-
 /* key, origin: which key names it, and where. */
 static void read_secret(Loaded *loaded, const char *credential, const char *key, const char *origin,
                         bool check_only, char ***errors, char ***warnings)
 {
     const char *directory = getenv("CREDENTIALS_DIRECTORY");
-    if (!credential || find_secret(loaded, credential))
+    if (!credential || loaded_secret(loaded, credential))
         return;
     if (strchr(credential, '/') || !directory) {
         bool may_be_fine = check_only && !strchr(credential, '/');
@@ -207,15 +176,6 @@ static void read_secrets(Loaded *loaded, bool check_only, char ***errors, char *
     for (Url **url = config->fetch; *url; url++)
         read_http_secret(loaded, config_fetch_credential(config, *url), "trust.fetch_credentials", check_only,
                          errors, warnings);
-}
-
-/* systemd names several with colons between them if the unit does. */
-char *loaded_state_directory(const Loaded *loaded)
-{
-    const char *directory = getenv("STATE_DIRECTORY");
-    if (directory && *directory)
-        return xstrndup(directory, strcspn(directory, ":"));
-    return xstrdup(loaded->config->state ? loaded->config->state : DEFAULT_STATE_DIRECTORY);
 }
 
 /* Takes the path. Whether there was an error is for load() to count. */

@@ -6,8 +6,8 @@
  */
 
 #include "base/worker.h"
-#include "manager/audit.h"
 #include "model/trust.h"
+#include "monitor/audit.h"
 
 /*
  * What the certificates of all stores may take together: an eighth of the unit's MemoryMax. 20 stores of 300

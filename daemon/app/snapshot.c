@@ -1,18 +1,18 @@
 #include <stdio.h>
 
+#include "app/app-internal.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/timer.h"
-#include "manager/manager-internal.h"
 #include "rules/forecast.h"
 #include "rules/history.h"
 #include "rules/plan.h"
 
 static const Catalogue *catalogue_of(const Snapshot *snapshot)
 {
-    const Manager *manager = snapshot->userdata;
-    return manager->loaded->catalogue;
+    const App *app = snapshot->userdata;
+    return app->loaded->catalogue;
 }
 
 static void show_authorities(const Snapshot *snapshot, AuthorityUses *ret)
@@ -31,51 +31,52 @@ static void show_forecast(const Snapshot *snapshot, int64_t until, Forecast *ret
     forecast_make(snapshot, &policy, clock_now(), until, ret);
 }
 
-void snapshot_history(Manager *manager, const char *endpoint, History *history, int64_t id)
+void snapshot_history(App *app, const char *endpoint, History *history, int64_t id)
 {
-    const Member *member = fleet_find(&manager->fleet, endpoint);
     if (history)
-        history_complete(history, member ? member->state : NULL, manager->loaded->catalogue);
-    control_history(manager->control, id, endpoint, history);
+        history_complete(history, endpoints_find(app->endpoints, endpoint), app->loaded->catalogue);
+    control_history(app->control, id, endpoint, history);
 }
 
-void snapshot_take(Manager *manager, Snapshot *ret)
+void snapshot_take(App *app, Snapshot *ret)
 {
     *ret = (Snapshot) {
         .version = DBCERTD_VERSION,
-        .config_path = manager->loaded->path,
-        .started_at = manager->started_at,
-        .reloaded_at = manager->reloaded_at,
-        .reload_error = manager->reload_error,
-        .n_probing = manager->n_running,
-        .endpoints = manager->fleet.states,
-        .n_endpoints = manager->fleet.n,
-        .catalogue_version = manager->loaded->catalogue->version,
-        .socket_hosts = manager->loaded->config->socket_hosts,
-        .self = &manager->self,
-        .silences = store_silences(manager->store),
-        .store = store_figures(manager->store),
-        .figures = &manager->figures,
+        .config_path = app->loaded->path,
+        .started_at = app->started_at,
+        .reloaded_at = app->reloaded_at,
+        .reload_error = app->reload_error,
+        .n_probing = endpoints_n_running(app->endpoints),
+        .trusted = bundles_fingerprints(app->bundles),
+        .catalogue_version = app->loaded->catalogue->version,
+        .socket_hosts = app->loaded->config->socket_hosts,
+        .self = health_state(app->health),
+        .silences = store_silences(app->store),
+        .store = store_figures(app->store),
+        .figures = &app->figures,
         .authorities = show_authorities,
         .plan = show_plan,
         .forecast = show_forecast,
-        .userdata = manager,
+        .userdata = app,
     };
-    trust_show(manager->trust, ret);
-    roster_show(manager->roster, ret);
+    ret->endpoints = endpoints_states(app->endpoints, &ret->n_endpoints);
+    ret->trust_stores = trust_stores_states(app->trust_stores, &ret->n_trust_stores);
+    ret->sources = bundles_sources(app->bundles, &ret->n_sources);
+    ret->rds_sources = targets_sources(app->targets, &ret->n_rds_sources);
 }
 
 /* It is made of the whole fleet, and each probe changes it. */
-#define ANNOUNCE_USEC (1 * USEC_PER_SEC)
+#define ANNOUNCE_USEC          (1 * USEC_PER_SEC)
+#define ANNOUNCE_ACCURACY_USEC (10 * USEC_PER_MSEC)
 
 /* "42 endpoints, 1 warning, next probe at 2026-11-20T22:00:12Z" */
-void snapshot_announce(Manager *manager)
+void snapshot_announce(App *app)
 {
     Snapshot snapshot;
     _cleanup_(buffer_deinit) Buffer text = { 0 };
     int64_t next = INSTANT_NONE;
-    manager->announced_usec = clock_boottime_usec();
-    snapshot_take(manager, &snapshot);
+    app->announced_usec = clock_boottime_usec();
+    snapshot_take(app, &snapshot);
     buffer_printf(&text, "%zu endpoints", snapshot.n_endpoints);
     for (Severity s = SEVERITY_CRITICAL; s > SEVERITY_OK; s--)
         if (snapshot_count(&snapshot, s) > 0)
@@ -89,15 +90,15 @@ void snapshot_announce(Manager *manager)
         buffer_printf(&text, ", the RDS API %s", severity_to_string(snapshot_rds_severity(&snapshot)));
     if (snapshot_self_severity(&snapshot) > SEVERITY_NOTICE)
         buffer_printf(&text, ", dbcertd itself %s", severity_to_string(snapshot_self_severity(&snapshot)));
-    if (manager->stopping)
-        buffer_printf(&text, "; stopping, %zu probes still to leave", manager->n_running);
-    else if (manager->self.clock_waits)
+    if (app->stopping)
+        buffer_printf(&text, "; stopping, %zu probes still to leave", snapshot.n_probing);
+    else if (app->subjects.held)
         buffer_printf(&text, "; waiting for a clock that is right");
-    else if (manager->n_running > 0)
-        buffer_printf(&text, ", probing %zu", manager->n_running);
+    else if (snapshot.n_probing > 0)
+        buffer_printf(&text, ", probing %zu", snapshot.n_probing);
     else if (next != INSTANT_NONE)
         buffer_printf(&text, ", next probe at %s", INSTANT_TEXT(next));
-    notify_status(manager->notifier, (char *)text.data);
+    notify_status(app->notifier, (char *)text.data);
 }
 
 static int on_announce(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
@@ -106,17 +107,13 @@ static int on_announce(sd_event_source *source _unused_, uint64_t usec _unused_,
     return 0;
 }
 
-void snapshot_announce_soon(Manager *manager)
+int snapshot_init(App *app)
 {
-    uint64_t at = manager->announced_usec + ANNOUNCE_USEC;
-    if (manager->announce && timer_is_armed(manager->announce))
-        return; /* it is coming */
-    if (clock_boottime_usec() >= at) {
-        snapshot_announce(manager);
-        return;
-    }
-    if (!manager->announce &&
-        sd_event_add_time(manager->event, &manager->announce, CLOCK_BOOTTIME, at, 0, on_announce, manager) < 0)
-        return;
-    timer_arm_at(manager->announce, at);
+    return timer_new(&app->announce, app->event, ANNOUNCE_ACCURACY_USEC, on_announce, app);
+}
+
+void snapshot_announce_soon(App *app)
+{
+    if (!timer_is_armed(app->announce))
+        timer_arm_at(app->announce, app->announced_usec + ANNOUNCE_USEC); /* at once, if that is past */
 }

@@ -1,4 +1,4 @@
-#include "manager/audit.h"
+#include "monitor/audit.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "manager/notify.h"
+#include "app/notify.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "manager/truststore.h"
+#include "monitor/truststore.h"
 
 #include <errno.h>
 #include <string.h>

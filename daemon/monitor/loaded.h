@@ -1,14 +1,10 @@
 #pragma once
 
-/* All that a start or a reload reads: configuration, catalogue, trust bundles, credentials. All or nothing. */
+/* All that a start or a reload has read: configuration, catalogue, trust bundles, credentials. */
 
 #include "config/config.h"
 #include "pki/bundle.h"
 #include "rds/catalogue.h"
-
-#define SECRET_BYTES_MAX 4096
-/* MySQL's and MariaDB's default: so many connections that end before login block a host. */
-#define MAX_CONNECT_ERRORS 100
 
 typedef struct Secret {
     char *credential;
@@ -28,13 +24,6 @@ typedef struct Loaded {
 
 void loaded_free(Loaded *loaded);
 CLEANUP_OF(Loaded, loaded_free);
-
-/*
- * Reads path, and the files of dbcertd.d/ beside it. -EINVAL if anything is wrong, with a line for each thing
- * in *errors. Where $CREDENTIALS_DIRECTORY is not set, as in a check by hand, a credential that is missing is a
- * warning if check_only.
- */
-int load(const char *path, bool check_only, Loaded **ret, char ***errors, char ***warnings);
 
 /* A credential's value, borrowed; NULL if there is none of that name, or name is NULL. */
 const char *loaded_secret(const Loaded *loaded, const char *name);
