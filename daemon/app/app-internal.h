@@ -56,13 +56,13 @@ void promise_make(App *app, const char *endpoint, int64_t run);
 void promise_keep_all(App *app); /* as far as their results are kept */
 void promise_drop_all(App *app);
 
-/* snapshot.c: what the status socket shows, and systemctl's line: at once, or within a second, from the loop.
+/* view.c: what the status socket shows, and systemctl's line: at once, or within a second, from the loop.
  */
-int snapshot_init(App *app);
-void snapshot_take(App *app, Snapshot *ret);
-void snapshot_history(App *app, const char *endpoint, History *history, int64_t id); /* was read */
-void snapshot_announce(App *app);
-void snapshot_announce_soon(App *app);
+int view_init(App *app);
+void view_take(App *app, Snapshot *ret);
+void view_history(App *app, const char *endpoint, History *history, int64_t id); /* was read */
+void view_announce(App *app);
+void view_announce_soon(App *app);
 
 /*
  * reload.c: all that a configuration makes, made and put in place of what the one before has made (at a start:

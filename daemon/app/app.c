@@ -52,7 +52,7 @@ static void on_snapshot_asked(Snapshot *ret, void *userdata)
 {
     App *app = userdata;
     trust_stores_settle(app->trust_stores);
-    snapshot_take(app, ret);
+    view_take(app, ret);
 }
 
 static int64_t on_silence_asked(Silence silence, void *userdata)
@@ -113,7 +113,7 @@ static void on_silenced(const char *subject, void *userdata)
 
 static void on_history(const char *name, History *history, int64_t id, void *userdata)
 {
-    snapshot_history(userdata, name, history, id);
+    view_history(userdata, name, history, id);
 }
 
 static const PublisherEvents publisher_events = {
@@ -127,7 +127,7 @@ static void on_subject_changed(const Subject *subject, void *userdata)
 {
     App *app = userdata;
     bool endpoint = subject && subject->type->kind == SUBJECT_ENDPOINT;
-    snapshot_announce_soon(app);
+    view_announce_soon(app);
     control_changed(app->control, endpoint ? subject->name : NULL);
 }
 
@@ -145,7 +145,7 @@ static void on_given_up(const char *name, void *userdata)
 
 static void on_running(void *userdata)
 {
-    snapshot_announce_soon(userdata);
+    view_announce_soon(userdata);
 }
 
 static void on_chains_changed(void *userdata)
@@ -276,7 +276,7 @@ static int start(App *app, const char *database, Loaded *loaded)
     r = notifier_new(&app->notifier, app->event);
     if (r < 0)
         return r;
-    r = snapshot_init(app);
+    r = view_init(app);
     if (r < 0)
         return r;
     r = make_context(app);

@@ -17,7 +17,7 @@ static void on_adopted(void *userdata)
     App *app = userdata;
     app->context.bundle = bundles_current(app->bundles);
     endpoints_verify(app->endpoints);
-    snapshot_announce_soon(app);
+    view_announce_soon(app);
     control_changed(app->control, NULL);
 }
 
@@ -162,5 +162,5 @@ void reload(App *app)
     }
     notify_ready(app->notifier);
     control_changed(app->control, NULL);
-    snapshot_announce_soon(app);
+    view_announce_soon(app);
 }

@@ -81,6 +81,6 @@ int stop_begin(App *app)
     endpoints_quiesce(app->endpoints);
     control_quiesce(app->control);
     endpoints_each(app->endpoints, answer_waiting, app);
-    snapshot_announce(app);
+    view_announce(app);
     return sd_event_add_time(app->event, &app->stop, CLOCK_BOOTTIME, 0, ACCURACY_USEC, on_look, app);
 }

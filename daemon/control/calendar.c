@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
-#include "control/json.h"
 
 #define LINE_BYTES_MAX 75 /* RFC 5545, 3.1 */
 
@@ -35,45 +34,41 @@ static void write_text(Buffer *calendar, const char *name, const char *value)
     write_line(calendar, text);
 }
 
-/* "2026-11-20T21:59:00Z" to "20261120T215900Z" */
-static void write_instant(Buffer *calendar, const char *name, const char *instant)
+/* "20261120T215900Z" */
+static void write_instant(Buffer *calendar, const char *name, int64_t instant)
 {
     buffer_printf(calendar, "%s:", name);
-    for (; *instant; instant++)
-        if (!strchr("-:", *instant))
-            buffer_append(calendar, instant, 1);
+    for (const char *c = INSTANT_TEXT(instant); *c; c++)
+        if (!strchr("-:", *c))
+            buffer_append(calendar, c, 1);
     buffer_printf(calendar, "\r\n");
 }
 
-static void write_event(Buffer *calendar, const json_t *event, const char *stamp)
+static void write_event(Buffer *calendar, const ForecastEvent *event, int64_t now)
 {
-    const char *store = json_text_of(event, "trust_store"),
-               *subject = *store ? store : json_text_of(event, "endpoint");
-    _cleanup_free_ char *uid = xasprintf("%s@dbcertd", json_text_of(event, "id"));
-    _cleanup_free_ char *summary = xasprintf("%s: %s", subject, json_text_of(event, "kind"));
+    _cleanup_free_ char *uid = xasprintf("%s@dbcertd", event->id);
+    _cleanup_free_ char *summary = xasprintf("%s: %s", event->subject, forecast_kind_to_string(event->kind));
     write_line(calendar, "BEGIN:VEVENT");
     write_text(calendar, "UID", uid);
-    write_instant(calendar, "DTSTAMP", stamp);
-    write_instant(calendar, "DTSTART", json_text_of(event, "at"));
-    if (strcmp(json_text_of(event, "at"), json_text_of(event, "ends_at")) != 0)
-        write_instant(calendar, "DTEND", json_text_of(event, "ends_at"));
+    write_instant(calendar, "DTSTAMP", now);
+    write_instant(calendar, "DTSTART", event->at);
+    if (event->ends_at != event->at)
+        write_instant(calendar, "DTEND", event->ends_at);
     write_text(calendar, "SUMMARY", summary);
-    write_text(calendar, "DESCRIPTION", json_text_of(event, "text"));
+    write_text(calendar, "DESCRIPTION", event->text);
     write_line(calendar, "TRANSP:TRANSPARENT");
     write_line(calendar, "END:VEVENT");
 }
 
-char *calendar_write(const json_t *forecast, int64_t now)
+char *calendar_write(const Forecast *forecast, int64_t now)
 {
     Buffer calendar = { 0 };
-    size_t i;
-    json_t *event;
     write_line(&calendar, "BEGIN:VCALENDAR");
     write_line(&calendar, "VERSION:2.0");
     write_line(&calendar, "PRODID:-//dbcertd//dbcertd " DBCERTD_VERSION "//EN");
     write_line(&calendar, "X-WR-CALNAME:Certificates of databases");
-    json_array_foreach(json_object_get(forecast, "events"), i, event)
-        write_event(&calendar, event, INSTANT_TEXT(now));
+    for (size_t i = 0; i < forecast->n; i++)
+        write_event(&calendar, &forecast->items[i], now);
     write_line(&calendar, "END:VCALENDAR");
     return buffer_take_text(&calendar);
 }

@@ -4,7 +4,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "model/state.h"
+#include "report/snapshot.h"
 
 #define CONTROL_REQUEST_BYTES_MAX 16384 /* of a body: a silence has 1 KB */
 #define CONTROL_WAITING_MAX       100   /* clients of one kind that wait for a probe or the disk */

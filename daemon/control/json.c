@@ -73,7 +73,7 @@ json_t *json_of_status(const Snapshot *snapshot)
     json_put(object, "daemon", json_of_text(severity_to_string(snapshot_self_severity(snapshot))));
     json_put(object, "silences", json_integer((json_int_t)snapshot->silences->n));
     json_put(object, "state", of_state(snapshot));
-    json_put(object, "catalogue", json_of_text(snapshot->catalogue_version));
+    json_put(object, "catalogue", json_of_text(snapshot->catalogue->version));
     json_put(object, "next_probe_at", json_of_instant(next));
     return object;
 }

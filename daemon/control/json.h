@@ -6,7 +6,9 @@
 #include <jansson.h>
 
 #include "base/buffer.h"
-#include "model/state.h"
+#include "report/authorities.h"
+#include "report/forecast.h"
+#include "report/plan.h"
 
 /*
  * Appends a part of an endpoint, from part 0 on; false: that was the last one. Each address is a part, since 64

@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "control/client.h"
 #include "control/json-text.h"
-#include "model/state.h"
+#include "report/snapshot.h"
 
 typedef struct Pieces Pieces;
 struct Pieces {

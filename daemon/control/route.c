@@ -142,7 +142,7 @@ static Answer get_authorities(const Request *request _unused_, const Snapshot *s
                               const char *name _unused_)
 {
     _cleanup_(authority_uses_deinit) AuthorityUses uses = { 0 };
-    snapshot->authorities(snapshot, &uses);
+    authorities_list(snapshot, &uses);
     return ok(json_of_authorities(&uses));
 }
 
@@ -159,7 +159,7 @@ static Answer get_rds(const Request *request _unused_, const Snapshot *snapshot,
 static Answer get_plan(const Request *request _unused_, const Snapshot *snapshot, const char *name)
 {
     _cleanup_(plan_deinit) Plan plan = { 0 };
-    if (snapshot->plan(snapshot, name, &plan) == 0)
+    if (plan_make(snapshot, name, &plan) == 0)
         return ok(json_of_plan(&plan));
     _cleanup_free_ char *message =
         xasprintf("no CA that rotates has the identifier \"%s\"; expected one such as rds-ca-rsa2048-g1, "
@@ -168,25 +168,37 @@ static Answer get_plan(const Request *request _unused_, const Snapshot *snapshot
     return route_error(404, "not-found", message);
 }
 
+/* False: until is none. */
+static bool make_forecast(const Request *request, const Snapshot *snapshot, Forecast *ret)
+{
+    int64_t until = INSTANT_NONE;
+    if (request->until && instant_parse_day(request->until, &until) < 0)
+        return false;
+    forecast_make(snapshot, request->now, until, ret);
+    return true;
+}
+
+static Answer refuse_until(void)
+{
+    return route_error(400, "bad-request",
+                       "until: expected a day such as 2027-06-30, or an instant such as 2027-06-30T12:00:00Z");
+}
+
 static Answer get_forecast(const Request *request, const Snapshot *snapshot, const char *name _unused_)
 {
     _cleanup_(forecast_deinit) Forecast forecast = { 0 };
-    int64_t until = INSTANT_NONE;
-    if (request->until && instant_parse_day(request->until, &until) < 0)
-        return route_error(
-            400, "bad-request",
-            "until: expected a day such as 2027-06-30, or an instant such as 2027-06-30T12:00:00Z");
-    snapshot->forecast(snapshot, until, &forecast);
+    if (!make_forecast(request, snapshot, &forecast))
+        return refuse_until();
     return ok(json_of_forecast(&forecast));
 }
 
 static Answer get_calendar(const Request *request, const Snapshot *snapshot, const char *name _unused_)
 {
-    _cleanup_(json_decrefp) json_t *forecast = get_forecast(request, snapshot, "").body;
-    if (json_object_get(forecast, "error"))
-        return (Answer) { .status = 400, .body = json_incref(forecast) };
+    _cleanup_(forecast_deinit) Forecast forecast = { 0 };
+    if (!make_forecast(request, snapshot, &forecast))
+        return refuse_until();
     return (Answer) { .status = 200,
-                      .text = calendar_write(forecast, request->now),
+                      .text = calendar_write(&forecast, request->now),
                       .type = "text/calendar; charset=utf-8" };
 }
 

@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "control/pieces.h"
-#include "model/state.h"
+#include "report/snapshot.h"
 
 typedef struct Request {
     const char *method;

@@ -13,6 +13,7 @@
 #include "base/instant.h"
 #include "base/text.h"
 #include "control/calendar.h"
+#include "control/json.h"
 #include "ctl/check.h"
 #include "ctl/client.h"
 #include "ctl/help.h"
@@ -222,9 +223,31 @@ static int run_watch(const Options *options, const char *word _unused_)
     return watch(draw_status, &copy);
 }
 
-static void render_calendar(const json_t *forecast)
+/* The daemon's forecast again; what has no date is left out. */
+static void read_forecast(const json_t *body, Forecast *ret)
 {
-    _cleanup_free_ char *calendar = calendar_write(forecast, clock_now());
+    size_t i;
+    json_t *event;
+    json_array_foreach(json_object_get(body, "events"), i, event)
+    {
+        const char *store = json_text_of(event, "trust_store");
+        int kind = forecast_kind_from_string(json_text_of(event, "kind"));
+        ForecastEvent e = { .kind = (ForecastKind)kind };
+        if (kind < 0 || instant_parse(json_text_of(event, "at"), &e.at) < 0 ||
+            instant_parse(json_text_of(event, "ends_at"), &e.ends_at) < 0)
+            continue;
+        e.subject = xstrdup(*store ? store : json_text_of(event, "endpoint"));
+        e.id = xstrdup(json_text_of(event, "id"));
+        e.text = xstrdup(json_text_of(event, "text"));
+        forecast_append(ret, e);
+    }
+}
+
+static void render_calendar(const json_t *body)
+{
+    _cleanup_(forecast_deinit) Forecast forecast = { 0 };
+    read_forecast(body, &forecast);
+    _cleanup_free_ char *calendar = calendar_write(&forecast, clock_now());
     fputs(calendar, stdout);
 }
 

@@ -4,7 +4,6 @@
  */
 
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,33 +13,21 @@
 #include "control/route.h"
 #include "fuzz.h"
 
-static void no_authorities(const Snapshot *snapshot _unused_, AuthorityUses *ret _unused_)
-{
-}
-
-static int no_plan(const Snapshot *snapshot _unused_, const char *ca _unused_, Plan *ret _unused_)
-{
-    return -ENOENT;
-}
-
-static void no_forecast(const Snapshot *snapshot _unused_, int64_t until _unused_, Forecast *ret _unused_)
-{
-}
-
 static Snapshot snapshot_of(EndpointState *const *states)
 {
     static const SelfState self;
     static const SilenceList silences;
     static const Figures figures;
+    static Catalogue *catalogue;
+    if (!catalogue)
+        catalogue = catalogue_new_builtin(); /* as long as the process is */
     return (Snapshot) { .version = "1",
                         .endpoints = states,
                         .n_endpoints = 1,
                         .self = &self,
                         .silences = &silences,
                         .figures = &figures,
-                        .authorities = no_authorities,
-                        .plan = no_plan,
-                        .forecast = no_forecast };
+                        .catalogue = catalogue };
 }
 
 /* A line of the head; NULL: it is over. */

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "report/plan.h"
 #include "rules/case.h"
 #include "rules/discovery.h"
 #include "rules/event.h"
-#include "rules/plan.h"
 #include "rules/self.h"
 #include "rules/trust.h"
 #include "scene.h"
@@ -297,14 +297,16 @@ static void say_plan(const Scene *s, const Catalogue *catalogue, Said *said)
     EndpointState *endpoints[] = { state };
     TrustStore store;
     TrustStoreState trust = store_of(s, &store, "PEM"), *stores[] = { &trust };
-    const Snapshot snapshot = {
-        .endpoints = endpoints, .n_endpoints = 1, .trust_stores = stores, .n_trust_stores = 1
-    };
+    const Snapshot snapshot = { .endpoints = endpoints,
+                                .n_endpoints = 1,
+                                .trust_stores = stores,
+                                .n_trust_stores = 1,
+                                .catalogue = catalogue };
     for (int seen = 0; seen < 2; seen++) {
         Plan plan;
         state->oldest = seen ? &state->addresses[0] : NULL;
         state->rotation.class = seen ? CLASS_RESTART : CLASS_AUTO;
-        assert_int_equal(plan_make(&snapshot, catalogue, "rds-ca-ecc384-g1", &plan), 0);
+        assert_int_equal(plan_make(&snapshot, "rds-ca-ecc384-g1", &plan), 0);
         for (size_t i = 0; i < plan.n; i++)
             if (plan.steps[i].steps.n > 0)
                 take(said, "plan", steps_copy(&plan.steps[i].steps));

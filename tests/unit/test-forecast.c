@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "rules/forecast.h"
+#include "report/forecast.h"
 #include "scene.h"
 
 #define ADDRESS "10.0.0.1"
@@ -15,8 +15,7 @@ static const char *foretold(EndpointState *state, const char *now, const char *u
     static char text[2048];
     Forecast forecast;
     const Snapshot snapshot = { .endpoints = &state, .n_endpoints = 1 };
-    const Policy policy = { .unreachable_after = 3 };
-    forecast_make(&snapshot, &policy, at(now), until ? at(until) : INSTANT_NONE, &forecast);
+    forecast_make(&snapshot, at(now), until ? at(until) : INSTANT_NONE, &forecast);
     text[0] = 0;
     for (size_t i = 0; i < forecast.n; i++) {
         const ForecastEvent *e = &forecast.items[i];

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/instant.h"
 #include "pki/facts.h"
-#include "rules/history.h"
+#include "report/timeline.h"
 #include "scene.h"
 #include "store/store.h"
 
@@ -538,7 +538,7 @@ TEST(history_knows_from_when_to_when_each_was_served_and_how_old_it_was)
     replace(&p, state, "2026-07-12T05:30:00Z", "2027-07-12T05:30:00Z", "2026-07-12T05:00:00Z");
     History history = { 0 };
     read_history(p.store, "orders", &history);
-    history_complete(&history, state, NULL);
+    timeline_complete(&history, state, NULL);
     assert_int_equal(history.n, 3);
     const HistoryLine *line = history.items;
     assert_string_equal(line[0].ca, "rds-ca-rsa2048-g1");

@@ -1,4 +1,4 @@
-#include "rules/plan.h"
+#include "report/plan.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,134 +8,35 @@
 #include "base/instant.h"
 #include "rds/authority.h"
 #include "rds/hostname.h"
+#include "report/authorities.h"
 #include "rules/command.h"
 #include "rules/trust.h"
 
-static void add_name(const char ***list, size_t *n, const char *name)
+static const char *const step_kinds[] = {
+    [PLAN_TRUST_STORE] = "trust-store", [PLAN_BUNDLE] = "bundle",   [PLAN_INSTANCE] = "instance",
+    [PLAN_CONFIGURE] = "configure",     [PLAN_NOTHING] = "nothing",
+};
+DEFINE_STRING_TABLE(plan_step, PlanStepKind, step_kinds);
+
+PlanStep *plan_append(Plan *plan, PlanStepKind kind, const char *subject)
 {
-    *list = xgrow(*list, *n, sizeof **list);
-    (*list)[(*n)++] = name;
+    plan->steps = xgrow(plan->steps, plan->n, sizeof *plan->steps);
+    plan->steps[plan->n] = (PlanStep) { .kind = kind, .subject = xstrdup(subject) };
+    return &plan->steps[plan->n++];
 }
 
-static const char **end_names(const char **list, size_t n)
+void plan_deinit(Plan *plan)
 {
-    list = xgrow(list, n, sizeof *list);
-    list[n] = NULL;
-    return list;
-}
-
-/* A root of one region (NULL: of a partition, with all of its regions). */
-static bool is_here(const KnownCertificate *root, const Region *region, const Endpoint *endpoint,
-                    const Catalogue *catalogue)
-{
-    if (!endpoint->region || region)
-        return endpoint->region && strcmp(endpoint->region, region->name) == 0;
-    const Region *here = catalogue_region(catalogue, endpoint->region);
-    return here && strcmp(here->partition, root->region) == 0;
-}
-
-/* What the API said of a region; NULL: it was not asked there. */
-static const RdsInventory *inventory_of(const Snapshot *snapshot, const char *region)
-{
-    for (size_t i = 0; i < snapshot->n_rds_sources; i++)
-        if (snapshot->rds_sources[i]->inventory.n_certificates > 0 &&
-            strcmp(snapshot->rds_sources[i]->source->region, region) == 0)
-            return &snapshot->rds_sources[i]->inventory;
-    return NULL;
-}
-
-static const RdsCertificate *find_certificate(const RdsInventory *inventory, const char *ca)
-{
-    for (size_t i = 0; i < inventory->n_certificates; i++)
-        if (strcmp(inventory->certificates[i].ca, ca) == 0)
-            return &inventory->certificates[i];
-    return NULL;
-}
-
-/* The API's word where it was asked, else the user guide's. */
-static bool is_offered(const Snapshot *snapshot, const Region *region, const char *ca)
-{
-    const RdsInventory *inventory = region ? inventory_of(snapshot, region->name) : NULL;
-    if (inventory)
-        return find_certificate(inventory, ca) != NULL;
-    return !region || region_offers(region, ca);
-}
-
-static AuthorityUse use_of(const KnownCertificate *root, const Snapshot *snapshot, const Catalogue *catalogue)
-{
-    const Region *region = catalogue_region(catalogue, root->region);
-    const RdsInventory *inventory = inventory_of(snapshot, root->region);
-    const RdsCertificate *said = inventory ? find_certificate(inventory, root->ca) : NULL;
-    size_t n_served = 0, n_configured = 0;
-    AuthorityUse use = {
-        .ca = root->ca,
-        .region = root->region,
-        .region_title = region ? region->title : NULL,
-        .cn = root->cn,
-        .sha1 = root->sha1,
-        .sha256 = root->sha256,
-        .not_before = root->not_before,
-        .not_after = root->not_after,
-        .rotates = authority_id_rotates(root->ca),
-        .trusted = root->sha256 && strv_contains(snapshot->trusted, root->sha256),
-        .asked = inventory != NULL,
-        .offered = is_offered(snapshot, region, root->ca),
-        .is_default = said && said->is_default,
-    };
-    for (size_t i = 0; i < snapshot->n_endpoints; i++) {
-        const EndpointState *state = snapshot->endpoints[i];
-        if (!is_here(root, region, state->endpoint, catalogue))
-            continue;
-        if (state->served_ca && strcmp(state->served_ca, root->ca) == 0)
-            add_name(&use.served_by, &n_served, state->endpoint->name);
-        if (text_same(endpoint_ca(state->endpoint), root->ca))
-            add_name(&use.configured_by, &n_configured, state->endpoint->name);
+    for (size_t i = 0; i < plan->n; i++) {
+        free(plan->steps[i].subject);
+        free(plan->steps[i].text);
+        steps_deinit(&plan->steps[i].steps);
+        free(plan->steps[i].restart);
+        free(plan->steps[i].blocked);
     }
-    use.served_by = end_names(use.served_by, n_served);
-    use.configured_by = end_names(use.configured_by, n_configured);
-    return use;
-}
-
-static void append(AuthorityUses *uses, AuthorityUse use)
-{
-    uses->items = xgrow(uses->items, uses->n, sizeof *uses->items);
-    uses->items[uses->n++] = use;
-}
-
-/* What the catalogue does not know yet, the API does. */
-static void list_news(const Snapshot *snapshot, const RdsSourceState *state, const Catalogue *catalogue,
-                      AuthorityUses *ret)
-{
-    const char *region = state->source->region;
-    for (size_t i = 0; i < state->inventory.n_certificates; i++) {
-        const RdsCertificate *c = &state->inventory.certificates[i];
-        const KnownCertificate root = {
-            .ca = c->ca,
-            .region = state->source->region,
-            .sha1 = c->thumbprint,
-            .not_before = INSTANT_NONE,
-            .not_after = c->valid_till,
-        };
-        bool listed = catalogue_root(catalogue, c->ca, region) != NULL;
-        for (size_t j = 0; j < ret->n && !listed; j++) /* by another account's word */
-            listed = strcmp(ret->items[j].ca, c->ca) == 0 && text_same(ret->items[j].region, region);
-        if (!listed)
-            append(ret, use_of(&root, snapshot, catalogue));
-    }
-}
-
-void authorities_list(const Snapshot *snapshot, const Catalogue *catalogue, AuthorityUses *ret)
-{
-    *ret = (AuthorityUses) { .catalogue_version = catalogue->version, .catalogue_origin = catalogue->origin };
-    for (size_t i = 0; i < catalogue->n_certificates; i++) {
-        const KnownCertificate *root = &catalogue->certificates[i];
-        if (root->role != ROLE_ROOT || root->environment != ENVIRONMENT_PRODUCTION ||
-            strcmp(root->ca, TRUST_SERVICES) == 0)
-            continue;
-        append(ret, use_of(root, snapshot, catalogue));
-    }
-    for (size_t i = 0; i < snapshot->n_rds_sources; i++)
-        list_news(snapshot, snapshot->rds_sources[i], catalogue, ret);
+    free(plan->steps);
+    free(plan->ca);
+    *plan = (Plan) { 0 };
 }
 
 /* One endpoint on its way to a CA. */
@@ -270,7 +171,7 @@ static void write_steps(const Move *m, const Snapshot *snapshot, const char *ca,
     bool known = rds_hostname_parse(m->endpoint->host, &host);
     if (!m->state->served_ca)
         command_show(steps, m->endpoint->name);
-    if (m->region && !is_offered(snapshot, m->region, ca))
+    if (m->region && !authorities_offers(snapshot, m->region, ca))
         command_offer(steps, m->region->name);
     if (known && rds_hostname_is_cluster(&host)) {
         modify_members(m, &host, ca, steps);
@@ -297,9 +198,10 @@ static char *obstacle(const Move *m, const Snapshot *snapshot, const char *ca)
     if (rds && !rds_endpoint_offers(rds, ca))
         buffer_printf(&text, "the RDS API says that %s %s can have %s alone", rds->engine, rds->engine_version,
                       rds->offered);
-    else if (m->region && !is_offered(snapshot, m->region, ca))
+    else if (m->region && !authorities_offers(snapshot, m->region, ca))
         buffer_printf(&text, "the RDS %s says that %s does not offer it",
-                      inventory_of(snapshot, m->region->name) ? "API" : "user guide", m->region->title);
+                      authorities_inventory(snapshot, m->region->name) ? "API" : "user guide",
+                      m->region->title);
     else if (m->endpoint->region && !m->root)
         buffer_printf(&text, "the catalogue has no such CA in %s", m->endpoint->region);
     for (size_t i = 0; m->root && i < snapshot->n_trust_stores; i++) {
@@ -345,8 +247,9 @@ static void plan_configuration(const Move *m, const char *ca, Plan *plan)
     command_probe(&step->steps, m->endpoint->name);
 }
 
-int plan_make(const Snapshot *snapshot, const Catalogue *catalogue, const char *ca, Plan *ret)
+int plan_make(const Snapshot *snapshot, const char *ca, Plan *ret)
 {
+    const Catalogue *catalogue = snapshot->catalogue;
     size_t n = snapshot->n_endpoints;
     *ret = (Plan) { 0 };
     if (!catalogue_has_ca(catalogue, ca) || !authority_id_rotates(ca))

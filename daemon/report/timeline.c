@@ -1,4 +1,4 @@
-#include "rules/history.h"
+#include "report/timeline.h"
 
 #include <string.h>
 
@@ -32,7 +32,7 @@ static int64_t age_at_rotation(const History *history, size_t i)
     return INSTANT_NONE;
 }
 
-void history_complete(History *history, const EndpointState *state, const Catalogue *catalogue)
+void timeline_complete(History *history, const EndpointState *state, const Catalogue *catalogue)
 {
     for (size_t i = 0; i < history->n; i++) {
         HistoryLine *line = &history->items[i];

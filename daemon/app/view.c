@@ -5,40 +5,16 @@
 #include "base/clock.h"
 #include "base/instant.h"
 #include "base/timer.h"
-#include "rules/forecast.h"
-#include "rules/history.h"
-#include "rules/plan.h"
+#include "report/timeline.h"
 
-static const Catalogue *catalogue_of(const Snapshot *snapshot)
-{
-    const App *app = snapshot->userdata;
-    return app->loaded->catalogue;
-}
-
-static void show_authorities(const Snapshot *snapshot, AuthorityUses *ret)
-{
-    authorities_list(snapshot, catalogue_of(snapshot), ret);
-}
-
-static int show_plan(const Snapshot *snapshot, const char *ca, Plan *ret)
-{
-    return plan_make(snapshot, catalogue_of(snapshot), ca, ret);
-}
-
-static void show_forecast(const Snapshot *snapshot, int64_t until, Forecast *ret)
-{
-    const Policy policy = { .catalogue = catalogue_of(snapshot) };
-    forecast_make(snapshot, &policy, clock_now(), until, ret);
-}
-
-void snapshot_history(App *app, const char *endpoint, History *history, int64_t id)
+void view_history(App *app, const char *endpoint, History *history, int64_t id)
 {
     if (history)
-        history_complete(history, endpoints_find(app->endpoints, endpoint), app->loaded->catalogue);
+        timeline_complete(history, endpoints_find(app->endpoints, endpoint), app->loaded->catalogue);
     control_history(app->control, id, endpoint, history);
 }
 
-void snapshot_take(App *app, Snapshot *ret)
+void view_take(App *app, Snapshot *ret)
 {
     *ret = (Snapshot) {
         .version = DBCERTD_VERSION,
@@ -48,16 +24,12 @@ void snapshot_take(App *app, Snapshot *ret)
         .reload_error = app->reload_error,
         .n_probing = endpoints_n_running(app->endpoints),
         .trusted = bundles_fingerprints(app->bundles),
-        .catalogue_version = app->loaded->catalogue->version,
+        .catalogue = app->loaded->catalogue,
         .socket_hosts = app->loaded->config->socket_hosts,
         .self = health_state(app->health),
         .silences = store_silences(app->store),
         .store = store_figures(app->store),
         .figures = &app->figures,
-        .authorities = show_authorities,
-        .plan = show_plan,
-        .forecast = show_forecast,
-        .userdata = app,
     };
     ret->endpoints = endpoints_states(app->endpoints, &ret->n_endpoints);
     ret->trust_stores = trust_stores_states(app->trust_stores, &ret->n_trust_stores);
@@ -70,13 +42,13 @@ void snapshot_take(App *app, Snapshot *ret)
 #define ANNOUNCE_ACCURACY_USEC (10 * USEC_PER_MSEC)
 
 /* "42 endpoints, 1 warning, next probe at 2026-11-20T22:00:12Z" */
-void snapshot_announce(App *app)
+void view_announce(App *app)
 {
     Snapshot snapshot;
     _cleanup_(buffer_deinit) Buffer text = { 0 };
     int64_t next = INSTANT_NONE;
     app->announced_usec = clock_boottime_usec();
-    snapshot_take(app, &snapshot);
+    view_take(app, &snapshot);
     buffer_printf(&text, "%zu endpoints", snapshot.n_endpoints);
     for (Severity s = SEVERITY_CRITICAL; s > SEVERITY_OK; s--)
         if (snapshot_count(&snapshot, s) > 0)
@@ -103,16 +75,16 @@ void snapshot_announce(App *app)
 
 static int on_announce(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
-    snapshot_announce(userdata);
+    view_announce(userdata);
     return 0;
 }
 
-int snapshot_init(App *app)
+int view_init(App *app)
 {
     return timer_new(&app->announce, app->event, ANNOUNCE_ACCURACY_USEC, on_announce, app);
 }
 
-void snapshot_announce_soon(App *app)
+void view_announce_soon(App *app)
 {
     if (!timer_is_armed(app->announce))
         timer_arm_at(app->announce, app->announced_usec + ANNOUNCE_USEC); /* at once, if that is past */

@@ -8,4 +8,4 @@
  * Fills in what follows from the rest: CA, age at rotation, and which are current, seen last by the latest
  * probe. state: NULL if the endpoint is not watched any more.
  */
-void history_complete(History *history, const EndpointState *state, const Catalogue *catalogue);
+void timeline_complete(History *history, const EndpointState *state, const Catalogue *catalogue);

@@ -1,11 +1,8 @@
 #pragma once
 
-/* What is to come, by the certificates as they are now. */
+/* What is to come, by the certificates as they are now. Pure. */
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/text.h"
+#include "report/snapshot.h"
 
 typedef enum ForecastKind {
     FORECAST_HALF_LIFE,   /* class online: RDS rotates from here on */
@@ -40,3 +37,11 @@ typedef struct Forecast {
 void forecast_append(Forecast *forecast, ForecastEvent event); /* takes what it holds */
 void forecast_sort(Forecast *forecast);
 void forecast_deinit(Forecast *forecast);
+
+#define FORECAST_DAYS 365 /* if nobody says until when */
+
+/*
+ * What is to come after now and until then (INSTANT_NONE: FORECAST_DAYS), if everything stays as it is: of
+ * every certificate that some endpoint serves, and of trust stores.
+ */
+void forecast_make(const Snapshot *snapshot, int64_t now, int64_t until, Forecast *ret);
