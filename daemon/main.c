@@ -151,7 +151,7 @@ static int run(int argc, char **argv)
     if (prctl(PR_SET_DUMPABLE, 0) <
         0) /* before the first secret is read: none is in a core file or for a tracer */
         log_warning("cannot keep secrets out of core files, ignoring: %m");
-    int r = load(options.config, options.check_only, &loaded, &errors, &warnings);
+    int r = load_configuration(options.config, options.check_only, &loaded, &errors, &warnings);
     for (size_t i = 0; warnings && warnings[i]; i++)
         log_warning("%s", warnings[i]);
     for (size_t i = 0; errors && errors[i]; i++)

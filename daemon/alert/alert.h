@@ -25,8 +25,8 @@ void alert_update(AlertList *standing, FindingList *findings, int64_t remind_sec
                   TransitionList *transitions);
 
 /*
- * Until what an earlier run has seen is judged anew, what it made of it is what there is: writes that into the
- * findings, and into the severity of an endpoint's state.
+ * Until what an earlier run has seen is evaluated again, what it made of it is what there is: writes that into
+ * the findings, and into the severity of an endpoint's state.
  */
 void alert_recall(const AlertList *standing, FindingList *findings);
 void alert_recall_endpoint(const AlertList *standing, EndpointState *state);

@@ -136,8 +136,8 @@ static void pass_over(Sorting *s, size_t first)
         s->taken[i] |= same_cause(&s->outbox->items[first], &s->outbox->items[i]);
 }
 
-int64_t group(GroupMemory *memory, const GroupPolicy *policy, const TransitionList *outbox, int64_t now,
-              BulletinList *ret)
+int64_t group_select(GroupMemory *memory, const GroupPolicy *policy, const TransitionList *outbox, int64_t now,
+                     BulletinList *ret)
 {
     _cleanup_free_ bool *taken = xcalloc(outbox->n + 1, sizeof *taken);
     Sorting s = { .outbox = outbox, .taken = taken, .bulletins = ret };

@@ -41,5 +41,5 @@ void bulletin_list_deinit(BulletinList *list);
  * What of the outbox is to be said now, in order; what has no cause is never kept waiting. Returns when to ask
  * again for what is, INSTANT_NEVER if nothing is.
  */
-int64_t group(GroupMemory *memory, const GroupPolicy *policy, const TransitionList *outbox, int64_t now,
-              BulletinList *ret);
+int64_t group_select(GroupMemory *memory, const GroupPolicy *policy, const TransitionList *outbox, int64_t now,
+                     BulletinList *ret);

@@ -71,7 +71,7 @@ void view_announce_soon(App *app);
 int reload_take(App *app, Loaded *loaded);
 
 /* Reads the configuration again; with an error in it, the old one goes on. */
-void reload(App *app);
+void reload_configuration(App *app);
 
 /*
  * stop.c: ends the loop within a second. Probes that run may take their leave, clients that have asked are

@@ -170,7 +170,7 @@ static const EndpointsEvents endpoints_events = {
 
 static void on_clock_usable(void *userdata)
 {
-    reload(userdata);
+    reload_configuration(userdata);
 }
 
 static void on_clock_set(void *userdata)
@@ -189,7 +189,7 @@ static int on_hangup(sd_event_source *source _unused_, const struct signalfd_sig
 {
     App *app = userdata;
     if (!app->stopping)
-        reload(app);
+        reload_configuration(app);
     return 0;
 }
 

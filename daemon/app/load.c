@@ -178,7 +178,7 @@ static void read_secrets(Loaded *loaded, bool check_only, char ***errors, char *
                          errors, warnings);
 }
 
-/* Takes the path. Whether there was an error is for load() to count. */
+/* Takes the path. Whether there was an error is for load_configuration() to count. */
 static void offer_catalogue(Loaded *loaded, char *path, char ***errors, char ***warnings)
 {
     _cleanup_free_ char *freed = path;
@@ -250,7 +250,7 @@ static void warn_of_drop(const Endpoint *endpoint, char ***warnings)
                   DURATION_TEXT(endpoint->interval_seconds * MAX_CONNECT_ERRORS)));
 }
 
-int load(const char *path, bool check_only, Loaded **ret, char ***errors, char ***warnings)
+int load_configuration(const char *path, bool check_only, Loaded **ret, char ***errors, char ***warnings)
 {
     _cleanup_(sources_deinit) Sources sources = { 0 };
     _cleanup_(loaded_freep) Loaded *loaded = xcalloc(1, sizeof *loaded);

@@ -11,4 +11,4 @@
  * in *errors. Where $CREDENTIALS_DIRECTORY is not set, as in a check by hand, a credential that is missing is a
  * warning if check_only.
  */
-int load(const char *path, bool check_only, Loaded **ret, char ***errors, char ***warnings);
+int load_configuration(const char *path, bool check_only, Loaded **ret, char ***errors, char ***warnings);

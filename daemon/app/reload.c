@@ -136,7 +136,7 @@ static size_t n_endpoints(const App *app)
     return n;
 }
 
-void reload(App *app)
+void reload_configuration(App *app)
 {
     _cleanup_(strv_freep) char **errors = NULL, **warnings = NULL;
     Loaded *loaded = NULL;
@@ -144,7 +144,7 @@ void reload(App *app)
     (void)sd_event_now(app->event, CLOCK_MONOTONIC, &now_usec); /* cannot fail inside the loop */
     notify_reloading(app->notifier, now_usec);
     free(TAKE(app->reload_error));
-    int r = load(app->loaded->path, false, &loaded, &errors, &warnings);
+    int r = load_configuration(app->loaded->path, false, &loaded, &errors, &warnings);
     if (r >= 0 && !text_same(loaded->config->socket, app->loaded->config->socket))
         strv_append(&warnings, xstrdup("socket: is changed by a restart only, ignoring"));
     if (r >= 0 && !text_same(loaded->config->state, app->loaded->config->state))

@@ -1,12 +1,12 @@
 #pragma once
 
-/* The two clocks. Only what has effects reads them; everything that judges gets `now` as an argument. */
+/* The two clocks. Only what has effects reads them; everything that evaluates gets `now` as an argument. */
 
 #include <stdint.h>
 
 #include "base/instant.h"
 
-/* Wall clock, seconds since the epoch: what certificates are judged by. */
+/* Wall clock, seconds since the epoch: what certificates are evaluated by. */
 int64_t clock_now(void);
 
 /* Whether the kernel calls it synchronised: 1 yes, 0 no; -EPERM where a sandbox does not let it be asked. */

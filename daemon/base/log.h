@@ -2,8 +2,8 @@
 
 /*
  * One line per failure. Goes to the journal when standard error is connected to it (as under systemd), else to
- * standard error. Only main, the manager and the sinks log above debug. Every line is escaped (base/escape.h),
- * so that it stays one line and commands no terminal.
+ * standard error. Only main, app/, monitor/, publish/ and the sinks log above debug. Every line is escaped
+ * (base/escape.h), so that it stays one line and commands no terminal.
  *
  * While the daemon runs nothing here waits: a journald that does not read, a pipe without a reader and a
  * stopped terminal leave lines in a backlog (base/backlog.h), which the event loop drains.

@@ -13,6 +13,13 @@
 #define STRINGIFY_(x) #x
 #define STRINGIFY(x)  STRINGIFY_(x)
 
+/* What a member is of. */
+#define CONTAINER_OF(p, type, member)                       \
+    ({                                                      \
+        __typeof__(((type *)0)->member) *_member = (p);     \
+        (type *)((char *)_member - offsetof(type, member)); \
+    })
+
 /* Hands the pointer over and leaves NULL behind, so that a cleanup attribute has nothing left to free. */
 #define TAKE(p)                        \
     ({                                 \

@@ -11,7 +11,7 @@
 #include "model/trust.h"
 
 #define CONFIG_ENDPOINTS_MAX   10000 /* far beyond one bastion's fleet; bounds memory and the first round */
-#define CONFIG_STORES_MAX      100 /* trust stores on one host; each is read and judged against every endpoint */
+#define CONFIG_STORES_MAX      100 /* trust stores on one host; each is read, and compared with every endpoint */
 #define CONFIG_SOURCES_MAX     500 /* regions times accounts that are asked */
 #define CONFIG_DEFAULT_BUNDLES "/etc/dbcertd/bundles/*.pem"
 #define CONFIG_FILE_BYTES      (4 * 1024 * 1024) /* some 20,000 endpoints in one file */

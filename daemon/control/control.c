@@ -136,7 +136,7 @@ void control_free(Control *control)
 static enum MHD_Result send_answer(const Exchange *exchange, Answer answer)
 {
     const Control *control = exchange->control;
-    return respond(exchange->connection, answer, control->events->snapshot, control->userdata);
+    return respond_with(exchange->connection, answer, control->events->snapshot, control->userdata);
 }
 
 /* Until resume() MHD leaves the connection alone. */

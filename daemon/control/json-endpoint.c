@@ -234,11 +234,11 @@ static void write_clocks(Buffer *text, const EndpointState *state)
     json_text_end(text, ']');
 }
 
-/* As it was when it was judged. */
+/* As it was when it was evaluated. */
 static void write_next(Buffer *text, const EndpointState *state)
 {
     int64_t at = INSTANT_NONE;
-    const char *what = endpoint_state_next(state, state->judged_at, &at);
+    const char *what = endpoint_state_next(state, state->evaluated_at, &at);
     if (!what) {
         json_text_null(text, "next");
         return;

@@ -34,8 +34,8 @@ enum MHD_Result respond_add_headers(struct MHD_Response *response, const char *t
     return MHD_YES;
 }
 
-enum MHD_Result respond(struct MHD_Connection *connection, Answer answer,
-                        void (*snapshot)(Snapshot *ret, void *userdata), void *userdata)
+enum MHD_Result respond_with(struct MHD_Connection *connection, Answer answer,
+                             void (*snapshot)(Snapshot *ret, void *userdata), void *userdata)
 {
     _cleanup_free_ char *allow = answer.allow, *policy = answer.policy;
     struct MHD_Response *response = response_of(&answer, client_of(connection), snapshot, userdata);

@@ -11,5 +11,5 @@
 enum MHD_Result respond_add_headers(struct MHD_Response *response, const char *type, const char *policy);
 
 /* Queues it, and takes what it holds. snapshot: for a long answer, asked for each piece of it. */
-enum MHD_Result respond(struct MHD_Connection *connection, Answer answer,
-                        void (*snapshot)(Snapshot *ret, void *userdata), void *userdata);
+enum MHD_Result respond_with(struct MHD_Connection *connection, Answer answer,
+                             void (*snapshot)(Snapshot *ret, void *userdata), void *userdata);

@@ -26,7 +26,7 @@ static int fail(const char *what)
     return PLUGIN_UNKNOWN;
 }
 
-int check(const char *socket, const char *name)
+int check_run(const char *socket, const char *name)
 {
     _cleanup_(json_decrefp) json_t *body = NULL, *findings = NULL;
     _cleanup_free_ char *path = name ? xasprintf("/v1/endpoints/%s", name) : xstrdup("/v1/endpoints");

@@ -5,4 +5,4 @@
  * Guidelines): one line with performance data on standard output. Returns 0 OK, 1 WARNING, 2 CRITICAL, 3
  * UNKNOWN. name: NULL for all.
  */
-int check(const char *socket, const char *name);
+int check_run(const char *socket, const char *name);

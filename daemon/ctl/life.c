@@ -49,6 +49,6 @@ char *life_left(int64_t not_after, int64_t now)
 char *life_next(const json_t *endpoint)
 {
     const json_t *next = json_object_get(endpoint, "next");
-    _cleanup_free_ char *when = day(next, "at");
-    return has(endpoint, "next") ? xasprintf("%s %s", get(next, "what"), when) : xstrdup("-");
+    _cleanup_free_ char *when = table_day(next, "at");
+    return table_has(endpoint, "next") ? xasprintf("%s %s", table_text(next, "what"), when) : xstrdup("-");
 }

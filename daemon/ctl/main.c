@@ -204,12 +204,12 @@ static int run_history(const Options *options, const char *name)
 
 static int run_silence(const Options *options, const char *name)
 {
-    return silence(&options->silence, options->socket, options->json, name, options->second);
+    return silence_run(&options->silence, options->socket, options->json, name, options->second);
 }
 
 static int run_check(const Options *options, const char *name)
 {
-    return check(options->socket, name);
+    return check_run(options->socket, name);
 }
 
 static void draw_status(void *userdata)
@@ -220,7 +220,7 @@ static void draw_status(void *userdata)
 static int run_watch(const Options *options, const char *word _unused_)
 {
     Options copy = *options;
-    return watch(draw_status, &copy);
+    return watch_run(draw_status, &copy);
 }
 
 /* The daemon's forecast again; what has no date is left out. */
@@ -305,7 +305,7 @@ static int run_command(Options *options, int argc, char **argv)
         options->scan.json = options->json;
         if (options->scan.pem && (options->json || options->scan.show_chain))
             return usage_error("--pem prints nothing else: leave --json and --show-chain out");
-        return scan(&options->scan);
+        return scan_run(&options->scan);
     }
     if (options->ics && options->json)
         return usage_error("--ics prints nothing else: leave --json out");

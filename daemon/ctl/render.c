@@ -21,22 +21,23 @@ void render_status(const json_t *status)
         if (n > 0)
             printf(", %s%lld %s%s", colour_of(name), n, name, colour_end());
     }
-    if (has(status, "trust") && strcmp(get(status, "trust"), "ok") != 0)
-        printf("; trust stores and bundles: %s%s%s", colour_of(get(status, "trust")), get(status, "trust"),
+    if (table_has(status, "trust") && strcmp(table_text(status, "trust"), "ok") != 0)
+        printf("; trust stores and bundles: %s%s%s", colour_of(table_text(status, "trust")),
+               table_text(status, "trust"), colour_end());
+    if (table_has(status, "rds") && strcmp(table_text(status, "rds"), "ok") != 0)
+        printf("; the RDS API: %s%s%s", colour_of(table_text(status, "rds")), table_text(status, "rds"),
                colour_end());
-    if (has(status, "rds") && strcmp(get(status, "rds"), "ok") != 0)
-        printf("; the RDS API: %s%s%s", colour_of(get(status, "rds")), get(status, "rds"), colour_end());
-    if (has(status, "daemon") && strcmp(get(status, "daemon"), "ok") != 0)
-        printf("; dbcertd itself: %s%s%s", colour_of(get(status, "daemon")), get(status, "daemon"),
-               colour_end());
+    if (table_has(status, "daemon") && strcmp(table_text(status, "daemon"), "ok") != 0)
+        printf("; dbcertd itself: %s%s%s", colour_of(table_text(status, "daemon")),
+               table_text(status, "daemon"), colour_end());
     if (json_integer_value(json_object_get(status, "silences")) > 0)
         printf("; silences: %lld", json_integer_value(json_object_get(status, "silences")));
-    if (has(status, "next_probe_at"))
-        printf("; next probe at %s", get(status, "next_probe_at"));
+    if (table_has(status, "next_probe_at"))
+        printf("; next probe at %s", table_text(status, "next_probe_at"));
     puts("");
-    if (has(status, "reload_error"))
+    if (table_has(status, "reload_error"))
         printf("%sThe latest reload failed, the configuration of %s goes on:%s\n%s\n", colour_of("critical"),
-               get(status, "configured_at"), colour_end(), get(status, "reload_error"));
+               table_text(status, "configured_at"), colour_end(), table_text(status, "reload_error"));
 }
 
 /* Each line as it is, so that all of them can be pasted; a shell ignores the indent. */
@@ -50,32 +51,32 @@ static void print_script(const char *script, const char *indent)
 
 void render_finding(const json_t *finding, const char *indent)
 {
-    const char *severity = get(finding, "severity"),
+    const char *severity = table_text(finding, "severity"),
                *endpoint = json_string_value(json_object_get(finding, "endpoint"));
     printf("%s%s%s%s  ", indent, colour_of(severity), severity, colour_end());
     if (endpoint)
         printf("%s  ", endpoint);
-    else if (has(finding, "trust_store"))
-        printf("trust store %s  ", get(finding, "trust_store"));
-    else if (has(finding, "bundle"))
-        printf("bundle %s  ", get(finding, "bundle"));
-    else if (has(finding, "rds"))
-        printf("rds %s  ", get(finding, "rds"));
-    else if (has(finding, "daemon"))
-        printf("%s itself  ", get(finding, "daemon"));
-    printf("%s", get(finding, "id"));
-    if (has(finding, "address"))
-        printf("  at %s", get(finding, "address"));
-    if (has(finding, "since"))
-        printf("  since %s", get(finding, "since"));
-    if (has(finding, "due"))
-        printf("  due %s", get(finding, "due"));
-    if (strcmp(get(finding, "state"), "pending") == 0)
+    else if (table_has(finding, "trust_store"))
+        printf("trust store %s  ", table_text(finding, "trust_store"));
+    else if (table_has(finding, "bundle"))
+        printf("bundle %s  ", table_text(finding, "bundle"));
+    else if (table_has(finding, "rds"))
+        printf("rds %s  ", table_text(finding, "rds"));
+    else if (table_has(finding, "daemon"))
+        printf("%s itself  ", table_text(finding, "daemon"));
+    printf("%s", table_text(finding, "id"));
+    if (table_has(finding, "address"))
+        printf("  at %s", table_text(finding, "address"));
+    if (table_has(finding, "since"))
+        printf("  since %s", table_text(finding, "since"));
+    if (table_has(finding, "due"))
+        printf("  due %s", table_text(finding, "due"));
+    if (strcmp(table_text(finding, "state"), "pending") == 0)
         printf("  pending");
-    if (has(finding, "silenced_until"))
-        printf("  silenced until %s", get(finding, "silenced_until"));
-    printf("\n%s  %s\n", indent, get(finding, "message"));
-    print_script(get(finding, "remedy"), indent);
+    if (table_has(finding, "silenced_until"))
+        printf("  silenced until %s", table_text(finding, "silenced_until"));
+    printf("\n%s  %s\n", indent, table_text(finding, "message"));
+    print_script(table_text(finding, "remedy"), indent);
 }
 
 void render_findings(const json_t *findings)
@@ -127,8 +128,8 @@ static json_t *regions_in_use(const json_t *authorities)
         bool used = json_array_size(json_object_get(authority, "served_by")) +
                         json_array_size(json_object_get(authority, "configured_by")) >
                     0;
-        if (used && !is_in(regions, get(authority, "region")))
-            json_array_append_new(regions, json_string(get(authority, "region")));
+        if (used && !is_in(regions, table_text(authority, "region")))
+            json_array_append_new(regions, json_string(table_text(authority, "region")));
     }
     return regions;
 }
@@ -136,12 +137,12 @@ static json_t *regions_in_use(const json_t *authorities)
 static void add_authority(Table *table, const json_t *a)
 {
     bool offered = json_is_true(json_object_get(a, "offered"));
-    char *cells[] = { xstrdup(get(a, "region")),
-                      xstrdup(get(a, "ca")),
-                      day(a, "not_after"),
-                      xstrdup(offered                                    ? "yes"
-                              : strcmp(get(a, "offered_by"), "api") == 0 ? "not, says RDS"
-                                                                         : "not, says the guide"),
+    char *cells[] = { xstrdup(table_text(a, "region")),
+                      xstrdup(table_text(a, "ca")),
+                      table_day(a, "not_after"),
+                      xstrdup(offered                                           ? "yes"
+                              : strcmp(table_text(a, "offered_by"), "api") == 0 ? "not, says RDS"
+                                                                                : "not, says the guide"),
                       xstrdup(json_is_true(json_object_get(a, "rotates")) ? "by itself" : "no"),
                       xstrdup(yes_or_no(a, "trusted")),
                       some_names(json_object_get(a, "served_by")),
@@ -161,11 +162,11 @@ static void render_some_authorities(const json_t *body, bool all)
     add_row(&table, ARRAY_SIZE(head), head);
     json_array_foreach(authorities, i, authority)
     {
-        if (all || is_in(regions, get(authority, "region")))
+        if (all || is_in(regions, table_text(authority, "region")))
             add_authority(&table, authority);
     }
     print_table(&table);
-    printf("\nCatalogue of %s (%s)%s\n", get(catalogue, "version"), get(catalogue, "origin"),
+    printf("\nCatalogue of %s (%s)%s\n", table_text(catalogue, "version"), table_text(catalogue, "origin"),
            all ? "" : "; regions without endpoints are left out, --all has them");
     json_decref(regions);
 }
@@ -191,26 +192,27 @@ void render_plan(const json_t *plan)
     size_t i, n_blocked = 0, number = 0;
     json_t *step;
     const char *kind = "";
-    printf("To %s:\n", get(plan, "ca"));
+    printf("To %s:\n", table_text(plan, "ca"));
     json_array_foreach(steps, i, step)
     {
         for (size_t h = 0; h < ARRAY_SIZE(heads); h += 2)
-            if (strcmp(heads[h], get(step, "kind")) == 0 && strcmp(kind, heads[h]) != 0)
+            if (strcmp(heads[h], table_text(step, "kind")) == 0 && strcmp(kind, heads[h]) != 0)
                 printf("\n%s\n", heads[h + 1]);
-        kind = get(step, "kind");
+        kind = table_text(step, "kind");
         if (strcmp(kind, "nothing") == 0) {
-            printf("  %s: %s\n", get(step, "subject"), get(step, "text"));
+            printf("  %s: %s\n", table_text(step, "subject"), table_text(step, "text"));
             continue;
         }
-        printf("  %zu. %s%s%s\n", ++number, has(step, "subject") ? get(step, "subject") : "",
-               has(step, "subject") ? ": " : "", get(step, "text"));
-        if (has(step, "restart"))
-            printf("     restart: %s\n", get(step, "restart"));
-        if (has(step, "blocked")) {
-            printf("     %sin the way: %s%s\n", colour_of("warning"), get(step, "blocked"), colour_end());
+        printf("  %zu. %s%s%s\n", ++number, table_has(step, "subject") ? table_text(step, "subject") : "",
+               table_has(step, "subject") ? ": " : "", table_text(step, "text"));
+        if (table_has(step, "restart"))
+            printf("     restart: %s\n", table_text(step, "restart"));
+        if (table_has(step, "blocked")) {
+            printf("     %sin the way: %s%s\n", colour_of("warning"), table_text(step, "blocked"),
+                   colour_end());
             n_blocked++;
         }
-        print_script(get(step, "remedy"), "   ");
+        print_script(table_text(step, "remedy"), "   ");
     }
     if (json_array_size(steps) == 0)
         puts("\nNo endpoint is watched.");
@@ -230,22 +232,24 @@ void render_forecast(const json_t *forecast)
     add_row(&table, ARRAY_SIZE(head), head);
     json_array_foreach(events, i, e)
     {
-        char *who = has(e, "trust_store") ? xasprintf("trust store %s", get(e, "trust_store"))
-                    : has(e, "address")   ? xasprintf("%s (%s)", get(e, "endpoint"), get(e, "address"))
-                                          : xstrdup(get(e, "endpoint"));
-        char *cells[] = { xstrdup(get(e, "at")), who, xstrdup(get(e, "kind")), xstrdup(get(e, "text")) };
+        char *who = table_has(e, "trust_store") ? xasprintf("trust store %s", table_text(e, "trust_store"))
+                    : table_has(e, "address")
+                        ? xasprintf("%s (%s)", table_text(e, "endpoint"), table_text(e, "address"))
+                        : xstrdup(table_text(e, "endpoint"));
+        char *cells[] = { xstrdup(table_text(e, "at")), who, xstrdup(table_text(e, "kind")),
+                          xstrdup(table_text(e, "text")) };
         add_row(&table, ARRAY_SIZE(cells), cells);
     }
     if (json_array_size(events) > 0)
         print_table(&table);
     else
-        printf("Nothing is to come until %s.\n", get(forecast, "until"));
+        printf("Nothing is to come until %s.\n", table_text(forecast, "until"));
 }
 
 /* "190d 2h (52 %)" */
 static char *age_text(const json_t *c)
 {
-    if (!has(c, "age_at_rotation_seconds"))
+    if (!table_has(c, "age_at_rotation_seconds"))
         return xstrdup("-");
     return xasprintf("%s (%lld %%)",
                      DURATION_TEXT(json_integer_value(json_object_get(c, "age_at_rotation_seconds"))),
@@ -265,24 +269,24 @@ void render_history(const json_t *history)
     json_array_foreach(certificates, i, c)
     {
         bool current = json_is_true(json_object_get(c, "current"));
-        char *cells[] = { xstrdup(get(c, "address")),
-                          xstrdup(get(c, "first_seen")),
-                          xstrdup(current ? "now" : get(c, "last_seen")),
-                          xstrdup(get(c, "serial")),
-                          xstrdup(has(c, "ca") ? get(c, "ca") : get(c, "issuer")),
-                          day(c, "not_before"),
-                          day(c, "not_after"),
+        char *cells[] = { xstrdup(table_text(c, "address")),
+                          xstrdup(table_text(c, "first_seen")),
+                          xstrdup(current ? "now" : table_text(c, "last_seen")),
+                          xstrdup(table_text(c, "serial")),
+                          xstrdup(table_has(c, "ca") ? table_text(c, "ca") : table_text(c, "issuer")),
+                          table_day(c, "not_before"),
+                          table_day(c, "not_after"),
                           age_text(c) };
         add_row(&table, ARRAY_SIZE(cells), cells);
     }
     if (json_array_size(certificates) > 0)
         print_table(&table);
     else if (!left_out)
-        printf("No certificate of %s was ever seen.\n", get(history, "endpoint"));
+        printf("No certificate of %s was ever seen.\n", table_text(history, "endpoint"));
     if (left_out)
         printf("And %lld others between %s and %s, which are not kept.\n",
-               json_integer_value(json_object_get(left_out, "certificates")), get(left_out, "first_seen"),
-               get(left_out, "last_seen"));
+               json_integer_value(json_object_get(left_out, "certificates")),
+               table_text(left_out, "first_seen"), table_text(left_out, "last_seen"));
 }
 
 void render_silences(const json_t *silences)
@@ -296,11 +300,11 @@ void render_silences(const json_t *silences)
     json_array_foreach(silences, i, s)
     {
         char *cells[] = { xasprintf("%lld", json_integer_value(json_object_get(s, "id"))),
-                          xstrdup(has(s, "subject") ? get(s, "subject") : "all"),
-                          xstrdup(has(s, "finding") ? get(s, "finding") : "everything"),
-                          xstrdup(get(s, "ends_at")),
-                          xstrdup(get(s, "author")),
-                          xstrdup(get(s, "reason")) };
+                          xstrdup(table_has(s, "subject") ? table_text(s, "subject") : "all"),
+                          xstrdup(table_has(s, "finding") ? table_text(s, "finding") : "everything"),
+                          xstrdup(table_text(s, "ends_at")),
+                          xstrdup(table_text(s, "author")),
+                          xstrdup(table_text(s, "reason")) };
         add_row(&table, ARRAY_SIZE(cells), cells);
     }
     if (json_array_size(silences) > 0)

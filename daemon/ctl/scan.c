@@ -181,7 +181,7 @@ static void print_result(Scan *scan, EndpointState *state)
         print_pem(state);
         return;
     }
-    judge(state, &at_once, clock_now());
+    rule_evaluate_endpoint(state, &at_once, clock_now());
     if (!scan->options->json)
         return; /* the tables come at the end, in the order that was asked for */
     Buffer line = { 0 };
@@ -290,7 +290,7 @@ static void start_more(Scan *scan)
     }
 }
 
-int scan(const ScanOptions *options)
+int scan_run(const ScanOptions *options)
 {
     _cleanup_(scan_deinit)
         Scan scan = { .options = options, .pool = pool_new(), .tells_progress = tells_progress(options) };

@@ -22,4 +22,4 @@ typedef struct ScanOptions {
 
 /* Returns an exit status: 0 all were fetched, 1 some were not, 2 a target is wrong (then nothing was probed).
  */
-int scan(const ScanOptions *options);
+int scan_run(const ScanOptions *options);

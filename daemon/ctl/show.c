@@ -32,13 +32,13 @@ static void print_names(const json_t *certificate)
 
 static void print_certificate(const json_t *c)
 {
-    printf("    %s\n", get(c, "role"));
-    printf("      subject     %s\n", get(c, "subject"));
-    printf("      issuer      %s\n", get(c, "issuer"));
-    printf("      valid       %s to %s\n", get(c, "not_before"), get(c, "not_after"));
-    printf("      serial      %s\n", get(c, "serial"));
-    printf("      sha256      %s\n", get(c, "sha256"));
-    printf("      key         %s, signed with %s\n", get(c, "key"), get(c, "signature"));
+    printf("    %s\n", table_text(c, "role"));
+    printf("      subject     %s\n", table_text(c, "subject"));
+    printf("      issuer      %s\n", table_text(c, "issuer"));
+    printf("      valid       %s to %s\n", table_text(c, "not_before"), table_text(c, "not_after"));
+    printf("      serial      %s\n", table_text(c, "serial"));
+    printf("      sha256      %s\n", table_text(c, "sha256"));
+    printf("      key         %s, signed with %s\n", table_text(c, "key"), table_text(c, "signature"));
     print_names(c);
 }
 
@@ -47,20 +47,21 @@ static void print_address(const json_t *address)
     size_t i;
     json_t *certificate;
     const json_t *tls = json_object_get(address, "tls");
-    printf("\n  %s  %s", get(address, "address"), get(address, "outcome"));
-    if (has(address, "detail"))
-        printf(" at %s: %s", get(address, "stage"), get(address, "detail"));
-    printf("\n    probed        %s, took %lld ms\n", get(address, "observed_at"),
+    printf("\n  %s  %s", table_text(address, "address"), table_text(address, "outcome"));
+    if (table_has(address, "detail"))
+        printf(" at %s: %s", table_text(address, "stage"), table_text(address, "detail"));
+    printf("\n    probed        %s, took %lld ms\n", table_text(address, "observed_at"),
            json_integer_value(json_object_get(address, "duration_ms")));
     if (json_array_size(json_object_get(address, "chain")) == 0)
         return;
-    if (strcmp(get(address, "seen_at"), get(address, "observed_at")) != 0)
-        printf("    last seen     %s\n", get(address, "seen_at"));
-    if (has(address, "tls"))
-        printf("    tls           %s, %s, %s%s%s\n", get(tls, "version"), get(tls, "cipher"), get(tls, "group"),
-               has(tls, "alpn") ? ", ALPN " : "", has(tls, "alpn") ? get(tls, "alpn") : "");
-    if (has(address, "plaintext"))
-        printf("    without TLS   %s\n", get(address, "plaintext"));
+    if (strcmp(table_text(address, "seen_at"), table_text(address, "observed_at")) != 0)
+        printf("    last seen     %s\n", table_text(address, "seen_at"));
+    if (table_has(address, "tls"))
+        printf("    tls           %s, %s, %s%s%s\n", table_text(tls, "version"), table_text(tls, "cipher"),
+               table_text(tls, "group"), table_has(tls, "alpn") ? ", ALPN " : "",
+               table_has(tls, "alpn") ? table_text(tls, "alpn") : "");
+    if (table_has(address, "plaintext"))
+        printf("    without TLS   %s\n", table_text(address, "plaintext"));
     printf("    trusted       %s\n", yes_or_no(address, "trusted"));
     printf("    name matches  %s\n", yes_or_no(address, "name_matches"));
     json_array_foreach(json_object_get(address, "chain"), i, certificate) print_certificate(certificate);
@@ -72,8 +73,9 @@ static void print_clock(const json_t *clock, int64_t half_life, int64_t now)
     if (from == INSTANT_NONE || to == INSTANT_NONE)
         return;
     _cleanup_free_ char *bar = life_bar(from, to, half_life, now), *left = life_left(to, now),
-                        *first = day(clock, "not_before"), *last = day(clock, "not_after");
-    printf("  %-12s  %s  %6s  %s to %s  %s\n", get(clock, "role"), bar, left, first, last, get(clock, "name"));
+                        *first = table_day(clock, "not_before"), *last = table_day(clock, "not_after");
+    printf("  %-12s  %s  %6s  %s to %s  %s\n", table_text(clock, "role"), bar, left, first, last,
+           table_text(clock, "name"));
 }
 
 static void print_clocks(const json_t *e)
@@ -94,22 +96,22 @@ void render_endpoint(const json_t *e)
     size_t i;
     json_t *item;
     const json_t *rotation = json_object_get(e, "rotation");
-    const char *severity = get(e, "severity");
-    printf("%s%s%s  %s  %s%s%s\n", colour_of(severity), letter_of(severity), colour_end(), get(e, "name"),
-           colour_of(severity), severity, colour_end());
-    printf("  endpoint        %s port %lld, %s", get(e, "host"), json_integer_value(json_object_get(e, "port")),
-           get(e, "engine"));
-    printf("%s%s\n", has(e, "region") ? ", " : "", has(e, "region") ? get(e, "region") : "");
-    printf("  CA              configured %s, served %s, ends %s\n", get(e, "configured_ca"),
-           get(e, "served_ca"), get(e, "ca_not_after"));
-    printf("  certificate     %s to %s\n", get(e, "not_before"), get(e, "not_after"));
-    if (has(e, "rotation"))
+    const char *severity = table_text(e, "severity");
+    printf("%s%s%s  %s  %s%s%s\n", colour_of(severity), letter_of(severity), colour_end(),
+           table_text(e, "name"), colour_of(severity), severity, colour_end());
+    printf("  endpoint        %s port %lld, %s", table_text(e, "host"),
+           json_integer_value(json_object_get(e, "port")), table_text(e, "engine"));
+    printf("%s%s\n", table_has(e, "region") ? ", " : "", table_has(e, "region") ? table_text(e, "region") : "");
+    printf("  CA              configured %s, served %s, ends %s\n", table_text(e, "configured_ca"),
+           table_text(e, "served_ca"), table_text(e, "ca_not_after"));
+    printf("  certificate     %s to %s\n", table_text(e, "not_before"), table_text(e, "not_after"));
+    if (table_has(e, "rotation"))
         printf("  rotation        %s (%s); half-life %s, expected by %s, overdue after %s\n",
-               get(rotation, "class"), get(rotation, "source"), get(rotation, "half_life"),
-               get(rotation, "expected_by"), get(rotation, "overdue_after"));
+               table_text(rotation, "class"), table_text(rotation, "source"), table_text(rotation, "half_life"),
+               table_text(rotation, "expected_by"), table_text(rotation, "overdue_after"));
     render_rds_of(json_object_get(e, "rds"));
-    if (has(e, "next_probe_at"))
-        printf("  next probe      %s\n", get(e, "next_probe_at"));
+    if (table_has(e, "next_probe_at"))
+        printf("  next probe      %s\n", table_text(e, "next_probe_at"));
     print_clocks(e);
     json_array_foreach(json_object_get(e, "findings"), i, item)
     {
@@ -133,14 +135,14 @@ void render_coming(const char *name, const json_t *forecast)
     json_t *event;
     json_array_foreach(json_object_get(forecast, "events"), i, event)
     {
-        if (strcmp(get(event, "endpoint"), name) != 0)
+        if (strcmp(table_text(event, "endpoint"), name) != 0)
             continue;
         if (n++ == 0)
             puts("\nTo come");
         if (n > EVENTS_MAX)
             continue;
-        _cleanup_free_ char *when = day(event, "at");
-        printf("  %s  %-22s  %s\n", when, get(event, "kind"), get(event, "text"));
+        _cleanup_free_ char *when = table_day(event, "at");
+        printf("  %s  %-22s  %s\n", when, table_text(event, "kind"), table_text(event, "text"));
     }
     if (n > EVENTS_MAX)
         printf("  and %zu more: dbcertctl forecast\n", n - EVENTS_MAX);

@@ -65,7 +65,8 @@ static int make(const SilenceOptions *options, const char *socket, bool json, co
     return EXIT_SUCCESS;
 }
 
-int silence(const SilenceOptions *options, const char *socket, bool json, const char *name, const char *finding)
+int silence_run(const SilenceOptions *options, const char *socket, bool json, const char *name,
+                const char *finding)
 {
     bool makes = options->period || options->reason;
     if (options->end && (name || makes))

@@ -10,5 +10,5 @@ typedef struct SilenceOptions {
 
 /* Lists silences (no name), makes one of a name, a finding, or a finding of a name, or ends one. An exit
  * status. */
-int silence(const SilenceOptions *options, const char *socket, bool json, const char *name,
-            const char *finding);
+int silence_run(const SilenceOptions *options, const char *socket, bool json, const char *name,
+                const char *finding);

@@ -25,14 +25,14 @@ void render_verdicts(const json_t *verdicts)
     json_array_foreach(verdicts, i, v)
     {
         bool refused_later = json_is_false(json_object_get(v, "next_accepted"));
-        char *cells[] = { xstrdup(get(v, "endpoint")),
-                          xstrdup(get(v, "served")),
+        char *cells[] = { xstrdup(table_text(v, "endpoint")),
+                          xstrdup(table_text(v, "served")),
                           acceptance(v, "accepted", true),
-                          xstrdup(get(v, "next_ca")),
-                          acceptance(v, "next_accepted", has(v, "next_ca")),
-                          xstrdup(has(v, "reason") ? get(v, "reason")
-                                  : refused_later  ? "the configured CA's root is not in it"
-                                                   : "-") };
+                          xstrdup(table_text(v, "next_ca")),
+                          acceptance(v, "next_accepted", table_has(v, "next_ca")),
+                          xstrdup(table_has(v, "reason") ? table_text(v, "reason")
+                                  : refused_later        ? "the configured CA's root is not in it"
+                                                         : "-") };
         add_row(&table, ARRAY_SIZE(cells), cells);
     }
     print_table(&table);
@@ -57,18 +57,19 @@ void render_trust(const json_t *body)
     json_array_foreach(bundles, i, item)
     {
         long long n = json_integer_value(json_object_get(item, "certificates"));
-        printf("bundle %s\n  %lld certificate%s, of %s, last answer %s\n", get(item, "url"), n, PLURAL(n),
-               get(item, "modified_at"), get(item, "answered_at"));
-        if (has(item, "error"))
-            printf("  the latest question failed: %s\n", get(item, "error"));
+        printf("bundle %s\n  %lld certificate%s, of %s, last answer %s\n", table_text(item, "url"), n,
+               PLURAL(n), table_text(item, "modified_at"), table_text(item, "answered_at"));
+        if (table_has(item, "error"))
+            printf("  the latest question failed: %s\n", table_text(item, "error"));
         print_findings(item);
         puts("");
     }
     json_array_foreach(stores, i, item)
     {
         long long n = json_integer_value(json_object_get(item, "certificates"));
-        printf("trust store %s: %s\n  %s, %lld certificate%s, the last ends %s\n\n", get(item, "name"),
-               get(item, "path"), get(item, "format"), n, PLURAL(n), get(item, "not_after"));
+        printf("trust store %s: %s\n  %s, %lld certificate%s, the last ends %s\n\n", table_text(item, "name"),
+               table_text(item, "path"), table_text(item, "format"), n, PLURAL(n),
+               table_text(item, "not_after"));
         render_verdicts(json_object_get(item, "endpoints"));
         print_findings(item);
         puts("");
@@ -84,19 +85,19 @@ void render_rds_of(const json_t *rds)
     const json_t *maintenance = json_object_get(rds, "pending_maintenance");
     if (!json_is_object(rds))
         return;
-    printf("  RDS says        %s %s, %s %s, %s", get(rds, "kind"), get(rds, "identifier"), get(rds, "engine"),
-           get(rds, "engine_version"), get(rds, "status"));
-    printf(" (rds %s)\n", get(rds, "source"));
-    if (has(rds, "ca_certificate_identifier"))
-        printf("                  %s, certificate valid till %s\n", get(rds, "ca_certificate_identifier"),
-               get(rds, "valid_till"));
-    if (has(rds, "pending_ca_certificate_identifier"))
-        printf("                  to become %s\n", get(rds, "pending_ca_certificate_identifier"));
+    printf("  RDS says        %s %s, %s %s, %s", table_text(rds, "kind"), table_text(rds, "identifier"),
+           table_text(rds, "engine"), table_text(rds, "engine_version"), table_text(rds, "status"));
+    printf(" (rds %s)\n", table_text(rds, "source"));
+    if (table_has(rds, "ca_certificate_identifier"))
+        printf("                  %s, certificate valid till %s\n",
+               table_text(rds, "ca_certificate_identifier"), table_text(rds, "valid_till"));
+    if (table_has(rds, "pending_ca_certificate_identifier"))
+        printf("                  to become %s\n", table_text(rds, "pending_ca_certificate_identifier"));
     if (json_is_object(maintenance))
         printf("                  pending ca-certificate-rotation: to be applied %s, forced %s\n",
-               get(maintenance, "current_apply_date"), get(maintenance, "forced_apply_date"));
-    if (has(rds, "missing_since"))
-        printf("                  not named any more since %s\n", get(rds, "missing_since"));
+               table_text(maintenance, "current_apply_date"), table_text(maintenance, "forced_apply_date"));
+    if (table_has(rds, "missing_since"))
+        printf("                  not named any more since %s\n", table_text(rds, "missing_since"));
 }
 
 static char *number(const json_t *object, const char *key)
@@ -115,16 +116,16 @@ void render_rds(const json_t *body)
     add_row(&table, ARRAY_SIZE(head), head);
     json_array_foreach(sources, i, source)
     {
-        char *cells[] = { xstrdup(get(source, "name")),
-                          xstrdup(get(source, "region")),
-                          xstrdup(get(source, "credentials")),
-                          xstrdup(get(source, "answered_at")),
+        char *cells[] = { xstrdup(table_text(source, "name")),
+                          xstrdup(table_text(source, "region")),
+                          xstrdup(table_text(source, "credentials")),
+                          xstrdup(table_text(source, "answered_at")),
                           number(source, "discovered"),
                           number(source, "unwatched"),
-                          xstrdup(has(source, "error")         ? get(source, "error")
-                                  : has(source, "refused")     ? get(source, "refused")
-                                  : has(source, "answered_at") ? "ok"
-                                                               : "not over yet") };
+                          xstrdup(table_has(source, "error")         ? table_text(source, "error")
+                                  : table_has(source, "refused")     ? table_text(source, "refused")
+                                  : table_has(source, "answered_at") ? "ok"
+                                                                     : "not over yet") };
         add_row(&table, ARRAY_SIZE(cells), cells);
     }
     if (json_array_size(sources) == 0) {

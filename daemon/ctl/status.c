@@ -20,12 +20,12 @@ static char *found(const json_t *endpoint)
     const char *last = "";
     json_array_foreach(json_object_get(endpoint, "findings"), i, finding)
     {
-        const char *id = get(finding, "id");
-        if (strcmp(get(finding, "state"), "pending") == 0)
+        const char *id = table_text(finding, "id");
+        if (strcmp(table_text(finding, "state"), "pending") == 0)
             continue;
         if (strcmp(id, last) != 0) /* the same at several addresses */
             buffer_printf(&text, "%s%s%s", text.size ? ", " : "", id,
-                          has(finding, "silenced_until") ? " (silenced)" : "");
+                          table_has(finding, "silenced_until") ? " (silenced)" : "");
         last = id;
     }
     return buffer_take_text(&text);
@@ -51,10 +51,10 @@ void render_endpoints(const json_t *endpoints)
     json_array_foreach(endpoints, i, e)
     {
         int64_t end = instant_of(e, "not_after");
-        char *cells[] = { xstrdup(letter_of(get(e, "severity"))),
-                          xstrdup(get(e, "name")),
-                          xstrdup(get(e, "engine")),
-                          xstrdup(get(e, "served_ca")),
+        char *cells[] = { xstrdup(letter_of(table_text(e, "severity"))),
+                          xstrdup(table_text(e, "name")),
+                          xstrdup(table_text(e, "engine")),
+                          xstrdup(table_text(e, "served_ca")),
                           bar_of(e, now),
                           end == INSTANT_NONE ? xstrdup("-") : life_left(end, now),
                           life_next(e),
@@ -69,17 +69,17 @@ typedef int64_t (*Compare)(const json_t *a, const json_t *b);
 
 static int64_t by_name(const json_t *a, const json_t *b)
 {
-    return strcmp(get(a, "name"), get(b, "name"));
+    return strcmp(table_text(a, "name"), table_text(b, "name"));
 }
 
 static int64_t by_severity(const json_t *a, const json_t *b)
 {
-    return severity_from_string(get(b, "severity")) - severity_from_string(get(a, "severity"));
+    return severity_from_string(table_text(b, "severity")) - severity_from_string(table_text(a, "severity"));
 }
 
 static int64_t by_engine(const json_t *a, const json_t *b)
 {
-    return strcmp(get(a, "engine"), get(b, "engine"));
+    return strcmp(table_text(a, "engine"), table_text(b, "engine"));
 }
 
 /* What is not known comes last. */
@@ -139,9 +139,9 @@ static bool name_passes(char *const *patterns, const char *name)
 static bool passes(const Choice *choice, const json_t *object, const char *name_member)
 {
     int least = choice->severity ? severity_from_string(choice->severity) : 0;
-    return severity_from_string(get(object, "severity")) >= least &&
-           engine_passes(choice->engine, get(object, "engine")) &&
-           name_passes(choice->patterns, get(object, name_member));
+    return severity_from_string(table_text(object, "severity")) >= least &&
+           engine_passes(choice->engine, table_text(object, "engine")) &&
+           name_passes(choice->patterns, table_text(object, name_member));
 }
 
 /* With its place, so that what is equal stays in its order. */

@@ -36,13 +36,13 @@ const char *colour_end(void)
     return use_colours() ? "\033[0m" : "";
 }
 
-const char *get(const json_t *object, const char *key)
+const char *table_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "-";
 }
 
-bool has(const json_t *object, const char *key)
+bool table_has(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
     return value && !json_is_null(value);
@@ -55,9 +55,9 @@ const char *yes_or_no(const json_t *object, const char *key)
     return json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "not known";
 }
 
-char *day(const json_t *object, const char *key)
+char *table_day(const json_t *object, const char *key)
 {
-    const char *text = get(object, key);
+    const char *text = table_text(object, key);
     return xstrndup(text, strcspn(text, "T"));
 }
 

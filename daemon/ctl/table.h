@@ -8,16 +8,16 @@
 #define COLUMNS_MAX 8
 
 /* A member that is a text, borrowed; "-" if there is none. */
-const char *get(const json_t *object, const char *key);
+const char *table_text(const json_t *object, const char *key);
 
 /* Whether there is one that is not null. */
-bool has(const json_t *object, const char *key);
+bool table_has(const json_t *object, const char *key);
 
 /* "yes", "no", or "not known". */
 const char *yes_or_no(const json_t *object, const char *key);
 
 /* The day of an instant, which is enough for a table. The caller's. */
-char *day(const json_t *object, const char *key);
+char *table_day(const json_t *object, const char *key);
 
 /* What switches a severity's colour on and off: "" but on a terminal, and never with NO_COLOR. */
 const char *colour_of(const char *severity);

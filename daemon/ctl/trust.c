@@ -70,7 +70,7 @@ static Bundle *read_bundle(const TrustOptions *options)
     return r < 0 ? NULL : TAKE(bundle);
 }
 
-static const char *get(const json_t *object, const char *key)
+static const char *table_text(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
 }
@@ -82,7 +82,7 @@ static int nibble(char c)
 
 static Certificate *certificate_of(const json_t *object)
 {
-    const char *hex = get(object, "der");
+    const char *hex = table_text(object, "der");
     size_t size = hex ? strlen(hex) / 2 : 0;
     _cleanup_free_ uint8_t *der = xcalloc(size + 1, 1);
     Certificate *certificate;
@@ -122,7 +122,7 @@ static json_t *accepts_now(const Bundle *bundle, const json_t *endpoint, char **
         Verification v = { 0 };
         if (chain.n == 0 || accepted == 0)
             continue;
-        verify_chain(bundle, &chain, get(endpoint, "host"), &v);
+        verify_chain(bundle, &chain, table_text(endpoint, "host"), &v);
         accepted = v.trusted;
         if (!v.trusted)
             *ret_reason = xstrdup(v.reason);
@@ -136,11 +136,11 @@ static json_t *accepts_next(const Bundle *bundle, const json_t *endpoint, const 
 {
     size_t i;
     json_t *authority;
-    const char *ca = get(endpoint, "configured_ca"), *region = get(endpoint, "region");
+    const char *ca = table_text(endpoint, "configured_ca"), *region = table_text(endpoint, "region");
     json_array_foreach(authorities, i, authority)
     {
-        const char *id = get(authority, "ca"), *where = get(authority, "region"),
-                   *print = get(authority, "sha256");
+        const char *id = table_text(authority, "ca"), *where = table_text(authority, "region"),
+                   *print = table_text(authority, "sha256");
         if (ca && region && id && where && print && strcmp(id, ca) == 0 && strcmp(where, region) == 0)
             return json_boolean(bundle_has(bundle, print));
     }
@@ -151,12 +151,12 @@ static json_t *accepts_next(const Bundle *bundle, const json_t *endpoint, const 
 static json_t *verdict_on(const Bundle *bundle, const json_t *endpoint, const json_t *authorities)
 {
     _cleanup_free_ char *reason = NULL;
-    const char *configured = get(endpoint, "configured_ca"), *served = get(endpoint, "served_ca");
+    const char *configured = table_text(endpoint, "configured_ca"), *served = table_text(endpoint, "served_ca");
     json_t *now = accepts_now(bundle, endpoint, &reason);
     bool moves = configured && (!served || strcmp(configured, served) != 0);
-    return json_pack("{s:s?, s:s?, s:o, s:s?, s:s?, s:o}", "endpoint", get(endpoint, "name"), "served", served,
-                     "accepted", now, "reason", reason, "next_ca", moves ? configured : NULL, "next_accepted",
-                     moves ? accepts_next(bundle, endpoint, authorities) : json_null());
+    return json_pack("{s:s?, s:s?, s:o, s:s?, s:s?, s:o}", "endpoint", table_text(endpoint, "name"), "served",
+                     served, "accepted", now, "reason", reason, "next_ca", moves ? configured : NULL,
+                     "next_accepted", moves ? accepts_next(bundle, endpoint, authorities) : json_null());
 }
 
 bool trust_refuses(const json_t *verdict)

@@ -84,7 +84,7 @@ static bool is_over(void)
     return ended || key == 'q' || key == 'Q';
 }
 
-int watch(void (*draw)(void *userdata), void *userdata)
+int watch_run(void (*draw)(void *userdata), void *userdata)
 {
     struct termios before, quiet;
     const struct sigaction action = { .sa_handler = on_signal };

@@ -215,7 +215,7 @@ static DialogueStep quit(Buffer *out)
  * refusal, 3159, for any user. MariaDB 10.11 answers 1045 whether it requires TLS or not: then what the server
  * said of itself inside TLS decides.
  */
-static DialogueStep judge_plaintext(Dialogue *dialogue, unsigned number, int length, const char *text)
+static DialogueStep note_plaintext(Dialogue *dialogue, unsigned number, int length, const char *text)
 {
     if (number == ER_SECURE_TRANSPORT_REQUIRED)
         dialogue->plaintext = PLAINTEXT_REFUSED;
@@ -246,7 +246,7 @@ static DialogueStep read_error(Dialogue *dialogue, const uint8_t *p, size_t size
     }
     if (dialogue->state == STATE_LOGIN) {
         if (asks_for_plaintext(dialogue))
-            return judge_plaintext(dialogue, number, length, text);
+            return note_plaintext(dialogue, number, length, text);
         if (!dialogue->secure)
             return DIALOGUE_REFUSED; /* the detail is set */
         if (dialogue->authorised)

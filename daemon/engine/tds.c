@@ -83,7 +83,7 @@ static size_t wants(const Dialogue *dialogue)
     return whole > in->size ? whole - in->size : 1;
 }
 
-static DialogueStep judge_encryption(Dialogue *dialogue, uint8_t encryption)
+static DialogueStep read_encryption(Dialogue *dialogue, uint8_t encryption)
 {
     if (dialogue->secure)
         return DIALOGUE_LEAVE; /* what it says inside TDS 8.0 is about nothing */
@@ -116,7 +116,7 @@ static DialogueStep read_prelogin(Dialogue *dialogue)
             continue;
         if (length < 1 || offset >= size)
             break;
-        return judge_encryption(dialogue, p[offset]);
+        return read_encryption(dialogue, p[offset]);
     }
     return protocol_end(dialogue, DIALOGUE_GARBAGE, "the answer to PRELOGIN (%zu bytes) has no ENCRYPTION",
                         size);

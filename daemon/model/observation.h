@@ -78,7 +78,7 @@ Observation *observation_ref(Observation *observation);
 void observation_unref(Observation *observation);
 CLEANUP_OF(Observation, observation_unref);
 
-/* What the chain is worth, time aside: dates are judged by the rules, again and again. */
+/* What the chain is worth, time aside: dates are evaluated by the rules, again and again. */
 typedef struct Verification {
     bool made;         /* false: of this chain, or against this bundle, it is still to be */
     bool possible;     /* a bundle was there to verify against */

@@ -21,7 +21,7 @@ typedef struct SelfState {
 
     /* What the rules made of it. */
     FindingList findings;
-    bool clock_waits; /* nothing may be judged by this clock */
+    bool clock_waits; /* nothing may be evaluated by this clock */
 } SelfState;
 
 void self_state_deinit(SelfState *self);

@@ -56,7 +56,7 @@ void endpoint_state_clear_verdict(EndpointState *state)
 {
     finding_list_deinit(&state->findings);
     free(TAKE(state->served_ca));
-    state->judged_at = INSTANT_NONE;
+    state->evaluated_at = INSTANT_NONE;
     state->oldest = NULL;
     state->ca_not_after = INSTANT_NONE;
     state->look_at = INSTANT_NEVER;

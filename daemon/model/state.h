@@ -71,8 +71,8 @@ typedef struct EndpointState {
     char *unresolved_detail;
     int64_t unresolved_at; /* of the latest such turn */
 
-    /* What the rules made of it, at judged_at. */
-    int64_t judged_at;
+    /* What the rules made of it, at evaluated_at. */
+    int64_t evaluated_at;
     const AddressState *oldest; /* whose certificate has to be replaced first; NULL if none was seen */
     Rotation rotation;          /* of that one */
     char *served_ca;            /* its CA identifier; NULL if that is none of RDS's */

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "fetch/download.h"
 #include "fetch/kept.h"
-#include "rules/trust.h"
+#include "rules/rule-trust.h"
 
 typedef struct BundleMonitor {
     Subject subject;
@@ -62,18 +62,17 @@ BundleSource *const *bundles_sources(const Bundles *all, size_t *ret_n)
     return all->sources;
 }
 
-static int64_t on_judge(Subject *subject, int64_t now)
+static int64_t on_evaluate(Subject *subject, int64_t now)
 {
-    const BundleMonitor *monitor =
-        (const BundleMonitor *)((const char *)subject - offsetof(BundleMonitor, subject));
+    const BundleMonitor *monitor = CONTAINER_OF(subject, BundleMonitor, subject);
     BundleSource *source = download_source(monitor->download);
     if (source->awaited)
         return INSTANT_NONE;
-    judge_source(source, now);
+    rule_evaluate_bundle(source, now);
     return source->changes_at;
 }
 
-static const SubjectType type = { .kind = SUBJECT_BUNDLE, .judge = on_judge };
+static const SubjectType type = { .kind = SUBJECT_BUNDLE, .evaluate = on_evaluate };
 
 void bundles_evaluate(Bundles *all)
 {

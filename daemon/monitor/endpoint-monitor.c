@@ -7,7 +7,7 @@
 
 static EndpointMonitor *monitor_of(Subject *subject)
 {
-    return (EndpointMonitor *)((char *)subject - offsetof(EndpointMonitor, subject));
+    return CONTAINER_OF(subject, EndpointMonitor, subject);
 }
 
 /* A proxy's certificate is ACM's, and that is for the system's roots. */
@@ -26,12 +26,12 @@ void endpoint_monitor_verify(EndpointMonitor *monitor, AddressState *address)
 }
 
 /* What was seen before this start may be long past: it is looked at once before anything is said of it. */
-static bool can_be_judged(const EndpointMonitor *monitor)
+static bool can_be_evaluated(const EndpointMonitor *monitor)
 {
     return !monitor->retired && (!monitor->recalled || monitor->n_runs > 0);
 }
 
-static int64_t on_judge(Subject *subject, int64_t now)
+static int64_t on_evaluate(Subject *subject, int64_t now)
 {
     EndpointMonitor *monitor = monitor_of(subject);
     EndpointState *state = monitor->state;
@@ -41,16 +41,16 @@ static int64_t on_judge(Subject *subject, int64_t now)
         .catalogue = loaded->catalogue,
         .rds_answered_at = state->endpoint->rds ? monitor->on->answered_at(monitor) : INSTANT_NONE,
     };
-    if (!can_be_judged(monitor))
+    if (!can_be_evaluated(monitor))
         return INSTANT_NONE;
     for (size_t i = 0; i < state->n_addresses; i++)
         endpoint_monitor_verify(monitor, &state->addresses[i]);
-    judge(state, &policy, now);
+    rule_evaluate_endpoint(state, &policy, now);
     monitor->on->evaluated(monitor);
     return state->changes_at;
 }
 
-static const SubjectType type = { .kind = SUBJECT_ENDPOINT, .judge = on_judge };
+static const SubjectType type = { .kind = SUBJECT_ENDPOINT, .evaluate = on_evaluate };
 
 EndpointMonitor *endpoint_monitor_new(const Context *context, Endpoint *endpoint,
                                       const EndpointMonitorEvents *events, void *owner)

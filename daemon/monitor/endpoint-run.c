@@ -169,7 +169,7 @@ static bool on_authorises(const Chain *chain, void *userdata, char **ret_reason)
     return false;
 }
 
-/* What the run has seen is kept, also where it cannot be judged. */
+/* What the run has seen is kept, also where it cannot be evaluated. */
 static void publish_events(EndpointMonitor *monitor)
 {
     alert_of_endpoint(&monitor->events, monitor->state);

@@ -38,7 +38,7 @@ struct Endpoints {
 
 static EndpointMonitor *monitor_of(Slot *slot)
 {
-    return (EndpointMonitor *)((char *)slot - offsetof(EndpointMonitor, slot));
+    return CONTAINER_OF(slot, EndpointMonitor, slot);
 }
 
 static void show_due(Slot *slot)
@@ -261,7 +261,7 @@ static void go_on(Endpoints *all, EndpointMonitor *monitor, Endpoint *endpoint, 
     monitor->subject.name = endpoint->name;
     if (due && !monitor->slot.running)
         schedule_put(&all->schedule, &monitor->slot, 0);
-    if (!same_rds(before->rds, endpoint->rds) && monitor->state->judged_at != INSTANT_NONE)
+    if (!same_rds(before->rds, endpoint->rds) && monitor->state->evaluated_at != INSTANT_NONE)
         subject_wake_at(&monitor->subject, clock_now()); /* from the loop, as many as there are */
     endpoint_unref(before);
 }
@@ -361,10 +361,10 @@ void endpoints_evaluate(Endpoints *all, const char *name)
 {
     EndpointMonitor *one = name ? find(all, name) : NULL;
     int64_t now = clock_now();
-    if (one && one->state->judged_at != INSTANT_NONE)
+    if (one && one->state->evaluated_at != INSTANT_NONE)
         subject_evaluate(&one->subject);
     for (size_t i = 0; !name && i < all->n; i++)
-        if (all->states[i]->judged_at != INSTANT_NONE)
+        if (all->states[i]->evaluated_at != INSTANT_NONE)
             subject_wake_at(&all->monitors[i]->subject, now);
 }
 

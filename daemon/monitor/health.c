@@ -10,7 +10,7 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "base/timer.h"
-#include "rules/self.h"
+#include "rules/rule-daemon.h"
 
 #define LOOK_USEC           (60 * USEC_PER_SEC)
 #define LOOK_SOON_USEC      (2 * USEC_PER_SEC)    /* while a clock is waited for */
@@ -72,14 +72,14 @@ static void tend_store(Health *health, int64_t now)
 }
 
 /* The next look is soon enough for what time changes. */
-static int64_t on_judge(Subject *subject, int64_t now)
+static int64_t on_evaluate(Subject *subject, int64_t now)
 {
-    Health *health = (Health *)((char *)subject - offsetof(Health, subject));
-    judge_self(&health->state, now);
+    Health *health = CONTAINER_OF(subject, Health, subject);
+    rule_evaluate_daemon(&health->state, now);
     return INSTANT_NEVER;
 }
 
-static const SubjectType type = { .kind = SUBJECT_DAEMON, .by_any_clock = true, .judge = on_judge };
+static const SubjectType type = { .kind = SUBJECT_DAEMON, .by_any_clock = true, .evaluate = on_evaluate };
 
 void health_look(Health *health)
 {
@@ -113,7 +113,7 @@ static int on_look(sd_event_source *source _unused_, uint64_t usec _unused_, voi
     return 0;
 }
 
-/* What was judged by another time is judged anew: set back, nothing else would ask for that. */
+/* What was evaluated by another time is evaluated again: set back, nothing else would ask for that. */
 static int on_clock_set(sd_event_source *source, int fd, uint32_t events _unused_, void *userdata)
 {
     Health *health = userdata;
@@ -151,7 +151,7 @@ int health_new(Health **ret, const Context *context, const Endpoints *endpoints,
     health->state.database = xstrdup(database);
     health->forget_usec = clock_boottime_usec() + FORGET_FIRST_USEC;
     note_clock(&health->state);
-    judge_self(&health->state, clock_now());
+    rule_evaluate_daemon(&health->state, clock_now());
     subjects_hold(context->subjects, health->state.clock_waits);
     int r = timer_new(&health->look, context->event, TIMER_ACCURACY_USEC, on_look, health);
     if (r < 0)

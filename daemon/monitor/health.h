@@ -12,7 +12,7 @@ typedef struct HealthEvents {
     /* The clock can be right from now on: what was begun by the wrong one is to be begun anew. */
     void (*clock_usable)(void *userdata);
 
-    /* The clock was set, or the host has slept: what was judged by another time is to be judged anew. */
+    /* The clock was set, or the host has slept: what was evaluated by another time is to be evaluated again. */
     void (*clock_set)(void *userdata);
 } HealthEvents;
 

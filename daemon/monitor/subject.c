@@ -25,7 +25,7 @@ bool subjects_has(const Subjects *subjects, SubjectKind kind, const char *name)
 
 static Subject *subject_of(HeapItem *wake)
 {
-    return (Subject *)((char *)wake - offsetof(Subject, wake));
+    return CONTAINER_OF(wake, Subject, wake);
 }
 
 static void arm(Subjects *subjects)
@@ -71,7 +71,7 @@ static void evaluate(Subject *subject)
     Subjects *subjects = subject->subjects;
     if (subjects->held && !subject->type->by_any_clock)
         return;
-    int64_t at = subject->type->judge(subject, clock_now());
+    int64_t at = subject->type->evaluate(subject, clock_now());
     if (at == INSTANT_NONE)
         return;
     Change change = {

@@ -5,8 +5,8 @@
  * and when time alone changes what is found; its findings are published, and it is known by its name.
  *
  *     something changed -> subject_evaluate()  \
- *                                               -> judge() -> publisher_tell() -> wake again at ...
- *     an instant came   -> woken()             /
+ *                                               -> rule_evaluate_endpoint() -> publisher_tell() -> wake again
+ * at ... an instant came   -> woken()             /
  */
 
 #include "base/heap.h"
@@ -19,9 +19,9 @@ typedef struct SubjectType {
     SubjectKind kind;
     bool by_any_clock; /* also by one that cannot be right */
 
-    /* Makes the findings anew. When time alone changes them; INSTANT_NONE: it cannot be judged yet, and what
+    /* Makes the findings anew. When time alone changes them; INSTANT_NONE: it cannot be evaluated yet, and what
      * stands stays. */
-    int64_t (*judge)(Subject *subject, int64_t now);
+    int64_t (*evaluate)(Subject *subject, int64_t now);
 
     /* The instant has come; NULL: it is evaluated. */
     void (*woken)(Subject *subject);
@@ -31,7 +31,7 @@ typedef struct SubjectType {
 struct Subject {
     const SubjectType *type;
     const char *name;      /* borrowed, as all that follows */
-    FindingList *findings; /* what judge() makes */
+    FindingList *findings; /* what rule_evaluate_endpoint() makes */
     EndpointState *state;  /* of an endpoint; else NULL */
     Subjects *subjects;
     HeapItem wake;
@@ -43,7 +43,7 @@ struct Subjects {
     Publisher *publisher;
     void *index; /* a tree by kind and name */
     Heap wakes;
-    bool held; /* the clock cannot be right: nothing is judged */
+    bool held; /* the clock cannot be right: nothing is evaluated */
 
     /* Something about it is different; NULL: about several. */
     void (*changed)(const Subject *subject, void *userdata);
@@ -55,7 +55,7 @@ int subjects_init(Subjects *subjects, sd_event *event, Publisher *publisher,
                   void (*changed)(const Subject *subject, void *userdata), void *userdata);
 void subjects_deinit(Subjects *subjects);
 
-/* held: nothing is judged, and nobody woken, until it is false again. At first it is false. */
+/* held: nothing is evaluated, and nobody woken, until it is false again. At first it is false. */
 void subjects_hold(Subjects *subjects, bool held);
 
 /* Whether one of that name is monitored. */

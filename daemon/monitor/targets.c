@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "fetch/discovery.h"
 #include "rds/inventory.h"
-#include "rules/discovery.h"
+#include "rules/rule-rds.h"
 #include "sink/journal.h"
 
 #define NAMES_SAID_MAX 20 /* of those that come or go, in one line */
@@ -188,19 +188,18 @@ static void keep_standing(const AlertList *standing, FindingList *findings)
                 findings->items[j].pending = false;
 }
 
-static int64_t on_judge(Subject *subject, int64_t now)
+static int64_t on_evaluate(Subject *subject, int64_t now)
 {
-    const SourceMonitor *monitor =
-        (const SourceMonitor *)((const char *)subject - offsetof(SourceMonitor, subject));
+    const SourceMonitor *monitor = CONTAINER_OF(subject, SourceMonitor, subject);
     RdsSourceState *state = discovery_state(monitor->discovery);
     if (state->awaited)
         return INSTANT_NONE;
-    judge_rds_source(state, now);
+    rule_evaluate_rds_source(state, now);
     keep_standing(store_alerts(monitor->targets->context->store, SUBJECT_RDS, subject->name), &state->findings);
     return state->changes_at;
 }
 
-static const SubjectType type = { .kind = SUBJECT_RDS, .judge = on_judge };
+static const SubjectType type = { .kind = SUBJECT_RDS, .evaluate = on_evaluate };
 
 static SourceMonitor *find_monitor(const Targets *targets, const char *source)
 {

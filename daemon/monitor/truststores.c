@@ -6,7 +6,7 @@
 #include "base/instant.h"
 #include "base/timer.h"
 #include "monitor/truststore.h"
-#include "rules/trust.h"
+#include "rules/rule-trust.h"
 
 /* A file that is written in pieces, and a first round of probes, are looked at once. */
 #define SETTLE_USEC (1 * USEC_PER_SEC)
@@ -20,7 +20,7 @@ typedef struct StoreMonitor {
     Subject subject;
     TrustStores *all;
     WatchedStore *store;
-    bool due; /* to be judged */
+    bool due; /* to be evaluated */
 } StoreMonitor;
 
 struct TrustStores {
@@ -30,7 +30,7 @@ struct TrustStores {
     WatchedStore **stores;    /* of these */
     TrustStoreState **states; /* the same */
     size_t n;
-    sd_event_source *settle; /* then the stores are read, if they have changed, and judged */
+    sd_event_source *settle; /* then the stores are read, if they have changed, and evaluated */
     sd_event_source *more;   /* stores are due that did not fit in a slice */
     sd_event_source *look_again;
 };
@@ -54,10 +54,10 @@ void trust_stores_free(TrustStores *all)
 
 static StoreMonitor *monitor_of(Subject *subject)
 {
-    return (StoreMonitor *)((char *)subject - offsetof(StoreMonitor, subject));
+    return CONTAINER_OF(subject, StoreMonitor, subject);
 }
 
-/* What stood before is so until it is judged. */
+/* What stood before is so until it is evaluated. */
 static void recall(const TrustStores *all, TrustStoreState *state)
 {
     Store *store = all->context->store;
@@ -67,7 +67,7 @@ static void recall(const TrustStores *all, TrustStoreState *state)
 
 /* Nothing is raised and nothing resolved before it was read, and its clients' servers were probed: half of a
  * finding would be told. */
-static int64_t on_judge(Subject *subject, int64_t now)
+static int64_t on_evaluate(Subject *subject, int64_t now)
 {
     StoreMonitor *monitor = monitor_of(subject);
     TrustStoreState *state = watched_store_state(monitor->store);
@@ -76,19 +76,19 @@ static int64_t on_judge(Subject *subject, int64_t now)
         recall(all, state);
         return INSTANT_NONE;
     }
-    judge_trust_store(state, all->context->loaded->catalogue, now);
+    rule_evaluate_trust_store(state, all->context->loaded->catalogue, now);
     return state->changes_at;
 }
 
 static void set_due(StoreMonitor *monitor)
 {
     audit_restart(watched_store_audit(monitor->store));
-    subject_wake_at(&monitor->subject, INSTANT_NEVER); /* it is being judged */
+    subject_wake_at(&monitor->subject, INSTANT_NEVER); /* it is being evaluated */
     monitor->due = true;
 }
 
 /* One step: an endpoint, or what all of them came to. */
-static void judge_step(StoreMonitor *monitor)
+static void evaluate_step(StoreMonitor *monitor)
 {
     const TrustStores *all = monitor->all;
     const Bundle *bundle = watched_store_bundle(monitor->store);
@@ -102,20 +102,20 @@ static void judge_step(StoreMonitor *monitor)
 }
 
 /* Judges stores that are due, for as long as a slice is; the others come to their turn from the loop. */
-static void judge_due(TrustStores *all)
+static void evaluate_due(TrustStores *all)
 {
     uint64_t until_usec = clock_boottime_usec() + SLICE_USEC;
-    bool held = all->context->subjects->held; /* once the clock is set, all is judged */
+    bool held = all->context->subjects->held; /* once the clock is set, all is evaluated */
     bool in_time = !held;
     for (size_t i = 0; i < all->n && in_time; i++)
         while (all->monitors[i].due && (in_time = clock_boottime_usec() < until_usec))
-            judge_step(&all->monitors[i]);
+            evaluate_step(&all->monitors[i]);
     (void)sd_event_source_set_enabled(all->more, in_time || held ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
 static int on_more(sd_event_source *source _unused_, void *userdata)
 {
-    judge_due(userdata);
+    evaluate_due(userdata);
     return 0;
 }
 
@@ -126,7 +126,7 @@ static void on_woken(Subject *subject)
     (void)sd_event_source_set_enabled(monitor->all->more, SD_EVENT_ONESHOT);
 }
 
-static const SubjectType type = { .kind = SUBJECT_TRUST_STORE, .judge = on_judge, .woken = on_woken };
+static const SubjectType type = { .kind = SUBJECT_TRUST_STORE, .evaluate = on_evaluate, .woken = on_woken };
 
 static void on_read(WatchedStore *store, void *userdata)
 {
@@ -136,7 +136,7 @@ static void on_read(WatchedStore *store, void *userdata)
         if (all->stores[i] == store || watched_store_bundle(all->stores[i]) == NULL)
             set_due(&all->monitors[i]);
     if (!timer_is_armed(all->settle))
-        judge_due(all); /* else with the others, soon */
+        evaluate_due(all); /* else with the others, soon */
 }
 
 void trust_stores_touch(TrustStores *all)
@@ -160,7 +160,7 @@ void trust_stores_settle(TrustStores *all)
         watched_store_look(all->stores[i]);
         set_due(&all->monitors[i]);
     }
-    judge_due(all);
+    evaluate_due(all);
 }
 
 static int on_settle(sd_event_source *source, uint64_t usec _unused_, void *userdata)

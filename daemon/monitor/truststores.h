@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The trust stores of clients on this host: each is read again when its file changes, and judged by whether
+ * The trust stores of clients on this host: each is read again when its file changes, and evaluated by whether
  * it accepts what the endpoints serve and will serve. That takes a step for each endpoint: it is done in
  * slices, from the loop.
  */
@@ -20,7 +20,7 @@ CLEANUP_OF(TrustStores, trust_stores_free);
 /* Those of the configuration before are gone: from now on these are what is monitored. */
 void trust_stores_start(TrustStores *all);
 
-/* Something that stores are judged by has changed: they are, soon. */
+/* Something that stores are evaluated by has changed: they are, soon. */
 void trust_stores_touch(TrustStores *all);
 
 /* And now, if they are to be: somebody asks. */

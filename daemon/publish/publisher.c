@@ -105,8 +105,8 @@ static int64_t deliver(Publisher *publisher, const GroupPolicy *policy)
 {
     _cleanup_(bulletin_list_deinit) BulletinList bulletins = { 0 };
     int64_t now = clock_now();
-    int64_t next =
-        group(&publisher->groups, policy, store_outbox(publisher->store, OUTBOX_JOURNAL), now, &bulletins);
+    int64_t next = group_select(&publisher->groups, policy, store_outbox(publisher->store, OUTBOX_JOURNAL), now,
+                                &bulletins);
     if (say(publisher, &bulletins) < 0)
         next = instant_earlier(next, now + RETRY_SECONDS);
     return next == INSTANT_NEVER ? next : next - now;

@@ -10,7 +10,7 @@
 #include "rds/hostname.h"
 #include "report/authorities.h"
 #include "rules/command.h"
-#include "rules/trust.h"
+#include "rules/rule-trust.h"
 
 static const char *const step_kinds[] = {
     [PLAN_TRUST_STORE] = "trust-store", [PLAN_BUNDLE] = "bundle",   [PLAN_INSTANCE] = "instance",

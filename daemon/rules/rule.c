@@ -224,7 +224,7 @@ static const Rule certificate_rules[] = {
     rule_offer,    rule_trust,    rule_name,          rule_names, rule_strength,  rule_stability, rule_tls,
 };
 
-static void judge_address(Case *c)
+static void evaluate_address(Case *c)
 {
     if (c->address->seen)
         case_look(c);
@@ -246,7 +246,7 @@ static void judge_address(Case *c)
     state->ca_not_after = first ? first->not_after : INSTANT_NONE;
 }
 
-void judge(EndpointState *state, const Policy *policy, int64_t now)
+void rule_evaluate_endpoint(EndpointState *state, const Policy *policy, int64_t now)
 {
     _cleanup_free_ Case *parts = xcalloc(state->n_addresses + 1, sizeof *parts);
     Case whole = {
@@ -259,7 +259,7 @@ void judge(EndpointState *state, const Policy *policy, int64_t now)
                             .policy = policy,
                             .now = now,
                             .changes_at = INSTANT_NEVER };
-        judge_address(&parts[i]);
+        evaluate_address(&parts[i]);
     }
     rule_disagreement(&whole, parts);
     rule_resolution(&whole);
@@ -270,5 +270,5 @@ void judge(EndpointState *state, const Policy *policy, int64_t now)
     for (size_t i = 0; i < state->n_addresses; i++)
         state->changes_at = instant_earlier(state->changes_at, parts[i].changes_at);
     state->severity = finding_list_worst(&state->findings, state->oldest ? SEVERITY_OK : SEVERITY_UNKNOWN);
-    state->judged_at = now;
+    state->evaluated_at = now;
 }

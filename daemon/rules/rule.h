@@ -16,4 +16,4 @@ typedef struct Policy {
 } Policy;
 
 /* Makes the verdict of a state anew: findings (without `since`), severity, rotation, changes_at. */
-void judge(EndpointState *state, const Policy *policy, int64_t now);
+void rule_evaluate_endpoint(EndpointState *state, const Policy *policy, int64_t now);

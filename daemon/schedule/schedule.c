@@ -53,7 +53,7 @@ uint64_t schedule_sooner(const char *name, uint64_t due_usec, int64_t wait_secon
 
 static Slot *slot_of(HeapItem *item)
 {
-    return (Slot *)((char *)item - offsetof(Slot, waiting));
+    return CONTAINER_OF(item, Slot, waiting);
 }
 
 /* Times are far below the sign's bit. */

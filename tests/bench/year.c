@@ -1,7 +1,7 @@
 /*
  * What a year of a fleet leaves in the state file, and how much is written for it, by virtual time: every
  * endpoint is probed so often, rotates by the law's half-life, and now and then is away for one probe. The way
- * of a turn is manager/turn.c's, without a network: note, event, judge, alert, keep, deliver.
+ * of a probe run is monitor/endpoint-run.c's, without a network: note, event, evaluate, alert, keep, deliver.
  *
  *   year DIRECTORY ENDPOINTS HOURS-BETWEEN-PROBES DAYS
  *
@@ -153,7 +153,7 @@ static void turn(Store *store, Watched *w, const Policy *policy, int64_t now)
     if (before.server && event_of(state, address, &before, policy, now, &event))
         transition_list_append(&transitions,
                                (Transition) { .kind = TRANSITION_RAISED, .at = now, .finding = event });
-    judge(state, policy, now);
+    rule_evaluate_endpoint(state, policy, now);
     alert_update(store_alerts(store, SUBJECT_ENDPOINT, state->endpoint->name), &state->findings, REMIND_SECONDS,
                  now, &transitions);
     alert_of_endpoint(&transitions, state);

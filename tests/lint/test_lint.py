@@ -192,10 +192,10 @@ def test_every_finding_has_its_texts():
     for path in ("daemon/rules/message.c", "daemon/rules/remedy.c"):
         texts = read(path)
         assert {name for name in finding_ids() if re.search(rf"\[{name}\] = \w+,", texts)} == set(finding_ids()) - of_trust - of_rds - own - events
-    assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/trust.c"))) == of_trust
+    assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/rule-trust.c"))) == of_trust
     assert set(re.findall(r"return (FINDING_\w+);", read("daemon/rules/event.c"))) == events
-    assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/self.c"))) == own
-    assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/discovery.c"))) == of_rds
+    assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/rule-daemon.c"))) == own
+    assert set(re.findall(r", (FINDING_\w+),", read("daemon/rules/rule-rds.c"))) == of_rds
 
 
 def test_command_is_built_of_literals_and_values_alone():

@@ -1,8 +1,8 @@
 /*
  * Years of rotations in virtual time. Each story states the whole list of what is said, and when: nothing else
  * is said in between. The clock stands still until the verdict, or a reminder, says that something is due, as
- * in the manager. Each is told twice: the second time the daemon is killed at every step, between what it keeps
- * and what it says and again after that, and goes on as if it had not been.
+ * in monitor/ and publish/. Each is told twice: the second time the daemon is killed at every step, between
+ * what it keeps and what it says and again after that, and goes on as if it had not been.
  */
 
 #include "unit.h"
@@ -13,7 +13,7 @@
 #include "alert/alert.h"
 #include "base/buffer.h"
 #include "rules/event.h"
-#include "rules/self.h"
+#include "rules/rule-daemon.h"
 #include "scene.h"
 #include "store/store.h"
 
@@ -122,9 +122,9 @@ static void keep(Story *s, TransitionList *transitions, const Observation *repla
                  s->now);
 }
 
-static void judge_into(Story *s, TransitionList *transitions)
+static void evaluate_into(Story *s, TransitionList *transitions)
 {
-    judge(s->state, &policy, s->now);
+    rule_evaluate_endpoint(s->state, &policy, s->now);
     alert_update(standing(s), &s->state->findings, s->remind_seconds, s->now, transitions);
 }
 
@@ -134,13 +134,13 @@ static void look_again(Story *s)
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
     if (!killing)
         return;
-    judge_into(s, &transitions);
+    evaluate_into(s, &transitions);
     assert_int_equal(transitions.n, 0);
 }
 
 static void conclude(Story *s, TransitionList *transitions, const Observation *replaced)
 {
-    judge_into(s, transitions);
+    evaluate_into(s, transitions);
     keep(s, transitions, replaced);
     kill_and_start(s);
     deliver(s);
@@ -148,7 +148,7 @@ static void conclude(Story *s, TransitionList *transitions, const Observation *r
     look_again(s);
 }
 
-static void judge_now(Story *s)
+static void evaluate_now(Story *s)
 {
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
     conclude(s, &transitions, NULL);
@@ -161,8 +161,8 @@ static void until(Story *s, const char *instant)
         int64_t next =
             instant_earlier(s->state->changes_at, alert_next(standing(s), s->remind_seconds, s->now));
         s->now = instant_earlier(next, end);
-        if (s->state->judged_at != INSTANT_NONE)
-            judge_now(s);
+        if (s->state->evaluated_at != INSTANT_NONE)
+            evaluate_now(s);
     }
 }
 
@@ -216,7 +216,7 @@ static void probe_fails(Story *s, const char *instant)
     until(s, instant);
     for (int i = 0; i < 3; i++)
         scene_fail(s->state, ADDRESS, OUTCOME_UNREACHABLE, instant);
-    judge_now(s);
+    evaluate_now(s);
 }
 
 static void assert_said(const Story *s, const char *expected)
@@ -409,7 +409,7 @@ static void serves_2019(Story *s)
         free(c->issuer_cn);
         c->issuer_cn = xstrdup(issuer);
     }
-    judge_now(s);
+    evaluate_now(s);
 }
 
 TEST(a_ca_that_ended_in_2024_is_replaced_late)
@@ -497,7 +497,7 @@ TEST(the_ends_of_2037_and_2106_are_seconds_like_any_other)
         Chain *path = &s.state->addresses[0].verification.path;
         for (size_t j = 0; j < path->n; j++)
             path->certificates[j]->not_after = at("2221-01-01T00:00:00Z");
-        judge_now(&s);
+        evaluate_now(&s);
         until(&s, i == 0 ? "2038-04-01T00:00:00Z" : "2106-06-01T00:00:00Z");
         assert_said(&s, cases[i].said);
     }
@@ -542,7 +542,7 @@ TEST(a_reload_that_removes_an_endpoint_and_adds_it_again)
     take_out(&s);
     s.now = at("2026-09-01T00:00:00Z"); /* nobody looks */
     put_back(&s);
-    judge_now(&s);
+    evaluate_now(&s);
     until(&s, "2026-09-02T00:00:00Z");
     take_out(&s);
     s.now = at("2026-11-01T00:00:00Z");
@@ -565,7 +565,7 @@ static void look_at_clock(Story *s, SelfState *self, const char *now, int64_t up
     s->now = at(now);
     self->uptime_seconds = uptime;
     self->clock = clock;
-    judge_self(self, s->now);
+    rule_evaluate_daemon(self, s->now);
     alert_update(store_alerts(s->store, SUBJECT_DAEMON, SELF_NAME), &self->findings, s->remind_seconds, s->now,
                  &transitions);
     alert_of(&transitions, SUBJECT_DAEMON, SELF_NAME);
@@ -634,7 +634,7 @@ static void serves_still(Story *s, const char *instant)
     o->observed_at = s->now;
     chain_append_all(&o->chain, &known->seen->chain);
     assert_true(endpoint_state_note(s->state, o));
-    judge_now(s);
+    evaluate_now(s);
 }
 
 /* A server that makes one at each start, and restarts in a loop for a night. */

@@ -11,10 +11,10 @@
 #include "base/alloc.h"
 #include "report/plan.h"
 #include "rules/case.h"
-#include "rules/discovery.h"
 #include "rules/event.h"
-#include "rules/self.h"
-#include "rules/trust.h"
+#include "rules/rule-daemon.h"
+#include "rules/rule-rds.h"
+#include "rules/rule-trust.h"
 #include "scene.h"
 #include "unit.h"
 
@@ -241,7 +241,7 @@ static void say_store(const Scene *s, const Catalogue *catalogue, const char *fo
         text_set(&state.error, xstrdup("why"));
         state.denied = way == 1;
         state.locked = way == 2;
-        judge_trust_store(&state, catalogue, at(BEGIN_TEXT));
+        rule_evaluate_trust_store(&state, catalogue, at(BEGIN_TEXT));
         take_findings(said, &state.findings);
     }
     trust_store_state_deinit(&state);
@@ -254,7 +254,7 @@ static void say_bundle(const Scene *s, Said *said)
                             .refused = xstrdup("why"),
                             .modified_at = 0,
                             .changed_at = at(BEGIN_TEXT) };
-    judge_source(&source, at(BEGIN_TEXT));
+    rule_evaluate_bundle(&source, at(BEGIN_TEXT));
     take_findings(said, &source.findings);
     bundle_source_deinit(&source);
 }
@@ -266,7 +266,7 @@ static void say_self(const Scene *s, Said *said)
                                                     .database = xstrdup(s->texts[FIELD_DATABASE]),
                                                     .unwritable = xstrdup("why") };
     strv_append(&self.damaged, xasprintf("%s.damaged-1", s->texts[FIELD_DATABASE]));
-    judge_self(&self, at("2027-01-01T00:00:00Z"));
+    rule_evaluate_daemon(&self, at("2027-01-01T00:00:00Z"));
     take_findings(said, &self.findings);
 }
 
@@ -286,7 +286,7 @@ static void say_discovery(const Scene *s, Said *said)
                              .answered_at = INSTANT_NONE,
                              .unwatched = xmemdup(unwatched, sizeof unwatched),
                              .n_unwatched = 1 };
-    judge_rds_source(&state, at(BEGIN_TEXT));
+    rule_evaluate_rds_source(&state, at(BEGIN_TEXT));
     take_findings(said, &state.findings);
     rds_source_state_deinit(&state);
 }

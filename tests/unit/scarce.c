@@ -76,7 +76,7 @@ static bool ends_for_memory(int status, const char *words)
            strstr(words, "out of dynamic memory in "); /* flex's words */
 }
 
-static void judge(int status, const char *words)
+static void rule_evaluate_endpoint(int status, const char *words)
 {
     bool exited = WIFEXITED(status);
     n_tried++;
@@ -116,7 +116,7 @@ static bool wait_for(pid_t child, int words_fd)
     (void)close(words_fd);
     if (waitpid(child, &status, 0) != child || shared->n_frames == 0)
         return false;
-    judge(status, words);
+    rule_evaluate_endpoint(status, words);
     return true;
 }
 

@@ -126,9 +126,9 @@ void scene_fail(EndpointState *state, const char *address, Outcome outcome, cons
     observation_unref(o);
 }
 
-void scene_judge(EndpointState *state, int64_t now)
+void scene_evaluate(EndpointState *state, int64_t now)
 {
-    judge(state, &(Policy) { .unreachable_after = 3 }, now);
+    rule_evaluate_endpoint(state, &(Policy) { .unreachable_after = 3 }, now);
 }
 
 const char *scene_findings(const EndpointState *state)

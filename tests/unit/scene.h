@@ -28,7 +28,7 @@ int scene_read(const uint8_t *der, size_t size, bool server, Certificate **ret, 
 void scene_fail(EndpointState *state, const char *address, Outcome outcome, const char *now);
 
 /* Judges at an instant, with unreachable_after = 3. */
-void scene_judge(EndpointState *state, int64_t now);
+void scene_evaluate(EndpointState *state, int64_t now);
 
 /* "rotation-due=notice rotation-overdue=warning": what the findings are, in order. Static. */
 const char *scene_findings(const EndpointState *state);

@@ -13,7 +13,7 @@ static const char *said(AlertList *standing, EndpointState *state, const char *n
 {
     static char text[1024];
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
-    scene_judge(state, at(now));
+    scene_evaluate(state, at(now));
     alert_update(standing, &state->findings, DAY, at(now), &transitions);
     text[0] = 0;
     for (size_t i = 0; i < transitions.n; i++) {
@@ -88,7 +88,7 @@ TEST(a_transition_tells_everything_by_itself)
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
-    scene_judge(state, at("2026-08-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-08-01T00:00:00Z"));
     alert_update(&standing, &state->findings, DAY, at("2026-08-01T00:00:00Z"), &transitions);
     alert_of_endpoint(&transitions, state);
     const Transition *t = &transitions.items[0];
@@ -254,7 +254,7 @@ static const char *sizes(GroupMemory *memory, const TransitionList *outbox, cons
     static char text[8192];
     static const GroupPolicy policy = { .wait_seconds = 10, .interval_seconds = 300 };
     _cleanup_(bulletin_list_deinit) BulletinList list = { 0 };
-    *ret_next = group(memory, &policy, outbox, at(now), &list);
+    *ret_next = group_select(memory, &policy, outbox, at(now), &list);
     text[0] = 0;
     for (size_t i = 0; i < list.n; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text), "%s%zu", i ? " " : "", list.items[i].n);

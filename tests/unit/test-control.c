@@ -19,10 +19,12 @@ static Answer ask(const char *method, const char *path, const char *severity, bo
 {
     EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
-    scene_judge(state, at("2026-08-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-08-01T00:00:00Z"));
     const SelfState self = { 0 };
     const SilenceList silences = { 0 };
+    _cleanup_(catalogue_freep) Catalogue *catalogue = catalogue_new_builtin();
     const Snapshot snapshot = {
+        .catalogue = catalogue,
         .self = &self,
         .silences = &silences,
         .version = "1",
@@ -103,7 +105,7 @@ TEST(the_page_and_the_metrics_escape)
     static const unsigned char nonce[PAGE_NONCE_BYTES] = { 0xab };
     EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
-    scene_judge(state, at("2026-03-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-03-01T00:00:00Z"));
     free(state->endpoint->region);
     state->endpoint->region = xstrdup("<b a=\"x\">\\\n&");
     EndpointState *states[] = { state };
@@ -328,7 +330,7 @@ TEST(an_endpoint_in_parts_is_the_same_text_as_a_tree_of_it)
     EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
     scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
-    scene_judge(state, at("2026-08-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-08-01T00:00:00Z"));
     free(state->endpoint->region);
     state->endpoint->region = xstrdup("a\\\"b{[,:]}");
     const Snapshot snapshot = { .endpoints = &state, .n_endpoints = 1 };

@@ -20,11 +20,11 @@ static void assert_story(EndpointState *state, const Row *rows, size_t n)
     for (size_t i = 0; i < n; i++) {
         int64_t now = at(rows[i].from);
         if (i > 0) {
-            scene_judge(state, now - 1);
+            scene_evaluate(state, now - 1);
             assert_string_equal(scene_findings(state), rows[i - 1].findings);
             assert_string_equal(INSTANT_TEXT(state->changes_at), rows[i].from);
         }
-        scene_judge(state, now);
+        scene_evaluate(state, now);
         assert_string_equal(scene_findings(state), rows[i].findings);
     }
 }
@@ -51,9 +51,9 @@ TEST(without_a_window_it_is_overdue_16_days_after_half_life)
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     state->endpoint->maintenance_window = (Window) { 0 };
     scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
-    scene_judge(state, at("2026-07-18T11:59:59Z"));
+    scene_evaluate(state, at("2026-07-18T11:59:59Z"));
     assert_string_equal(scene_findings(state), "rotation-due=notice");
-    scene_judge(state, at("2026-07-18T12:00:00Z"));
+    scene_evaluate(state, at("2026-07-18T12:00:00Z"));
     assert_string_equal(scene_findings(state), "rotation-overdue=warning");
     assert_non_null(strstr(state->findings.items[0].message,
                            "by 2026-07-10T12:00:00Z there was no new one (its "
@@ -119,7 +119,7 @@ TEST(severity_never_falls_while_nothing_but_time_passes_after_the_beginning)
             Severity before = SEVERITY_OK;
             int64_t now = at(BEGIN_TEXT);
             for (unsigned steps = 0; now != INSTANT_NEVER; steps++) {
-                scene_judge(state, now);
+                scene_evaluate(state, now);
                 assert_true(state->severity >= before);
                 assert_true(steps < 20);
                 before = state->severity;
@@ -180,7 +180,7 @@ TEST(each_flaw_of_a_chain_has_its_finding)
         v->possible = strcmp(flaw, "no-bundle") != 0;
         if (strcmp(flaw, "root-ended") == 0)
             v->path.certificates[1]->not_after = at("2026-01-31T23:59:59Z");
-        scene_judge(state, at("2026-02-01T00:00:00Z"));
+        scene_evaluate(state, at("2026-02-01T00:00:00Z"));
         assert_string_equal(scene_findings(state), cases[i].findings);
     }
 }
@@ -203,7 +203,7 @@ TEST(the_clocks_of_intermediate_and_root_run_apart)
     scene_fetch(state, ADDRESS, "2030-01-01T00:00:00Z", "9999-12-31T23:59:59Z");
     assert_story(state, rows, ARRAY_SIZE(rows) - 4);
     assert_string_equal(INSTANT_TEXT(state->ca_not_after), "2032-01-01T00:00:00Z");
-    scene_judge(state, at("2031-12-03T00:00:00Z"));
+    scene_evaluate(state, at("2031-12-03T00:00:00Z"));
     assert_non_null(
         strstr(state->findings.items[0].message,
                "the intermediate \"Amazon RDS us-east-1 Subordinate CA RSA2048 G1.A.1\" above certificate"));
@@ -254,7 +254,7 @@ TEST(a_ca_that_the_next_certificate_would_outlive_is_said_before)
         state->endpoint->rotation = (int)cases[i].class;
         scene_fetch(state, ADDRESS, cases[i].begin, cases[i].end);
         set_ends(state, cases[i].intermediate, cases[i].root);
-        scene_judge(state, at(cases[i].now));
+        scene_evaluate(state, at(cases[i].now));
         assert_string_equal(scene_findings(state), cases[i].findings);
     }
 }
@@ -267,11 +267,11 @@ TEST(a_private_root_of_few_years_is_not_called_out_all_its_life)
     Chain *path = &state->addresses[0].verification.path;
     path->certificates[1]->not_before = at("2026-01-01T00:00:00Z");
     set_ends(state, "2028-01-01T00:00:00Z", "2028-01-01T00:00:00Z"); /* two years: two fifths are 292 days */
-    scene_judge(state, at("2026-06-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-06-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
     assert_string_equal(INSTANT_TEXT(state->changes_at),
                         "2026-12-02T00:00:00Z"); /* the server's own end is nearer */
-    scene_judge(state, at("2026-11-30T00:00:00Z"));
+    scene_evaluate(state, at("2026-11-30T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
 }
 
@@ -300,7 +300,7 @@ TEST(the_earliest_of_the_three_ends_rules_a_restart)
     state->endpoint->rotation = CLASS_RESTART;
     scene_fetch(state, ADDRESS, "2026-01-01T00:00:00Z", "2029-01-01T00:00:00Z");
     set_ends(state, "2027-09-01T00:00:00Z", "2061-01-01T00:00:00Z");
-    scene_judge(state, at("2027-03-01T00:00:00Z"));
+    scene_evaluate(state, at("2027-03-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "rotation-due=warning intermediate-expiring=notice");
     assert_non_null(
         strstr(state->findings.items[0].message,
@@ -396,7 +396,8 @@ TEST(an_authority_is_known_by_its_fingerprint_and_offered_or_not)
         }
         free(root->sha256);
         root->sha256 = xstrdup(cases[i].root_print);
-        judge(state, &(Policy) { .unreachable_after = 3, .catalogue = catalogue }, at("2026-02-01T00:00:00Z"));
+        rule_evaluate_endpoint(state, &(Policy) { .unreachable_after = 3, .catalogue = catalogue },
+                               at("2026-02-01T00:00:00Z"));
         assert_string_equal(scene_findings(state), cases[i].findings);
         if (cases[i].words)
             assert_non_null(strstr(state->findings.items[0].message, cases[i].words));
@@ -414,7 +415,7 @@ TEST(an_old_authority_promises_no_rotation)
     Certificate *server = state->addresses[0].seen->chain.certificates[0];
     free(server->issuer_cn);
     server->issuer_cn = xstrdup("Amazon RDS us-east-1 2019 CA");
-    scene_judge(state, at("2026-08-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-08-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "ca-mismatch=warning ca-retired=warning");
     assert_int_equal(state->rotation.class, CLASS_EXTERNAL);
     assert_string_equal(state->served_ca, "rds-ca-2019");
@@ -426,18 +427,18 @@ TEST(silence_is_a_finding_after_three_failures_and_hides_nothing)
     scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
     scene_fail(state, ADDRESS, OUTCOME_UNREACHABLE, "2026-07-03T00:00:00Z");
     scene_fail(state, ADDRESS, OUTCOME_UNREACHABLE, "2026-07-04T00:00:00Z");
-    scene_judge(state, at("2026-07-04T00:00:00Z"));
+    scene_evaluate(state, at("2026-07-04T00:00:00Z"));
     assert_string_equal(scene_findings(state), "rotation-due=notice");
     scene_fail(state, ADDRESS, OUTCOME_UNREACHABLE, "2026-07-05T00:00:00Z");
-    scene_judge(state, at("2026-07-05T00:00:00Z"));
+    scene_evaluate(state, at("2026-07-05T00:00:00Z"));
     assert_string_equal(scene_findings(state), "unreachable=unknown rotation-due=notice");
     assert_int_equal(state->severity, SEVERITY_UNKNOWN);
     /* What was last seen goes on ageing. */
-    scene_judge(state, at("2026-12-31T00:00:00Z"));
+    scene_evaluate(state, at("2026-12-31T00:00:00Z"));
     assert_string_equal(scene_findings(state),
                         "unreachable=unknown rotation-overdue=critical certificate-expiring=critical");
     scene_fetch(state, ADDRESS, "2026-12-31T00:00:00Z", "2027-12-31T00:00:00Z");
-    scene_judge(state, at("2026-12-31T01:00:00Z"));
+    scene_evaluate(state, at("2026-12-31T01:00:00Z"));
     assert_string_equal(scene_findings(state), "");
 }
 
@@ -455,12 +456,12 @@ TEST(each_way_to_fail_has_its_finding)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
         scene_fail(state, ADDRESS, cases[i].outcome, BEGIN_TEXT);
-        scene_judge(state, at(BEGIN_TEXT));
+        scene_evaluate(state, at(BEGIN_TEXT));
         assert_string_equal(scene_findings(state), cases[i].after_one);
         assert_true(state->severity >= SEVERITY_UNKNOWN); /* no data is no good news */
         scene_fail(state, ADDRESS, cases[i].outcome, BEGIN_TEXT);
         scene_fail(state, ADDRESS, cases[i].outcome, BEGIN_TEXT);
-        scene_judge(state, at(BEGIN_TEXT));
+        scene_evaluate(state, at(BEGIN_TEXT));
         assert_string_equal(scene_findings(state), cases[i].after_three);
     }
 }
@@ -470,7 +471,7 @@ TEST(a_name_without_addresses_is_a_finding_of_the_whole_endpoint)
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     for (int i = 0; i < 3; i++)
         endpoint_state_note_unresolved(state, "Domain name not found", at(BEGIN_TEXT));
-    scene_judge(state, at(BEGIN_TEXT));
+    scene_evaluate(state, at(BEGIN_TEXT));
     assert_string_equal(scene_findings(state), "name-unresolved=unknown");
     assert_null(state->findings.items[0].address);
 }
@@ -480,7 +481,7 @@ TEST(each_address_is_judged_by_itself_and_the_oldest_leads)
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", "2026-06-01T00:00:00Z", "2027-06-01T00:00:00Z");
     scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
-    scene_judge(state, at("2026-08-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-08-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "rotation-overdue=warning addresses-disagree=warning");
     assert_string_equal(state->findings.items[0].address, "10.0.0.2");
     assert_string_equal(state->oldest->address.text, "10.0.0.2");
@@ -505,10 +506,10 @@ TEST(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate)
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
     scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
     scene_fetch(state, "10.0.0.2", "2026-01-15T00:00:00Z", "2027-01-15T00:00:00Z");
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "addresses-disagree=warning");
     assert_null(state->findings.items[0].address);
     assert_string_equal(
@@ -521,10 +522,10 @@ TEST(addresses_of_one_instance_disagree_if_one_serves_an_older_certificate)
     endpoint_state_find(state, "10.0.0.1")->seen->observed_at = at("2026-02-01T00:00:00Z");
     state->run++;
     scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-02-01T00:00:00Z");
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "addresses-disagree=warning");
     scene_fetch(state, "10.0.0.1", "2026-01-15T00:00:00Z", "2027-01-15T00:00:00Z");
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
 }
 
@@ -537,7 +538,7 @@ TEST(what_was_seen_at_an_address_before_it_failed_begins_no_disagreement)
         state->run += runs;
         scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-02-01T00:00:00Z");
         scene_fetch(state, "10.0.0.2", "2026-01-15T00:00:00Z", "2027-01-15T00:00:00Z");
-        scene_judge(state, at("2026-02-01T00:00:00Z"));
+        scene_evaluate(state, at("2026-02-01T00:00:00Z"));
         assert_string_equal(scene_findings(state), "");
     }
 }
@@ -549,17 +550,17 @@ TEST(addresses_are_compared_as_one_run_has_seen_them)
     scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
     state->run++; /* both have been rotated, but one is still to be probed */
     scene_fetch(state, "10.0.0.1", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
     scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT); /* it has been, and was not */
-    scene_judge(state, at("2026-02-01T00:00:01Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:01Z"));
     assert_string_equal(scene_findings(state), "addresses-disagree=warning");
     state->run++; /* and the next run does not resolve it by having begun */
     scene_fetch(state, "10.0.0.1", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
-    scene_judge(state, at("2026-02-01T01:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T01:00:00Z"));
     assert_string_equal(scene_findings(state), "addresses-disagree=warning");
     scene_fetch(state, "10.0.0.2", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
-    scene_judge(state, at("2026-02-01T01:00:01Z"));
+    scene_evaluate(state, at("2026-02-01T01:00:01Z"));
     assert_string_equal(scene_findings(state), "");
 }
 
@@ -576,7 +577,7 @@ TEST(instances_of_a_cluster_disagree_only_if_one_is_past_its_half_life)
     rename_to(&server_at(state, "10.0.0.1")->subject, "CN=orders-1");
     rename_to(&server_at(state, "10.0.0.2")->subject, "CN=orders-2");
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        scene_judge(state, at(rows[i].from));
+        scene_evaluate(state, at(rows[i].from));
         assert_string_equal(scene_findings(state), rows[i].findings);
     }
     assert_non_null(strstr(state->findings.items[1].message, "instances differ in age: "));
@@ -590,7 +591,7 @@ TEST(addresses_disagree_about_the_ca)
     scene_fetch(state, "10.0.0.2", BEGIN_TEXT, END_TEXT);
     rename_to(&server_at(state, "10.0.0.1")->subject, "CN=orders-1");
     rename_to(&server_at(state, "10.0.0.2")->issuer_cn, "Amazon RDS us-east-1 Subordinate CA ECC384 G1.A.1");
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "addresses-disagree=warning");
     const char *message = state->findings.items[0].message;
     assert_non_null(strstr(message, "the certificates come from different CAs: 10.0.0.1 has certificate 0A1B "
@@ -605,7 +606,7 @@ TEST(a_message_about_many_addresses_stays_a_line)
         _cleanup_free_ char *address = xasprintf("10.0.0.%d", i);
         scene_fetch(state, address, i > 1 ? BEGIN_TEXT : "2026-01-02T00:00:00Z", END_TEXT);
     }
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "addresses-disagree=warning");
     const char *message = state->findings.items[0].message;
     assert_string_equal(message + strlen(message) - strlen("; and 4 more"), "; and 4 more");
@@ -627,7 +628,7 @@ TEST(what_strict_clients_would_not_negotiate_is_told)
         state->addresses[0].seen->tls_age = cases[i].age;
         state->addresses[0].seen->tls_version = xstrdup("TLS1.0");
         state->addresses[0].seen->tls_cipher = xstrdup("RSA_AES_128_CBC_SHA1");
-        scene_judge(state, at("2026-02-01T00:00:00Z"));
+        scene_evaluate(state, at("2026-02-01T00:00:00Z"));
         assert_string_equal(scene_findings(state), cases[i].findings);
         if (i > 0)
             assert_non_null(strstr(state->findings.items[0].message, "chose TLS1.0 with RSA_AES_128_CBC_SHA1"));
@@ -640,10 +641,10 @@ TEST(plaintext_is_a_finding_only_where_it_was_asked_for)
     scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
     state->addresses[0].plaintext = PLAINTEXT_ACCEPTED;
     state->addresses[0].plaintext_at = at(BEGIN_TEXT);
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
     state->endpoint->check_plaintext = true;
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "plaintext-accepted=warning");
     assert_remedy(state, 0,
                   "# Look (aws)\n"
@@ -655,7 +656,7 @@ TEST(plaintext_is_a_finding_only_where_it_was_asked_for)
                   "# Verify (here)\n"
                   "dbcertctl probe orders");
     state->addresses[0].plaintext = PLAINTEXT_REFUSED;
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
 }
 
@@ -667,10 +668,10 @@ TEST(a_proxy_is_acm_s_by_its_kind_and_no_command_of_an_instance_is_given_for_it)
     free(TAKE(state->endpoint->ca));
     scene_fetch(state, ADDRESS, "2026-03-01T00:00:00Z", "2026-09-15T00:00:00Z"); /* 198 days */
     rename_to(&server_at(state, ADDRESS)->issuer_cn, "Amazon RSA 2048 M01");
-    scene_judge(state, at("2026-06-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-06-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), "");
     assert_int_equal(state->rotation.class, CLASS_ACM);
-    scene_judge(state, at("2026-08-17T00:00:00Z"));
+    scene_evaluate(state, at("2026-08-17T00:00:00Z"));
     assert_string_equal(scene_findings(state), "rotation-overdue=warning certificate-expiring=warning");
     for (size_t i = 0; i < state->findings.n; i++)
         assert_remedy(
@@ -710,7 +711,7 @@ TEST(each_family_has_its_way_to_tls)
         state->endpoint->strict = cases[i].strict;
         for (int n = 0; n < 3; n++)
             scene_fail(state, ADDRESS, OUTCOME_TLS_REFUSED, BEGIN_TEXT);
-        scene_judge(state, at(BEGIN_TEXT));
+        scene_evaluate(state, at(BEGIN_TEXT));
         assert_true(says(&state->findings.items[0], cases[i].words));
     }
 }
@@ -738,7 +739,7 @@ TEST(the_last_certificate_survives_a_change_of_addresses_until_another_is_seen)
     endpoint_state_retain(state, &fresh, 1);
     assert_int_equal(state->n_addresses, 2);
     scene_fetch(state, "10.0.0.9", "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z");
-    scene_judge(state, at("2026-02-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-02-01T00:00:00Z"));
     assert_string_equal(scene_findings(state), ""); /* who is gone disagrees with nobody */
     assert_true(endpoint_state_forget_gone(state));
     assert_int_equal(state->n_addresses, 1);
@@ -749,7 +750,7 @@ TEST(a_stalled_rotation_names_the_dates_the_window_and_the_command)
 {
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
-    scene_judge(state, at("2026-08-01T00:00:00Z"));
+    scene_evaluate(state, at("2026-08-01T00:00:00Z"));
     assert_string_equal(
         state->findings.items[0].message,
         "certificate 0A1B (rds-ca-rsa2048-g1, valid 2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z) passed its "
@@ -773,7 +774,7 @@ TEST(no_name_out_of_a_certificate_goes_unprintable_into_a_message_or_into_a_line
     scene_fetch(state, ADDRESS, BEGIN_TEXT, END_TEXT);
     state->addresses[0].verification.name_matches = false;
     strv_append(&state->addresses[0].seen->chain.certificates[0]->names, xstrdup("x\"; \033[2Jrm -rf"));
-    scene_judge(state, at(BEGIN_TEXT));
+    scene_evaluate(state, at(BEGIN_TEXT));
     assert_null(strchr(state->findings.items[0].message, '\033'));
     assert_false(says(&state->findings.items[0], "rm -rf"));
 }
@@ -787,11 +788,11 @@ TEST(a_message_names_three_of_a_thousand_names_and_the_count_of_the_others)
     for (int i = 0; i < 99; i++)
         strv_append(&c->names, xasprintf("n%d.example", i));
     c->n_more_names = 900;
-    scene_judge(state, at(BEGIN_TEXT));
+    scene_evaluate(state, at(BEGIN_TEXT));
     const char *message = state->findings.items[0].message;
     assert_non_null(strstr(message, ", n0.example, n1.example and 997 more"));
     strv_free(TAKE(c->names)); /* of one that is not kept whole */
-    scene_judge(state, at(BEGIN_TEXT));
+    scene_evaluate(state, at(BEGIN_TEXT));
     assert_string_equal(scene_findings(state), "name-mismatch=warning");
     assert_non_null(strstr(state->findings.items[0].message, "it is for 900 names"));
 }
@@ -803,7 +804,7 @@ TEST(a_message_ends_at_its_bound_whatever_a_certificate_is_called)
     state->addresses[0].verification.name_matches = false;
     Certificate *c = state->addresses[0].seen->chain.certificates[0];
     text_set(&c->issuer_cn, xasprintf("%0100000d", 7));
-    scene_judge(state, at(BEGIN_TEXT));
+    scene_evaluate(state, at(BEGIN_TEXT));
     assert_true(state->findings.n > 0);
     for (size_t i = 0; i < state->findings.n; i++) {
         const Finding *f = &state->findings.items[i];
@@ -849,7 +850,7 @@ TEST(while_nothing_but_time_passes_severity_never_falls_and_each_change_is_foret
         int64_t now = address_certificate(&state->addresses[0])->not_before;
         Severity before = SEVERITY_OK;
         for (unsigned changes = 0; now != INSTANT_NEVER; changes++) {
-            scene_judge(state, now);
+            scene_evaluate(state, now);
             int64_t next = state->changes_at;
             _cleanup_free_ char *findings = xstrdup(scene_findings(state));
             assert_true(state->severity >= before);
@@ -859,7 +860,7 @@ TEST(while_nothing_but_time_passes_severity_never_falls_and_each_change_is_foret
             if (next != INSTANT_NEVER) {
                 int64_t between[] = { now + (int64_t)dice(&seed, (uint64_t)(next - now)), next - 1 };
                 for (size_t i = 0; i < ARRAY_SIZE(between); i++) {
-                    scene_judge(state, between[i]);
+                    scene_evaluate(state, between[i]);
                     assert_string_equal(scene_findings(state), findings);
                     assert_int_equal(state->changes_at, next);
                 }

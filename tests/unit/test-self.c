@@ -4,12 +4,12 @@
 
 #include "base/alloc.h"
 #include "base/instant.h"
-#include "rules/self.h"
+#include "rules/rule-daemon.h"
 
 static const char *found(SelfState *self, const char *now)
 {
     static char text[512];
-    judge_self(self, at(now));
+    rule_evaluate_daemon(self, at(now));
     text[0] = 0;
     for (size_t i = 0; i < self->findings.n; i++) {
         const Finding *f = &self->findings.items[i];

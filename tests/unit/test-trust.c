@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "model/trust.h"
-#include "rules/trust.h"
+#include "rules/rule-trust.h"
 
 static char config_name[] = "billing", config_path[] = "/opt/billing/rds.p12";
 static const TrustStore config = { .name = config_name, .path = config_path };
@@ -37,7 +37,7 @@ static const char *said(const FindingList *findings)
 static const char *judged(TrustStoreState *state, const char *now)
 {
     _cleanup_(catalogue_freep) Catalogue *catalogue = catalogue_new_builtin();
-    judge_trust_store(state, catalogue, at(now));
+    rule_evaluate_trust_store(state, catalogue, at(now));
     return said(&state->findings);
 }
 
@@ -183,7 +183,7 @@ static BundleSource source(void)
 
 static void assert_source(BundleSource *s, const char *now, const char *findings, const char *changes_at)
 {
-    judge_source(s, at(now));
+    rule_evaluate_bundle(s, at(now));
     assert_string_equal(said(&s->findings), findings);
     assert_string_equal(INSTANT_TEXT(s->changes_at), changes_at);
 }

@@ -51,7 +51,7 @@ static const char *verdict(EndpointState *state, int64_t answered_at, int64_t no
 {
     static char words[256];
     const Policy policy = { .unreachable_after = 3, .rds_answered_at = answered_at };
-    judge(state, &policy, now);
+    rule_evaluate_endpoint(state, &policy, now);
     words[0] = 0;
     for (size_t i = 0; i < state->findings.n; i++) {
         const Finding *f = &state->findings.items[i];

@@ -5,4 +5,4 @@
 #include "model/self.h"
 
 /* Makes the verdict anew: findings, and whether the clock is to be waited for. */
-void judge_self(SelfState *self, int64_t now);
+void rule_evaluate_daemon(SelfState *self, int64_t now);

@@ -9,10 +9,10 @@
 #include "rds/catalogue.h"
 
 /* Makes the findings of a store anew, from its verdicts. */
-void judge_trust_store(TrustStoreState *state, const Catalogue *catalogue, int64_t now);
+void rule_evaluate_trust_store(TrustStoreState *state, const Catalogue *catalogue, int64_t now);
 
 /* Makes the findings of a bundle that is fetched anew. */
-void judge_source(BundleSource *source, int64_t now);
+void rule_evaluate_bundle(BundleSource *source, int64_t now);
 
 /* What adds the roots of a region (NULL: of all) to a client's trust store. */
 void trust_store_steps(const TrustStoreState *state, const Catalogue *catalogue, const char *region,

@@ -1,4 +1,4 @@
-#include "rules/discovery.h"
+#include "rules/rule-rds.h"
 
 #include "base/alloc.h"
 #include "model/engine.h"
@@ -94,7 +94,7 @@ static void rule_unwatched(RdsSourceState *state)
     }
 }
 
-void judge_rds_source(RdsSourceState *state, int64_t now)
+void rule_evaluate_rds_source(RdsSourceState *state, int64_t now)
 {
     finding_list_deinit(&state->findings);
     state->changes_at = INSTANT_NEVER;

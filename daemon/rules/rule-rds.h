@@ -5,4 +5,4 @@
 #include "model/discovery.h"
 
 /* Makes the findings of a source anew. */
-void judge_rds_source(RdsSourceState *state, int64_t now);
+void rule_evaluate_rds_source(RdsSourceState *state, int64_t now);

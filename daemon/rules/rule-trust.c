@@ -1,4 +1,4 @@
-#include "rules/trust.h"
+#include "rules/rule-trust.h"
 
 #include <string.h>
 
@@ -258,7 +258,7 @@ static void rule_expired(TrustStoreState *state, const Catalogue *catalogue, int
                      NULL, end, message, steps);
 }
 
-void judge_trust_store(TrustStoreState *state, const Catalogue *catalogue, int64_t now)
+void rule_evaluate_trust_store(TrustStoreState *state, const Catalogue *catalogue, int64_t now)
 {
     finding_list_deinit(&state->findings);
     state->changes_at = INSTANT_NEVER;
@@ -339,7 +339,7 @@ static void rule_changed(BundleSource *source, int64_t now)
                      buffer_take_text(&text), look_at_news());
 }
 
-void judge_source(BundleSource *source, int64_t now)
+void rule_evaluate_bundle(BundleSource *source, int64_t now)
 {
     finding_list_deinit(&source->findings);
     source->changes_at = INSTANT_NEVER;

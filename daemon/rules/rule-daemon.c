@@ -1,4 +1,4 @@
-#include "rules/self.h"
+#include "rules/rule-daemon.h"
 
 #include "base/alloc.h"
 #include "base/buffer.h"
@@ -103,7 +103,7 @@ static void rule_unwritable(SelfState *self)
                      look_at_disk(self));
 }
 
-void judge_self(SelfState *self, int64_t now)
+void rule_evaluate_daemon(SelfState *self, int64_t now)
 {
     finding_list_deinit(&self->findings);
     rule_clock(self, now);
