@@ -41,25 +41,28 @@ static Clock root_clock(const Thresholds *t)
 }
 
 /* Whether that time before the CA's end has come. */
-static bool is_near(Case *c, const Clock *clock, int64_t before)
+static bool is_near(Case *c, const Certificate *ca, const Clock *clock, int64_t before)
 {
-    int64_t end = c->above->not_after;
-    return before > 0 &&
-           case_reached(c, end - case_scaled(before, end - c->above->not_before, clock->full_life));
+    int64_t end = ca->not_after;
+    return before > 0 && case_reached(c, end - case_scaled(before, end - ca->not_before, clock->full_life));
 }
 
-/* What the clock says of the CA that the case is about; false: nothing as yet. */
-static bool tell(Case *c, const Clock *clock)
+static void add_about(Case *c, const Certificate *ca, FindingId id, Severity severity)
 {
-    int64_t end = c->above->not_after;
-    if (case_reached(c, end + 1))
-        report_finding(c, clock->expired, SEVERITY_CRITICAL, end);
-    else if (is_near(c, clock, clock->critical))
-        report_finding(c, clock->expiring, SEVERITY_CRITICAL, end);
-    else if (is_near(c, clock, clock->warning))
-        report_finding(c, clock->expiring, SEVERITY_WARNING, end);
-    else if (is_near(c, clock, clock->notice))
-        report_finding(c, clock->expiring, SEVERITY_NOTICE, end);
+    evidence_add(c, id, severity, ca->not_after)->about = ca;
+}
+
+/* What the clock says of the CA; false: nothing as yet. */
+static bool read_clock(Case *c, const Certificate *ca, const Clock *clock)
+{
+    if (case_reached(c, ca->not_after + 1))
+        add_about(c, ca, clock->expired, SEVERITY_CRITICAL);
+    else if (is_near(c, ca, clock, clock->critical))
+        add_about(c, ca, clock->expiring, SEVERITY_CRITICAL);
+    else if (is_near(c, ca, clock, clock->warning))
+        add_about(c, ca, clock->expiring, SEVERITY_WARNING);
+    else if (is_near(c, ca, clock, clock->notice))
+        add_about(c, ca, clock->expiring, SEVERITY_NOTICE);
     else
         return false;
     return true;
@@ -96,10 +99,8 @@ void rule_intermediates(Case *c)
     if (!ca || (root && root->not_after <= ca->not_after))
         return;
     const Clock clock = signer_clock(&c->state->endpoint->thresholds);
-    c->above = ca;
-    if (!tell(c, &clock) && is_outlived(c, ca->not_after))
-        report_finding(c, clock.expiring, SEVERITY_NOTICE, ca->not_after);
-    c->above = NULL;
+    if (!read_clock(c, ca, &clock) && is_outlived(c, ca->not_after))
+        add_about(c, ca, clock.expiring, SEVERITY_NOTICE);
 }
 
 void rule_root(Case *c)
@@ -108,14 +109,12 @@ void rule_root(Case *c)
     if (!root)
         return;
     const Clock clock = root_clock(&c->state->endpoint->thresholds);
-    c->above = root;
-    (void)tell(c, &clock);
+    (void)read_clock(c, root, &clock);
     if (c->now <= root->not_after && is_outlived(c, root->not_after)) {
         /* It becomes urgent when the next certificate is to be made. */
         bool due = case_reached(c, c->rotation.due_at);
-        report_finding(c, FINDING_CA_OUTLIVED, due ? SEVERITY_WARNING : SEVERITY_NOTICE, root->not_after);
+        add_about(c, root, FINDING_CA_OUTLIVED, due ? SEVERITY_WARNING : SEVERITY_NOTICE);
     }
-    c->above = NULL;
 }
 
 /* The API says that the configured CA is to come, with the next maintenance window or with a restart. */
@@ -133,17 +132,18 @@ void rule_served_ca(Case *c)
     const char *configured = c->state->endpoint->ca;
     if (c->address->verification.self_signed)
         return; /* self-signed says it all */
-    c->configured_differs = configured && strcmp(configured, c->authority.id) != 0 && !is_on_its_way(c);
-    bool differs = c->configured_differs || c->authority.preview || case_is_elsewhere(c);
-    bool rds_differs = case_differs_from_rds(c);
-    c->pending = rds_differs && !differs && !case_is_settled(c);
-    if (differs || rds_differs)
-        report_finding(c, FINDING_CA_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
-    c->pending = false;
+    bool configured_differs = configured && strcmp(configured, c->authority.id) != 0 && !is_on_its_way(c);
+    bool differs = configured_differs || c->authority.preview || case_is_elsewhere(c);
+    bool rds_differs = case_differs_from_rds(c), settles = rds_differs && !differs && !case_is_settled(c);
+    if (differs || rds_differs) {
+        Evidence *mismatch = evidence_add(c, FINDING_CA_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+        mismatch->configured_differs = configured_differs;
+        mismatch->pending = settles;
+    }
     const Certificate *root = case_root(c);
     bool expired = root && c->now > root->not_after; /* that is said with it */
     if (c->authority.id[0] && !authority_rotates(&c->authority) && !expired)
-        report_finding(c, FINDING_CA_RETIRED, SEVERITY_WARNING, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_CA_RETIRED, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* A root that bears the name of one of RDS's and is another one. */
@@ -171,9 +171,9 @@ void rule_catalogue(Case *c)
     if (!catalogue || a->preview)
         return;
     if (is_stranger(c) || (a->id[0] && !case_ca_is_known(c)))
-        report_finding(c, FINDING_CA_UNKNOWN, SEVERITY_NOTICE, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_CA_UNKNOWN, SEVERITY_NOTICE, INSTANT_NONE);
     else if (a->id[0] && is_impostor(c))
-        report_finding(c, FINDING_CA_UNKNOWN, SEVERITY_WARNING, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_CA_UNKNOWN, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* The API's word for the engine's version, else the user guide's, and no more: a server that serves the CA has
@@ -188,5 +188,5 @@ void rule_offer(Case *c)
     bool offered = e->rds && e->rds->offered ? rds_endpoint_offers(e->rds, wanted)
                                              : !region || region_offers(region, wanted);
     if (!offered)
-        report_finding(c, FINDING_CA_NOT_OFFERED, SEVERITY_WARNING, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_CA_NOT_OFFERED, SEVERITY_WARNING, INSTANT_NONE);
 }

@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * What a rule looks at. From the bottom up: look-ups and predicates (case.c), texts and steps (message.c,
- * remedy.c, remedy-wire.c, cause.c), a finding with them (report.c), rules (authority.c, wire.c, rule.c).
+ * What a rule looks at, and what it finds. Rules (authority.c, wire.c, rule.c) look at a Case with the look-ups
+ * and predicates of case.c, and give Evidence; when all have run, each piece of it is rendered once
+ * (evidence.c): message (message.c), steps (remedy.c, remedy-wire.c) and cause (cause.c).
  */
 
 #include "base/buffer.h"
@@ -18,6 +19,23 @@ typedef enum Difference {
     DIFFERENCE_CA,
 } Difference;
 
+/* What a rule has found, before there are words for it. */
+typedef struct Evidence {
+    const struct Case *of;
+    FindingId id;
+    Severity severity;
+    int64_t due;              /* INSTANT_NONE: there is no such date */
+    bool pending;             /* it may pass by itself */
+    bool configured_differs;  /* ca-mismatch: from the configured CA; else from what the API says */
+    const Certificate *about; /* of what is about another certificate of the chain than the server's */
+    Difference difference;    /* addresses-disagree */
+} Evidence;
+
+typedef struct EvidenceList {
+    Evidence *items;
+    size_t n;
+} EvidenceList;
+
 typedef struct Case {
     EndpointState *state;
     const AddressState *address; /* NULL: the endpoint as a whole */
@@ -27,15 +45,12 @@ typedef struct Case {
     const Policy *policy;
     int64_t now;
     int64_t changes_at;
-    int64_t due;              /* of the finding that is being made */
-    bool pending;             /* the same */
-    bool configured_differs;  /* ca-mismatch: from the configured CA; else from what the API says */
-    const Certificate *above; /* of text that is about another certificate of the chain than the server's */
     const Chain *path;        /* what is known above the server's certificate */
     const Certificate *first; /* of the path, what ends before the server's certificate; NULL: nothing */
     const struct Case *parts; /* of the endpoint as a whole: its addresses' */
     size_t n_parts;
-    Difference difference; /* among them */
+    EvidenceList *evidence; /* what rules have found so far, here and in the others */
+    Evidence found;         /* what the texts are of; made by evidence.c, for them alone */
 } Case;
 
 /* case.c */
@@ -103,8 +118,15 @@ char *text_printable(Buffer *text);
 /* The same, of at most FINDING_MESSAGE_BYTES_MAX. */
 char *text_bounded(Buffer *text);
 
-/* report.c: one more finding of the endpoint; its texts are made from the case as it is. */
-void report_finding(Case *c, FindingId id, Severity severity, int64_t due);
+/* evidence.c */
+
+/* One more; what belongs to it besides is written into what is returned, which is borrowed until the next one.
+ */
+Evidence *evidence_add(Case *c, FindingId id, Severity severity, int64_t due);
+
+/* Makes a finding of each. */
+void evidence_render(const EvidenceList *evidence, FindingList *ret);
+void evidence_deinit(EvidenceList *evidence);
 
 /* authority.c: rules of the authorities above a certificate. */
 void rule_intermediates(Case *c);

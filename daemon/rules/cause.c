@@ -7,8 +7,8 @@
 
 static void cause_of_above(const Case *c, Buffer *text)
 {
-    buffer_printf(text, "the %s \"%s\", valid to %s", certificate_role_to_string(c->above->role),
-                  certificate_label(c->above), INSTANT_TEXT(c->above->not_after));
+    buffer_printf(text, "the %s \"%s\", valid to %s", certificate_role_to_string(c->found.about->role),
+                  certificate_label(c->found.about), INSTANT_TEXT(c->found.about->not_after));
 }
 
 /* The CA, where the server's certificate ends with it or after it; else its end is its own. */
@@ -16,8 +16,8 @@ static void cause_of_end(const Case *c, Buffer *text)
 {
     for (size_t i = 0; i < c->path->n; i++) {
         Case above = *c;
-        above.above = c->path->certificates[i];
-        if (above.above->not_after <= c->server->not_after) {
+        above.found.about = c->path->certificates[i];
+        if (above.found.about->not_after <= c->server->not_after) {
             cause_of_above(&above, text);
             return;
         }

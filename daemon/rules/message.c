@@ -79,8 +79,8 @@ static void rotation_overdue(const Case *c, Buffer *text)
         buffer_printf(text, " is only replaced with a restart, and that has not happened");
     else
         buffer_printf(text, " should have been renewed since %s and was not", INSTANT_TEXT(r->due_at));
-    if (c->due < c->server->not_after)
-        buffer_printf(text, "; critical from %s", INSTANT_TEXT(c->due));
+    if (c->found.due < c->server->not_after)
+        buffer_printf(text, "; critical from %s", INSTANT_TEXT(c->found.due));
     buffer_printf(text, "%s", class_words(c));
     write_first(c, text);
 }
@@ -108,9 +108,9 @@ static void certificate_not_yet_valid(const Case *c, Buffer *text)
 static void write_above(const Case *c, Buffer *text)
 {
     const char *whose =
-        c->above == case_root(c) && c->address->verification.anchored ? " of the trust bundle" : "";
-    buffer_printf(text, "the %s \"%s\"%s above ", certificate_role_to_string(c->above->role),
-                  certificate_label(c->above), whose);
+        c->found.about == case_root(c) && c->address->verification.anchored ? " of the trust bundle" : "";
+    buffer_printf(text, "the %s \"%s\"%s above ", certificate_role_to_string(c->found.about->role),
+                  certificate_label(c->found.about), whose);
     write_certificate(c, text);
 }
 
@@ -118,20 +118,20 @@ static void above_expired(const Case *c, Buffer *text)
 {
     write_above(c, text);
     buffer_printf(text, " expired at %s; every client that verifies refuses the chain",
-                  INSTANT_TEXT(c->above->not_after));
+                  INSTANT_TEXT(c->found.about->not_after));
 }
 
 static void above_expiring(const Case *c, Buffer *text)
 {
     write_above(c, text);
-    buffer_printf(text, " ends in %s, at %s", DURATION_TEXT(c->above->not_after - c->now),
-                  INSTANT_TEXT(c->above->not_after));
-    if (c->above->role == ROLE_INTERMEDIATE && c->above->not_after > c->server->not_after &&
+    buffer_printf(text, " ends in %s, at %s", DURATION_TEXT(c->found.about->not_after - c->now),
+                  INSTANT_TEXT(c->found.about->not_after));
+    if (c->found.about->role == ROLE_INTERMEDIATE && c->found.about->not_after > c->server->not_after &&
         rotation_months(c->rotation.class) > 0)
         buffer_printf(text,
                       "; a next certificate of %d months would outlive it, so it has to come from another one",
                       rotation_months(c->rotation.class));
-    else if (c->above->role == ROLE_ROOT)
+    else if (c->found.about->role == ROLE_ROOT)
         buffer_printf(text, "; clients need another root before that, and the instance a certificate from it");
 }
 
@@ -142,14 +142,14 @@ static void ca_outlived(const Case *c, Buffer *text)
         text,
         " ends at %s; a certificate of class %s is made for %d months, so the next one, due from %s on, "
         "would outlive it%s",
-        INSTANT_TEXT(c->above->not_after), rotation_class_to_string(c->rotation.class),
+        INSTANT_TEXT(c->found.about->not_after), rotation_class_to_string(c->rotation.class),
         rotation_months(c->rotation.class), INSTANT_TEXT(c->rotation.due_at), class_words(c));
 }
 
 static void ca_mismatch(const Case *c, Buffer *text)
 {
     const Endpoint *e = c->state->endpoint;
-    if (c->configured_differs)
+    if (c->found.configured_differs)
         buffer_printf(text, "configured is %s, but ", e->ca);
     else if (case_differs_from_rds(c))
         buffer_printf(text, "the RDS API says that its CA is %s, but ", e->rds->ca);
@@ -268,7 +268,7 @@ static void no_names(const Case *c, Buffer *text)
 /* "certificate 0A1B (...)", or "the intermediate "Amazon RDS ..." above certificate 0A1B (...)" */
 static void write_weak(const Case *c, Buffer *text)
 {
-    if (c->above == c->server)
+    if (c->found.about == c->server)
         write_certificate(c, text);
     else
         write_above(c, text);
@@ -278,14 +278,14 @@ static void weak_key(const Case *c, Buffer *text)
 {
     write_weak(c, text);
     buffer_printf(text, " has a key of %s, which is under 112 bits of security; current clients refuse it",
-                  c->above->key);
+                  c->found.about->key);
 }
 
 static void weak_signature(const Case *c, Buffer *text)
 {
     write_weak(c, text);
     buffer_printf(text, " is signed with %s, whose hash can be forged; current clients refuse it",
-                  c->above->signature);
+                  c->found.about->signature);
 }
 
 static void self_signed(const Case *c, Buffer *text)
@@ -362,7 +362,7 @@ static void addresses_disagree(const Case *c, Buffer *text)
         [DIFFERENCE_CA] = "the certificates come from different CAs",
     };
     size_t n_said = 0, n = 0;
-    buffer_printf(text, "behind %s %s: ", c->state->endpoint->host, words[c->difference]);
+    buffer_printf(text, "behind %s %s: ", c->state->endpoint->host, words[c->found.difference]);
     for (size_t i = 0; i < c->n_parts; i++) {
         const Case *part = &c->parts[i];
         if (!part->server || part->address->gone)

@@ -186,7 +186,7 @@ static void correct_ca(const Case *c, StepList *steps)
         identify_ca(c, steps);
     else if (case_is_elsewhere(c))
         look_up_region(c, steps);
-    else if (!c->configured_differs && case_differs_from_rds(c))
+    else if (!c->found.configured_differs && case_differs_from_rds(c))
         look_at_instance(c, steps);
     else {
         command_show(steps, endpoint_of(c)->name);

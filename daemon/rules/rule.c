@@ -18,11 +18,11 @@ static void rule_rotation(Case *c)
         /* A restart waits for a person, unless it has a date; the other two come by themselves. */
         Severity severity =
             r->class == CLASS_RESTART && !case_is_scheduled(c) ? SEVERITY_WARNING : SEVERITY_NOTICE;
-        report_finding(c, FINDING_ROTATION_DUE, severity, r->overdue_after);
+        (void)evidence_add(c, FINDING_ROTATION_DUE, severity, r->overdue_after);
     } else if (!case_reached(c, r->critical_from))
-        report_finding(c, FINDING_ROTATION_OVERDUE, SEVERITY_WARNING, r->critical_from);
+        (void)evidence_add(c, FINDING_ROTATION_OVERDUE, SEVERITY_WARNING, r->critical_from);
     else
-        report_finding(c, FINDING_ROTATION_OVERDUE, SEVERITY_CRITICAL, c->server->not_after);
+        (void)evidence_add(c, FINDING_ROTATION_OVERDUE, SEVERITY_CRITICAL, c->server->not_after);
 }
 
 static void rule_validity(Case *c)
@@ -30,17 +30,17 @@ static void rule_validity(Case *c)
     const Thresholds *t = &c->state->endpoint->thresholds;
     int64_t end = c->server->not_after, life = end - c->server->not_before;
     if (!case_reached(c, c->server->not_before)) {
-        report_finding(c, FINDING_CERTIFICATE_NOT_YET_VALID, SEVERITY_CRITICAL, c->server->not_before);
+        (void)evidence_add(c, FINDING_CERTIFICATE_NOT_YET_VALID, SEVERITY_CRITICAL, c->server->not_before);
         return;
     }
     if (!case_reached(c, end - case_scaled(t->expiring_warning, life, FULL_LIFE)))
         return;
     if (case_reached(c, end + 1)) /* not_after itself is still valid: RFC 5280, 4.1.2.5 */
-        report_finding(c, FINDING_CERTIFICATE_EXPIRED, SEVERITY_CRITICAL, end);
+        (void)evidence_add(c, FINDING_CERTIFICATE_EXPIRED, SEVERITY_CRITICAL, end);
     else if (case_reached(c, end - case_scaled(t->expiring_critical, life, FULL_LIFE)))
-        report_finding(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_CRITICAL, end);
+        (void)evidence_add(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_CRITICAL, end);
     else
-        report_finding(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_WARNING, end);
+        (void)evidence_add(c, FINDING_CERTIFICATE_EXPIRING, SEVERITY_WARNING, end);
 }
 
 /* The server sent its own certificate alone, and an intermediate of RDS's signed it: no root can verify that.
@@ -58,19 +58,19 @@ static void rule_trust(Case *c)
 {
     const Verification *v = &c->address->verification;
     if (v->self_signed)
-        report_finding(c, FINDING_SELF_SIGNED, SEVERITY_WARNING, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_SELF_SIGNED, SEVERITY_WARNING, INSTANT_NONE);
     else if (!v->possible)
         return; /* the configuration says so with a warning */
     else if (v->incomplete || (!v->trusted && lacks_intermediate(c)))
-        report_finding(c, FINDING_CHAIN_INCOMPLETE, SEVERITY_WARNING, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_CHAIN_INCOMPLETE, SEVERITY_WARNING, INSTANT_NONE);
     else if (!v->trusted)
-        report_finding(c, FINDING_CHAIN_UNTRUSTED, SEVERITY_WARNING, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_CHAIN_UNTRUSTED, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static void rule_name(Case *c)
 {
     if (!c->address->verification.name_matches)
-        report_finding(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_NAME_MISMATCH, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* Clients that keep to RFC 9525 (6.3) do not look at the CN any more. */
@@ -78,7 +78,7 @@ static void rule_names(Case *c)
 {
     const Verification *v = &c->address->verification;
     if (!c->server->names && c->server->n_more_names == 0 && v->name_matches && !v->self_signed)
-        report_finding(c, FINDING_NO_SUBJECT_ALTERNATIVE_NAME, SEVERITY_WARNING, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_NO_SUBJECT_ALTERNATIVE_NAME, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 /* A root's own signature is looked at by nobody. */
@@ -93,19 +93,16 @@ static void rule_strength(Case *c)
         if (certificate->weak_signature && certificate->role != ROLE_ROOT)
             weak_signature = certificate;
     }
-    c->above = weak_key;
     if (weak_key)
-        report_finding(c, FINDING_WEAK_KEY, SEVERITY_WARNING, INSTANT_NONE);
-    c->above = weak_signature;
+        evidence_add(c, FINDING_WEAK_KEY, SEVERITY_WARNING, INSTANT_NONE)->about = weak_key;
     if (weak_signature)
-        report_finding(c, FINDING_WEAK_SIGNATURE, SEVERITY_WARNING, INSTANT_NONE);
-    c->above = NULL;
+        evidence_add(c, FINDING_WEAK_SIGNATURE, SEVERITY_WARNING, INSTANT_NONE)->about = weak_signature;
 }
 
 static void rule_stability(Case *c)
 {
     if (c->address->shown && c->address->shown->unstable)
-        report_finding(c, FINDING_CERTIFICATE_UNSTABLE, SEVERITY_WARNING, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_CERTIFICATE_UNSTABLE, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static void rule_tls(Case *c)
@@ -116,13 +113,13 @@ static void rule_tls(Case *c)
     };
     TlsAge age = c->address->seen->tls_age;
     if (age != TLS_AGE_CURRENT)
-        report_finding(c, FINDING_LEGACY_TLS, severities[age], INSTANT_NONE);
+        (void)evidence_add(c, FINDING_LEGACY_TLS, severities[age], INSTANT_NONE);
 }
 
 static void rule_plaintext(Case *c)
 {
     if (c->state->endpoint->check_plaintext && c->address->plaintext == PLAINTEXT_ACCEPTED)
-        report_finding(c, FINDING_PLAINTEXT_ACCEPTED, SEVERITY_WARNING, INSTANT_NONE);
+        (void)evidence_add(c, FINDING_PLAINTEXT_ACCEPTED, SEVERITY_WARNING, INSTANT_NONE);
 }
 
 static const struct {
@@ -144,19 +141,17 @@ static void rule_failures(Case *c)
     for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
         if (failures[i].outcome != c->address->latest->outcome)
             continue;
-        c->pending =
-            !failures[i].at_once && (c->address->failures.n < c->policy->unreachable_after || case_is_away(c));
-        report_finding(c, failures[i].id, failures[i].severity, INSTANT_NONE);
+        bool passes = c->address->failures.n < c->policy->unreachable_after || case_is_away(c);
+        evidence_add(c, failures[i].id, failures[i].severity, INSTANT_NONE)->pending =
+            passes && !failures[i].at_once;
     }
-    c->pending = false;
 }
 
 static void rule_resolution(Case *c)
 {
-    c->pending = c->state->unresolved.n < c->policy->unreachable_after || case_is_away(c);
+    bool passes = c->state->unresolved.n < c->policy->unreachable_after || case_is_away(c);
     if (c->state->unresolved.n > 0)
-        report_finding(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE);
-    c->pending = false;
+        evidence_add(c, FINDING_NAME_UNRESOLVED, SEVERITY_UNKNOWN, INSTANT_NONE)->pending = passes;
 }
 
 static bool is_same(const char *a, const char *b)
@@ -204,16 +199,16 @@ static bool is_comparable(const Case *a, const Case *b)
 
 static void rule_disagreement(Case *whole, Case *parts)
 {
+    Difference worst = DIFFERENCE_NONE;
     for (size_t i = 0; i < whole->n_parts; i++)
         for (size_t j = i + 1; j < whole->n_parts; j++) {
             Difference difference =
                 is_comparable(&parts[i], &parts[j]) ? difference_of(&parts[i], &parts[j]) : DIFFERENCE_NONE;
-            if (difference > whole->difference)
-                whole->difference = difference;
+            worst = difference > worst ? difference : worst;
         }
-    if (whole->difference != DIFFERENCE_NONE)
-        report_finding(whole, FINDING_ADDRESSES_DISAGREE,
-                       whole->difference == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING, INSTANT_NONE);
+    Severity severity = worst == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING;
+    if (worst != DIFFERENCE_NONE)
+        evidence_add(whole, FINDING_ADDRESSES_DISAGREE, severity, INSTANT_NONE)->difference = worst;
 }
 
 typedef void (*Rule)(Case *c);
@@ -249,22 +244,28 @@ static void evaluate_address(Case *c)
 void rule_evaluate_endpoint(EndpointState *state, const Policy *policy, int64_t now)
 {
     _cleanup_free_ Case *parts = xcalloc(state->n_addresses + 1, sizeof *parts);
-    Case whole = {
-        .state = state, .policy = policy, .now = now, .parts = parts, .n_parts = state->n_addresses
-    };
+    _cleanup_(evidence_deinit) EvidenceList evidence = { 0 };
+    Case whole = { .state = state,
+                   .policy = policy,
+                   .now = now,
+                   .changes_at = INSTANT_NEVER,
+                   .parts = parts,
+                   .n_parts = state->n_addresses,
+                   .evidence = &evidence };
     endpoint_state_clear_verdict(state);
     for (size_t i = 0; i < state->n_addresses; i++) {
         parts[i] = (Case) { .state = state,
                             .address = &state->addresses[i],
                             .policy = policy,
                             .now = now,
-                            .changes_at = INSTANT_NEVER };
+                            .changes_at = INSTANT_NEVER,
+                            .evidence = &evidence };
         evaluate_address(&parts[i]);
     }
     rule_disagreement(&whole, parts);
     rule_resolution(&whole);
-    whole.changes_at = INSTANT_NEVER;
     rule_maintenance(&whole);
+    evidence_render(&evidence, &state->findings);
 
     state->changes_at = instant_earlier(state->changes_at, whole.changes_at);
     for (size_t i = 0; i < state->n_addresses; i++)

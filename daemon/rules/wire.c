@@ -7,9 +7,8 @@ void rule_restart(Case *c)
 {
     if (!case_awaits_restart(c))
         return;
-    c->pending = !case_is_settled(c);
-    report_finding(c, FINDING_RESTART_PENDING, SEVERITY_WARNING, c->server->not_after);
-    c->pending = false;
+    bool settles = !case_is_settled(c);
+    evidence_add(c, FINDING_RESTART_PENDING, SEVERITY_WARNING, c->server->not_after)->pending = settles;
 }
 
 /* By when RDS does it: the date that is set, else the one on which it does not ask any more. */
@@ -32,5 +31,5 @@ void rule_maintenance(Case *c)
     int64_t date = date_of(c, rds);
     if (!rds->maintenance && date != INSTANT_NONE)
         c->changes_at = instant_earlier(c->changes_at, date + 1); /* then the next window is meant */
-    report_finding(c, FINDING_MAINTENANCE_SCHEDULED, SEVERITY_NOTICE, date);
+    (void)evidence_add(c, FINDING_MAINTENANCE_SCHEDULED, SEVERITY_NOTICE, date);
 }

@@ -197,7 +197,7 @@ static void say_endpoint(const Scene *s, const Policy *policy, Said *said)
         state->addresses[0].latest->server_error = errors[variant];
         state->endpoint->direct_tls = variant == 1 && state->endpoint->engine->family == FAMILY_POSTGRES;
         case_look(&c);
-        c.configured_differs = variant != 2;
+        c.found.configured_differs = variant != 2;
         for (FindingId id = 0; id < N_FINDINGS; id++)
             if (is_of_case(id) && (id != FINDING_MAINTENANCE_SCHEDULED || state->endpoint->rds))
                 take(said, finding_to_string(id), steps_of(&c, id));
