@@ -1,81 +1,74 @@
 #include "control/check.h"
 
-#include <string.h>
-
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/instant.h"
-#include "control/json.h"
-#include "model/finding.h"
 
 #define NAMES_SAID_MAX 8
 
-static const struct {
-    int status;
-    const char *word;
-} plugin[N_SEVERITIES] = {
-    [SEVERITY_OK] = { PLUGIN_OK, "OK" },
-    [SEVERITY_NOTICE] = { PLUGIN_OK, "OK" },
-    [SEVERITY_UNKNOWN] = { PLUGIN_UNKNOWN, "UNKNOWN" },
-    [SEVERITY_WARNING] = { PLUGIN_WARNING, "WARNING" },
-    [SEVERITY_CRITICAL] = { PLUGIN_CRITICAL, "CRITICAL" },
+static const char *const words[N_SEVERITIES] = {
+    [SEVERITY_OK] = "OK",           [SEVERITY_NOTICE] = "OK",         [SEVERITY_UNKNOWN] = "UNKNOWN",
+    [SEVERITY_WARNING] = "WARNING", [SEVERITY_CRITICAL] = "CRITICAL",
 };
 
-/* What is not known is not fine. */
-static Severity severity_of(const json_t *object, const char *key)
+static Severity worse(Severity a, Severity b)
 {
-    int severity = severity_from_string(json_text_of(object, key));
-    return severity < 0 ? SEVERITY_UNKNOWN : (Severity)severity;
+    return a > b ? a : b;
 }
 
 /* Whoever was told enough, or may yet be spared it, is not woken by a plugin either. */
-static bool is_told(const json_t *finding)
+static bool is_told(const Finding *finding)
 {
-    return strcmp(json_text_of(finding, "state"), "pending") != 0 && !*json_text_of(finding, "silenced_until");
+    return !finding->pending && finding->silenced_until == INSTANT_NONE;
+}
+
+static Severity worst_told(const FindingList *findings)
+{
+    Severity worst = SEVERITY_OK;
+    for (size_t i = 0; i < findings->n; i++)
+        if (is_told(&findings->items[i]))
+            worst = worse(worst, findings->items[i].severity);
+    return worst;
 }
 
 /* As the endpoint's own severity, but for what is silenced. */
-static Severity severity_told(const json_t *endpoint)
+static Severity severity_told(const EndpointState *state)
 {
-    size_t i, n_silenced = 0;
-    json_t *finding;
-    Severity worst = SEVERITY_OK;
-    json_array_foreach(json_object_get(endpoint, "findings"), i, finding)
-    {
-        n_silenced += *json_text_of(finding, "silenced_until") != 0;
-        if (is_told(finding) && severity_of(finding, "severity") > worst)
-            worst = severity_of(finding, "severity");
-    }
-    return n_silenced > 0 ? worst : severity_of(endpoint, "severity");
+    for (size_t i = 0; i < state->findings.n; i++)
+        if (state->findings.items[i].silenced_until != INSTANT_NONE)
+            return worst_told(&state->findings);
+    return state->severity;
 }
 
 /* "rotation-overdue, name-mismatch": the findings that are as bad as that. */
-static void write_findings(Buffer *text, const json_t *endpoint, Severity at_least)
+static void write_findings(Buffer *text, const EndpointState *state, Severity at_least)
 {
-    size_t i;
-    json_t *finding;
-    const char *last = "";
-    json_array_foreach(json_object_get(endpoint, "findings"), i, finding)
-    {
-        const char *id = json_text_of(finding, "id");
-        if (severity_of(finding, "severity") < at_least || strcmp(id, last) == 0 || !is_told(finding))
+    int last = -1;
+    for (size_t i = 0; i < state->findings.n; i++) {
+        const Finding *finding = &state->findings.items[i];
+        if (finding->severity < at_least || (int)finding->id == last || !is_told(finding))
             continue;
-        buffer_printf(text, "%s%s", *last ? ", " : "", id);
-        last = id;
+        buffer_printf(text, "%s%s", last >= 0 ? ", " : "", finding_to_string(finding->id));
+        last = (int)finding->id;
     }
 }
 
-static int64_t days_left(const json_t *endpoint, int64_t now)
+static int64_t end_of(const EndpointState *state)
 {
-    int64_t end;
-    return instant_parse(json_text_of(endpoint, "not_after"), &end) == 0 ? (end - now) / DAY : INSTANT_NONE;
+    const Certificate *server = state->oldest ? address_certificate(state->oldest) : NULL;
+    return server ? server->not_after : INSTANT_NONE;
 }
 
-static char *answer(Severity severity, Buffer *text, Buffer *data, int *ret_status)
+static int64_t days_left(const EndpointState *state, int64_t now)
+{
+    int64_t end = end_of(state);
+    return end == INSTANT_NONE ? INSTANT_NONE : (end - now) / DAY;
+}
+
+static char *answer(Severity severity, Buffer *text, Buffer *data)
 {
     _cleanup_free_ char *line = buffer_take_text(text), *numbers = buffer_take_text(data);
-    *ret_status = plugin[severity].status;
-    return xasprintf("DBCERTD %s - %s%s%s\n", plugin[severity].word, line, *numbers ? " | " : "", numbers);
+    return xasprintf(CHECK_PREFIX "%s - %s%s%s\n", words[severity], line, *numbers ? " | " : "", numbers);
 }
 
 static void write_days(Buffer *data, int64_t days)
@@ -84,85 +77,81 @@ static void write_days(Buffer *data, int64_t days)
         buffer_printf(data, "%sdays_left=%lld", data->size ? " " : "", (long long)days);
 }
 
-char *check_one(const json_t *endpoint, int64_t now, int *ret_status)
+char *check_one(const EndpointState *state, int64_t now)
 {
     Buffer text = { 0 }, data = { 0 }, findings = { 0 };
-    Severity severity = severity_told(endpoint);
-    int64_t days = days_left(endpoint, now);
-    write_findings(&findings, endpoint, SEVERITY_NOTICE);
+    Severity severity = severity_told(state);
+    write_findings(&findings, state, SEVERITY_NOTICE);
     _cleanup_free_ char *what = buffer_take_text(&findings);
-    buffer_printf(&text, "%s: %s", json_text_of(endpoint, "name"), *what ? what : severity_to_string(severity));
-    if (days != INSTANT_NONE)
-        buffer_printf(&text, "; the certificate ends at %s", json_text_of(endpoint, "not_after"));
-    write_days(&data, days);
-    return answer(severity, &text, &data, ret_status);
+    buffer_printf(&text, "%s: %s", state->endpoint->name, *what ? what : severity_to_string(severity));
+    if (end_of(state) != INSTANT_NONE)
+        buffer_printf(&text, "; the certificate ends at %s", INSTANT_TEXT(end_of(state)));
+    write_days(&data, days_left(state, now));
+    return answer(severity, &text, &data);
 }
 
 /* "; billing rotation-overdue, shop ca-mismatch": the worst first. */
-static void write_worst(Buffer *text, const json_t *endpoints)
+static void write_worst(Buffer *text, const Snapshot *snapshot)
 {
-    size_t n = 0, i;
-    json_t *endpoint;
+    size_t n = 0;
     for (Severity s = SEVERITY_CRITICAL; s > SEVERITY_NOTICE; s--)
-        json_array_foreach(endpoints, i, endpoint)
-        {
-            if (severity_told(endpoint) != s || ++n > NAMES_SAID_MAX)
+        for (size_t i = 0; i < snapshot->n_endpoints; i++) {
+            const EndpointState *state = snapshot->endpoints[i];
+            if (severity_told(state) != s || ++n > NAMES_SAID_MAX)
                 continue;
-            buffer_printf(text, "%s%s ", n == 1 ? ": " : "; ", json_text_of(endpoint, "name"));
-            write_findings(text, endpoint, SEVERITY_UNKNOWN);
+            buffer_printf(text, "%s%s ", n == 1 ? ": " : "; ", state->endpoint->name);
+            write_findings(text, state, SEVERITY_UNKNOWN);
         }
     if (n > NAMES_SAID_MAX)
         buffer_printf(text, "; and %zu more", n - NAMES_SAID_MAX);
 }
 
-/* The worst that is told of what is no endpoint: of those with that member. */
-static Severity worst_of(const json_t *findings, const char *member)
+/* What is found of anything but endpoints; returns the worst of it. */
+static Severity write_others(Buffer *text, const Snapshot *snapshot)
 {
-    size_t i;
-    json_t *finding;
-    Severity worst = SEVERITY_OK;
-    json_array_foreach(findings, i, finding)
-    {
-        if (*json_text_of(finding, member) && is_told(finding) && severity_of(finding, "severity") > worst)
-            worst = severity_of(finding, "severity");
+    static const struct {
+        unsigned kinds;
+        const char *words;
+    } groups[] = {
+        { 1U << SUBJECT_TRUST_STORE | 1U << SUBJECT_BUNDLE, "trust stores and bundles" },
+        { 1U << SUBJECT_RDS, "the RDS API" },
+        { 1U << SUBJECT_DAEMON, "dbcertd itself" },
+    };
+    Severity all = SEVERITY_OK;
+    for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+        SubjectView subject;
+        Severity worst = SEVERITY_OK;
+        for (size_t j = snapshot->n_endpoints; snapshot_subject(snapshot, j, &subject); j++)
+            if (groups[i].kinds & 1U << subject.kind)
+                worst = worse(worst, worst_told(subject.findings));
+        if (worst > SEVERITY_NOTICE)
+            buffer_printf(text, "; %s: %s", groups[i].words, severity_to_string(worst));
+        all = worse(all, worst);
     }
-    return worst;
+    return all;
 }
 
-char *check_all(const json_t *endpoints, const json_t *findings, int64_t now, int *ret_status)
+char *check_all(const Snapshot *snapshot, int64_t now)
 {
     Buffer text = { 0 }, data = { 0 };
-    size_t counts[N_SEVERITIES] = { 0 }, i, n = json_array_size(endpoints);
-    Severity severity = SEVERITY_OK, trust = worst_of(findings, "trust_store"),
-             own = worst_of(findings, "daemon"), rds = worst_of(findings, "rds");
-    if (worst_of(findings, "bundle") > trust)
-        trust = worst_of(findings, "bundle");
+    size_t counts[N_SEVERITIES] = { 0 }, n = snapshot->n_endpoints;
+    Severity severity = SEVERITY_OK;
     int64_t least = INSTANT_NONE;
-    json_t *endpoint;
-    json_array_foreach(endpoints, i, endpoint)
-    {
-        Severity s = severity_told(endpoint);
+    for (size_t i = 0; i < n; i++) {
+        Severity s = severity_told(snapshot->endpoints[i]);
         counts[s]++;
-        severity = s > severity ? s : severity;
-        least = instant_earlier(least, days_left(endpoint, now)); /* NONE is later than any */
+        severity = worse(severity, s);
+        least = instant_earlier(least, days_left(snapshot->endpoints[i], now)); /* NONE is later than any */
     }
     size_t n_bad = counts[SEVERITY_CRITICAL] + counts[SEVERITY_WARNING] + counts[SEVERITY_UNKNOWN];
     if (n_bad > 0)
         buffer_printf(&text, "%zu of ", n_bad);
     buffer_printf(&text, "%zu endpoint%s%s", n, PLURAL(n), n_bad > 0 ? "" : ", none with a problem");
-    write_worst(&text, endpoints);
-    if (trust > SEVERITY_NOTICE)
-        buffer_printf(&text, "; trust stores and bundles: %s", severity_to_string(trust));
-    if (rds > SEVERITY_NOTICE)
-        buffer_printf(&text, "; the RDS API: %s", severity_to_string(rds));
-    if (own > SEVERITY_NOTICE)
-        buffer_printf(&text, "; dbcertd itself: %s", severity_to_string(own));
-    severity = trust > severity ? trust : severity;
-    severity = rds > severity ? rds : severity;
-    severity = own > severity ? own : severity;
+    write_worst(&text, snapshot);
+    severity = worse(severity, write_others(&text, snapshot));
     buffer_printf(&data, "endpoints=%zu", n);
     for (Severity s = SEVERITY_CRITICAL + 1; s-- > SEVERITY_OK;)
         buffer_printf(&data, " %s=%zu", severity_to_string(s), counts[s]);
     write_days(&data, least);
-    return answer(severity, &text, &data, ret_status);
+    return answer(severity, &text, &data);
 }

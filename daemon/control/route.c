@@ -202,27 +202,20 @@ static Answer get_calendar(const Request *request, const Snapshot *snapshot, con
                       .type = "text/calendar; charset=utf-8" };
 }
 
+static Answer line_of(char *line)
+{
+    return (Answer) { .status = 200, .text = line, .type = "text/plain; charset=utf-8" };
+}
+
 static Answer get_check(const Request *request, const Snapshot *snapshot, const char *name _unused_)
 {
-    int status;
-    SubjectView subject;
-    Buffer text = { 0 };
-    json_text_begin(&text, NULL, '{');
-    json_text_begin(&text, "endpoints", '[');
-    for (size_t i = 0; i < snapshot->n_endpoints; i++)
-        json_write_verdict(&text, snapshot->endpoints[i]);
-    json_text_end(&text, ']');
-    json_text_begin(&text, "findings", '[');
-    for (size_t i = snapshot->n_endpoints; snapshot_subject(snapshot, i, &subject); i++)
-        for (size_t j = 0; j < subject.findings->n; j++)
-            json_write_finding(&text, &subject, &subject.findings->items[j]);
-    json_text_end(&text, ']');
-    json_text_end(&text, '}');
-    _cleanup_(json_decrefp) json_t *all = json_loadb((const char *)text.data, text.size, 0, NULL);
-    char *line =
-        check_all(json_object_get(all, "endpoints"), json_object_get(all, "findings"), request->now, &status);
-    buffer_deinit(&text);
-    return (Answer) { .status = 200, .text = line, .type = "text/plain; charset=utf-8" };
+    return line_of(check_all(snapshot, request->now));
+}
+
+static Answer get_endpoint_check(const Request *request, const Snapshot *snapshot, const char *name)
+{
+    const EndpointState *state = snapshot_find(snapshot, name);
+    return state ? line_of(check_one(state, request->now)) : no_such_endpoint(name);
 }
 
 static Answer get_history(const Request *request _unused_, const Snapshot *snapshot _unused_, const char *name)
@@ -380,22 +373,23 @@ static const struct {
     { "GET", "/v1/endpoints", get_endpoints },         //
     { "GET", "/v1/endpoints/*", get_endpoint },        //
     { "GET", "/v1/endpoints/*/history", get_history }, //
-    { "GET", "/v1/findings", get_findings },           //
-    { "GET", "/v1/authorities", get_authorities },     //
-    { "GET", "/v1/trust", get_trust },                 //
-    { "GET", "/v1/rds", get_rds },                     //
-    { "GET", "/v1/plan/*", get_plan },                 //
-    { "GET", "/v1/forecast", get_forecast },           //
-    { "GET", "/v1/forecast.ics", get_calendar },       //
-    { "GET", "/v1/check", get_check },                 //
-    { "GET", "/healthz", get_health },                 //
-    { "GET", "/", get_page },                          //
-    { "GET", "/v1/events", get_events },               //
-    { "GET", "/metrics", get_metrics },                //
-    { "GET", "/v1/silences", get_silences },           //
-    { "POST", "/v1/endpoints/*/probe", post_probe },   //
-    { "POST", "/v1/silences", post_silence },          //
-    { "DELETE", "/v1/silences/*", delete_silence },    //
+    { "GET", "/v1/endpoints/*/check", get_endpoint_check },
+    { "GET", "/v1/findings", get_findings },         //
+    { "GET", "/v1/authorities", get_authorities },   //
+    { "GET", "/v1/trust", get_trust },               //
+    { "GET", "/v1/rds", get_rds },                   //
+    { "GET", "/v1/plan/*", get_plan },               //
+    { "GET", "/v1/forecast", get_forecast },         //
+    { "GET", "/v1/forecast.ics", get_calendar },     //
+    { "GET", "/v1/check", get_check },               //
+    { "GET", "/healthz", get_health },               //
+    { "GET", "/", get_page },                        //
+    { "GET", "/v1/events", get_events },             //
+    { "GET", "/metrics", get_metrics },              //
+    { "GET", "/v1/silences", get_silences },         //
+    { "POST", "/v1/endpoints/*/probe", post_probe }, //
+    { "POST", "/v1/silences", post_silence },        //
+    { "DELETE", "/v1/silences/*", delete_silence },  //
 };
 
 /* The name that stands for "*": "" if there is no "*" in the pattern. NULL if the path does not match. */

@@ -87,14 +87,8 @@ static int fail(const char *socket, const char *what)
     return -EIO;
 }
 
-int client_ask(const char *socket, const char *method, const char *path, json_t **ret)
+static int perform(const char *socket, const char *method, const char *path, const json_t *sent, Buffer *ret)
 {
-    return client_send(socket, method, path, NULL, ret);
-}
-
-int client_send(const char *socket, const char *method, const char *path, const json_t *sent, json_t **ret)
-{
-    _cleanup_(buffer_deinit) Buffer body = { 0 };
     _cleanup_free_ char *text = sent ? json_dumps(sent, JSON_COMPACT) : NULL;
     _cleanup_(curl_easy_cleanupp) CURL *curl = curl_easy_init();
     _cleanup_free_ char *url = xasprintf("http://localhost%s", path);
@@ -104,7 +98,7 @@ int client_send(const char *socket, const char *method, const char *path, const 
         curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK || /* $http_proxy knows nothing of this socket */
         curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_SECONDS) != CURLE_OK ||
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret) != CURLE_OK ||
         (text && curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text) != CURLE_OK))
         return fail(socket, "cannot prepare the request");
 
@@ -118,12 +112,36 @@ int client_send(const char *socket, const char *method, const char *path, const 
     long status = 0;
     if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         return fail(socket, "no HTTP status in the answer");
+    return (int)status;
+}
+
+int client_ask(const char *socket, const char *method, const char *path, json_t **ret)
+{
+    return client_send(socket, method, path, NULL, ret);
+}
+
+int client_send(const char *socket, const char *method, const char *path, const json_t *sent, json_t **ret)
+{
+    _cleanup_(buffer_deinit) Buffer body = { 0 };
+    int status = perform(socket, method, path, sent, &body);
+    if (status < 0)
+        return status;
     json_t *answer = json_loadb((const char *)body.data, body.size, 0, NULL);
     if (!answer)
         return fail(socket, "the answer is not JSON; is that dbcertd's socket?");
     *ret = escaped(answer, NULL);
     json_decref(answer);
-    return (int)status;
+    return status;
+}
+
+int client_ask_line(const char *socket, const char *path, char **ret)
+{
+    _cleanup_(buffer_deinit) Buffer body = { 0 };
+    int status = perform(socket, "GET", path, NULL, &body);
+    const char *end = body.size > 0 ? memchr(body.data, '\n', body.size) : NULL;
+    if (status >= 0)
+        *ret = text_escape_bytes(body.data, end ? (size_t)(end - (const char *)body.data) : body.size);
+    return status;
 }
 
 int client_show_error(const json_t *body)
