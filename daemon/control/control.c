@@ -345,7 +345,6 @@ static void on_completed(void **state)
     if (!exchange)
         return;
     free(exchange->waits_for);
-    json_decref(exchange->answer.body);
     buffer_deinit(&exchange->body);
     free(exchange);
     *state = NULL;

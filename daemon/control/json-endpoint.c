@@ -7,9 +7,8 @@
 #include "control/json.h"
 #include "model/alert.h"
 
-static void write_certificate(Buffer *text, const Certificate *c, bool der)
+void json_write_certificate_members(Buffer *text, const Certificate *c, bool der)
 {
-    json_text_begin(text, NULL, '{');
     json_text_string(text, "role", certificate_role_to_string(c->role));
     json_text_string(text, "subject", c->subject);
     json_text_string(text, "issuer", c->issuer);
@@ -29,6 +28,12 @@ static void write_certificate(Buffer *text, const Certificate *c, bool der)
         _cleanup_free_ char *hex = c->der ? text_hex(c->der, c->der_size) : NULL;
         json_text_string(text, "der", hex);
     }
+}
+
+static void write_certificate(Buffer *text, const Certificate *c, bool der)
+{
+    json_text_begin(text, NULL, '{');
+    json_write_certificate_members(text, c, der);
     json_text_end(text, '}');
 }
 
@@ -104,7 +109,7 @@ static void write_rotation(Buffer *text, const EndpointState *state)
     json_text_end(text, '}');
 }
 
-static void write_steps(Buffer *text, const char *key, const StepList *steps)
+void json_write_steps(Buffer *text, const char *key, const StepList *steps)
 {
     json_text_begin(text, key, '[');
     for (size_t i = 0; i < steps->n; i++) {
@@ -130,7 +135,7 @@ static void write_members(Buffer *text, const Finding *finding)
     json_text_instant(text, "since", finding->since);
     json_text_string(text, "message", finding->message);
     json_text_instant(text, "due", finding->due);
-    write_steps(text, "steps", &finding->steps);
+    json_write_steps(text, "steps", &finding->steps);
     json_text_string(text, "remedy", remedy);
 }
 
@@ -146,7 +151,7 @@ void json_write_finding(Buffer *text, const SubjectView *subject, const Finding 
     json_text_end(text, '}');
 }
 
-static void write_findings(Buffer *text, const char *key, const FindingList *findings)
+void json_write_findings(Buffer *text, const char *key, const FindingList *findings)
 {
     json_text_begin(text, key, '[');
     for (size_t i = 0; i < findings->n; i++) {
@@ -285,58 +290,19 @@ bool json_write_endpoint(Buffer *text, const EndpointState *state, size_t part, 
         write_address(text, &state->addresses[part - 1], der);
     } else {
         json_text_end(text, ']');
-        write_findings(text, "findings", &state->findings);
+        json_write_findings(text, "findings", &state->findings);
         json_text_end(text, '}');
     }
     return part <= state->n_addresses;
 }
 
-void json_write_verdict(Buffer *text, const EndpointState *state)
-{
-    const Certificate *server = state->oldest ? address_certificate(state->oldest) : NULL;
-    json_text_begin(text, NULL, '{');
-    json_text_string(text, "name", state->endpoint->name);
-    json_text_string(text, "severity", severity_to_string(state->severity));
-    json_text_instant(text, "not_after", server ? server->not_after : INSTANT_NONE);
-    write_findings(text, "findings", &state->findings);
-    json_text_end(text, '}');
-}
-
-/* What was written; the text is taken. */
-static json_t *read_back(Buffer *text)
-{
-    json_t *value = json_loadb((const char *)text->data, text->size, JSON_REJECT_DUPLICATES, NULL);
-    if (!value)
-        out_of_memory(); /* nothing else is wrong with it */
-    buffer_deinit(text);
-    return value;
-}
-
 json_t *json_of_endpoint(const EndpointState *state, bool der)
 {
-    Buffer text = { 0 };
+    _cleanup_(buffer_deinit) Buffer text = { 0 };
     for (size_t part = 0; json_write_endpoint(&text, state, part, der);)
         part++;
-    return read_back(&text);
-}
-
-json_t *json_of_certificate(const Certificate *c)
-{
-    Buffer text = { 0 };
-    write_certificate(&text, c, false);
-    return read_back(&text);
-}
-
-json_t *json_of_steps(const StepList *steps)
-{
-    Buffer text = { 0 };
-    write_steps(&text, NULL, steps);
-    return read_back(&text);
-}
-
-json_t *json_of_findings(const FindingList *findings)
-{
-    Buffer text = { 0 };
-    write_findings(&text, NULL, findings);
-    return read_back(&text);
+    json_t *value = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
+    if (!value)
+        out_of_memory(); /* nothing else is wrong with it */
+    return value;
 }

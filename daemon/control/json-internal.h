@@ -1,27 +1,17 @@
 #pragma once
 
-/* What the files of json.h share: values, and members of objects. Each result is the caller's. */
+/* What the files of json.h share; a key is NULL inside an array. */
 
-#include <jansson.h>
-#include <stdint.h>
-
+#include "base/buffer.h"
+#include "control/json-text.h"
 #include "model/certificate.h"
 #include "model/finding.h"
 
-/* NULL is null. Escapes what base/escape.h escapes, except newlines. */
-json_t *json_of_text(const char *value);
-
-/* RFC 3339; null for INSTANT_NONE and INSTANT_NEVER. */
-json_t *json_of_instant(int64_t value);
-
 /* Ends with NULL; may be NULL itself. */
-json_t *json_of_list(const char *const *values);
+void json_write_list(Buffer *text, const char *key, const char *const *values);
 
-json_t *json_of_certificate(const Certificate *certificate);
+/* Of an object that was begun. der: also the certificate as it is, in hex. */
+void json_write_certificate_members(Buffer *text, const Certificate *certificate, bool der);
 
-json_t *json_of_steps(const StepList *steps);
-
-json_t *json_of_findings(const FindingList *findings);
-
-/* Takes value. */
-void json_put(json_t *object, const char *key, json_t *value);
+void json_write_steps(Buffer *text, const char *key, const StepList *steps);
+void json_write_findings(Buffer *text, const char *key, const FindingList *findings);

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/escape.h"
 #include "base/instant.h"
-#include "control/json-internal.h"
 
 static void raw(Buffer *text, const char *words)
 {
@@ -88,7 +89,8 @@ static bool put_printable(Buffer *text, const char *value, size_t size)
 
 static void put_anything(Buffer *text, const char *value)
 {
-    json_t *string = json_of_text(value);
+    _cleanup_free_ char *shown = text_escape_lines(value);
+    json_t *string = json_string(shown);
     _cleanup_free_ char *escaped = json_dumps(string, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
     json_decref(string);
     raw(text, escaped ? escaped : "null");
@@ -125,6 +127,12 @@ void json_text_integer(Buffer *text, const char *key, int64_t value)
     snprintf(digits, sizeof digits, "%lld", (long long)value);
     begin_value(text, key);
     raw(text, digits);
+}
+
+void json_text_number(Buffer *text, const char *key, double value)
+{
+    begin_value(text, key);
+    buffer_printf(text, "%.3f", value);
 }
 
 void json_text_boolean(Buffer *text, const char *key, bool value)

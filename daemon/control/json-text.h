@@ -22,6 +22,9 @@ void json_text_string(Buffer *text, const char *key, const char *value);
 void json_text_instant(Buffer *text, const char *key, int64_t value);
 
 void json_text_integer(Buffer *text, const char *key, int64_t value);
+/* With three digits behind the point. */
+void json_text_number(Buffer *text, const char *key, double value);
+
 void json_text_boolean(Buffer *text, const char *key, bool value);
 void json_text_null(Buffer *text, const char *key);
 

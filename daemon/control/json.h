@@ -1,7 +1,7 @@
 #pragma once
 
-/* The nouns as JSON, as the status socket and `dbcertctl scan --json` print them. Each result is the caller's.
- */
+/* The nouns as JSON, as the status socket and `dbcertctl scan --json` print them: appended to a
+ * text, without white space. */
 
 #include <jansson.h>
 
@@ -16,27 +16,25 @@
  */
 bool json_write_endpoint(Buffer *text, const EndpointState *state, size_t part, bool der);
 
-/* Its name, severity, findings and end alone: what a plugin asks for. */
-void json_write_verdict(Buffer *text, const EndpointState *state);
-
 /* A finding with what it is about: the member "endpoint", null where another one has the name ("trust_store",
  * "bundle", "rds", "daemon"). */
 void json_write_finding(Buffer *text, const SubjectView *subject, const Finding *finding);
 
+/* The whole endpoint, read again; the caller's. */
 json_t *json_of_endpoint(const EndpointState *state, bool der);
 
-json_t *json_of_status(const Snapshot *snapshot);
-
-json_t *json_of_authorities(const AuthorityUses *uses);
-json_t *json_of_rds(const Snapshot *snapshot);
-json_t *json_of_trust(const Snapshot *snapshot);
-json_t *json_of_plan(const Plan *plan);
-json_t *json_of_forecast(const Forecast *forecast);
-json_t *json_of_history(const char *endpoint, const History *history);
-json_t *json_of_silence(const Silence *silence);
-
-/* A member that is a text, borrowed; "" if there is none. */
-const char *json_text_of(const json_t *object, const char *key);
+void json_write_status(Buffer *text, const Snapshot *snapshot);
+void json_write_authorities(Buffer *text, const AuthorityUses *uses);
+void json_write_rds(Buffer *text, const Snapshot *snapshot);
+void json_write_trust(Buffer *text, const Snapshot *snapshot);
+void json_write_plan(Buffer *text, const Plan *plan);
+void json_write_forecast(Buffer *text, const Forecast *forecast);
+void json_write_history(Buffer *text, const char *endpoint, const History *history);
+void json_write_silence(Buffer *text, const Silence *silence);
+void json_write_silences(Buffer *text, const SilenceList *silences);
 
 /* { "error": { "code", "message" } } */
-json_t *json_of_error(const char *code, const char *message);
+void json_write_error(Buffer *text, const char *code, const char *message);
+
+/* For whoever reads: a member that is a text, borrowed; "" if there is none. */
+const char *json_text_of(const json_t *object, const char *key);

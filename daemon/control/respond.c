@@ -7,9 +7,7 @@ static struct MHD_Response *response_of(Answer *answer, Client *client,
 {
     if (answer->pieces)
         return pieces_respond(answer->pieces, client, snapshot, userdata);
-    char *text = answer->text ? answer->text : json_dumps(answer->body, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-    json_decref(answer->body);
-    return text ? text_respond(text, client) : NULL;
+    return text_respond(answer->text, client);
 }
 
 /*

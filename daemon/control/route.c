@@ -11,14 +11,21 @@
 #include "control/json.h"
 #include "control/metrics.h"
 
-Answer route_error(unsigned status, const char *code, const char *message)
+/* Indents the JSON, which it takes. */
+static Answer json_answer(unsigned status, Buffer *text)
 {
-    return (Answer) { .status = status, .body = json_of_error(code, message) };
+    Indent indent = { 0 };
+    Buffer indented = { 0 };
+    json_text_indent(&indent, &indented, text);
+    buffer_deinit(text);
+    return (Answer) { .status = status, .text = buffer_take_text(&indented) };
 }
 
-static Answer ok(json_t *body)
+Answer route_error(unsigned status, const char *code, const char *message)
 {
-    return (Answer) { .status = 200, .body = body };
+    Buffer text = { 0 };
+    json_write_error(&text, code, message);
+    return json_answer(status, &text);
 }
 
 static Answer no_such_endpoint(const char *name)
@@ -29,7 +36,9 @@ static Answer no_such_endpoint(const char *name)
 
 static Answer get_status(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
 {
-    return ok(json_of_status(snapshot));
+    Buffer text = { 0 };
+    json_write_status(&text, snapshot);
+    return json_answer(200, &text);
 }
 
 static bool passes(const char *filter, const char *value)
@@ -143,24 +152,33 @@ static Answer get_authorities(const Request *request _unused_, const Snapshot *s
 {
     _cleanup_(authority_uses_deinit) AuthorityUses uses = { 0 };
     authorities_list(snapshot, &uses);
-    return ok(json_of_authorities(&uses));
+    Buffer text = { 0 };
+    json_write_authorities(&text, &uses);
+    return json_answer(200, &text);
 }
 
 static Answer get_trust(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
 {
-    return ok(json_of_trust(snapshot));
+    Buffer text = { 0 };
+    json_write_trust(&text, snapshot);
+    return json_answer(200, &text);
 }
 
 static Answer get_rds(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
 {
-    return ok(json_of_rds(snapshot));
+    Buffer text = { 0 };
+    json_write_rds(&text, snapshot);
+    return json_answer(200, &text);
 }
 
 static Answer get_plan(const Request *request _unused_, const Snapshot *snapshot, const char *name)
 {
     _cleanup_(plan_deinit) Plan plan = { 0 };
-    if (plan_make(snapshot, name, &plan) == 0)
-        return ok(json_of_plan(&plan));
+    Buffer text = { 0 };
+    if (plan_make(snapshot, name, &plan) == 0) {
+        json_write_plan(&text, &plan);
+        return json_answer(200, &text);
+    }
     _cleanup_free_ char *message =
         xasprintf("no CA that rotates has the identifier \"%s\"; expected one such as rds-ca-rsa2048-g1, "
                   "rds-ca-rsa4096-g1 or rds-ca-ecc384-g1 (dbcertctl authorities)",
@@ -189,7 +207,9 @@ static Answer get_forecast(const Request *request, const Snapshot *snapshot, con
     _cleanup_(forecast_deinit) Forecast forecast = { 0 };
     if (!make_forecast(request, snapshot, &forecast))
         return refuse_until();
-    return ok(json_of_forecast(&forecast));
+    Buffer text = { 0 };
+    json_write_forecast(&text, &forecast);
+    return json_answer(200, &text);
 }
 
 static Answer get_calendar(const Request *request, const Snapshot *snapshot, const char *name _unused_)
@@ -230,21 +250,26 @@ Answer route_history(const char *name, const History *history, const Snapshot *s
                            "the disk with the state database does not answer; try again later");
     if (history->n == 0 && !snapshot_find(snapshot, name))
         return no_such_endpoint(name);
-    return ok(json_of_history(name, history));
+    Buffer text = { 0 };
+    json_write_history(&text, name, history);
+    return json_answer(200, &text);
 }
 
 static Answer get_silences(const Request *request _unused_, const Snapshot *snapshot, const char *name _unused_)
 {
-    json_t *silences = json_array();
-    for (size_t i = 0; i < snapshot->silences->n; i++)
-        json_array_append_new(silences, json_of_silence(&snapshot->silences->items[i]));
-    return ok(json_pack("{s:o}", "silences", silences));
+    Buffer text = { 0 };
+    json_write_silences(&text, snapshot->silences);
+    return json_answer(200, &text);
 }
 
 static Answer get_health(const Request *request _unused_, const Snapshot *snapshot _unused_,
                          const char *name _unused_)
 {
-    return ok(json_pack("{s:s}", "status", "ok"));
+    Buffer text = { 0 };
+    json_text_begin(&text, NULL, '{');
+    json_text_string(&text, "status", "ok");
+    json_text_end(&text, '}');
+    return json_answer(200, &text);
 }
 
 static Answer get_metrics(const Request *request _unused_, const Snapshot *snapshot _unused_,
@@ -436,12 +461,19 @@ Answer route_probed(const char *name, const Snapshot *snapshot)
 Answer route_silenced(int64_t id, const Snapshot *snapshot)
 {
     for (size_t i = 0; i < snapshot->silences->n; i++)
-        if (snapshot->silences->items[i].id == id)
-            return (Answer) { .status = 201, .body = json_of_silence(&snapshot->silences->items[i]) };
+        if (snapshot->silences->items[i].id == id) {
+            Buffer text = { 0 };
+            json_write_silence(&text, &snapshot->silences->items[i]);
+            return json_answer(201, &text);
+        }
     return route_error(404, "not-found", "the silence is over already");
 }
 
 Answer route_unsilenced(int64_t id)
 {
-    return ok(json_pack("{s:I}", "ended", (json_int_t)id));
+    Buffer text = { 0 };
+    json_text_begin(&text, NULL, '{');
+    json_text_integer(&text, "ended", id);
+    json_text_end(&text, '}');
+    return json_answer(200, &text);
 }

@@ -33,8 +33,7 @@ typedef enum Deed {
 
 typedef struct Answer {
     unsigned status;
-    json_t *body;     /* owned; NULL while a deed is still to be done, or for another kind of answer */
-    char *text;       /* another kind, owned */
+    char *text;       /* owned; NULL while a deed is still to be done */
     Pieces *pieces;   /* a long one, of whatever kind, owned */
     const char *type; /* Content-Type; NULL: JSON */
     char *policy;     /* its Content-Security-Policy, owned; NULL: none */

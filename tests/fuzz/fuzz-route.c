@@ -121,18 +121,18 @@ static void check_silence(const Silence *s)
 
 static void check(Answer *answer, const Snapshot *snapshot)
 {
-    int n = (answer->body != NULL) + (answer->text != NULL) + (answer->pieces != NULL);
+    int n = (answer->text != NULL) + (answer->pieces != NULL);
     assert(answer->deed == DEED_NONE ? n == 1 && answer->status >= 200 : n == 0);
-    if (answer->pieces) {
-        _cleanup_free_ char *text = pieces_join(TAKE(answer->pieces), snapshot);
-        json_t *list = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-        assert(list || answer->type);
-        json_decref(list);
+    if (answer->pieces)
+        answer->text = pieces_join(TAKE(answer->pieces), snapshot);
+    if (answer->text) {
+        json_t *body = json_loads(answer->text, JSON_REJECT_DUPLICATES, NULL);
+        assert(body || answer->type);
+        json_decref(body);
     }
     if (answer->deed == DEED_SILENCE)
         check_silence(&answer->silence);
     silence_deinit(&answer->silence);
-    json_decref(answer->body);
     free(answer->text);
     free(answer->allow);
     free(answer->probe);
