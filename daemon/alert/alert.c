@@ -67,7 +67,7 @@ static void worsen(Alert *alert, Severity severity, int64_t now, TransitionList 
     bool raised = alert->said == SEVERITY_OK;
     if (raised || severity <= alert->worst)
         count_return(alert, now);
-    alert->worst = raised || severity > alert->worst ? severity : alert->worst;
+    alert->worst = raised ? severity : MAX(severity, alert->worst);
     alert->said = severity;
     say(alert, raised ? TRANSITION_RAISED : TRANSITION_ESCALATED, now, transitions);
 }

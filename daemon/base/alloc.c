@@ -101,7 +101,7 @@ void *wiping_realloc(void *memory, size_t size)
     void *grown = xmalloc(size);
     size_t had = memory ? malloc_usable_size(memory) : 0;
     if (had > 0)
-        memcpy(grown, memory, had < size ? had : size);
+        memcpy(grown, memory, MIN(had, size));
     wiping_free(memory);
     return grown;
 }

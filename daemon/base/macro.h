@@ -13,6 +13,20 @@
 #define STRINGIFY_(x) #x
 #define STRINGIFY(x)  STRINGIFY_(x)
 
+/* Of two values of one type, each looked at once. */
+#define MIN(a, b)                \
+    ({                           \
+        __auto_type _a = (a);    \
+        __typeof__(_a) _b = (b); \
+        _a < _b ? _a : _b;       \
+    })
+#define MAX(a, b)                \
+    ({                           \
+        __auto_type _a = (a);    \
+        __typeof__(_a) _b = (b); \
+        _a > _b ? _a : _b;       \
+    })
+
 /* What a member is of. */
 #define CONTAINER_OF(p, type, member)                       \
     ({                                                      \

@@ -49,7 +49,7 @@ bool text_is_name(const char *text)
 
 static size_t least(size_t a, size_t b, size_t c)
 {
-    size_t ab = a < b ? a : b;
+    size_t ab = MIN(a, b);
     return ab < c ? ab : c;
 }
 

@@ -78,7 +78,7 @@ static Axis axis_of(const Snapshot *snapshot, int64_t now)
 static double place(const Axis *axis, int64_t at)
 {
     double x = (double)(at - axis->from) / (double)(axis->to - axis->from) * AXIS;
-    return x < 0 ? 0 : x > AXIS ? AXIS : x;
+    return x < 0 ? 0 : MIN(x, AXIS);
 }
 
 static void block(Buffer *html, const Axis *axis, const char *class, int64_t from, int64_t to, int y,
@@ -100,7 +100,7 @@ static void tick(Buffer *html, const Axis *axis, const char *class, int64_t at)
 static void write_bar(Buffer *html, const EndpointState *state, const Certificate *server, const Axis *axis)
 {
     const Rotation *r = &state->rotation;
-    int64_t gone_until = axis->now < server->not_after ? axis->now : server->not_after;
+    int64_t gone_until = MIN(axis->now, server->not_after);
     buffer_printf(html,
                   "<svg viewBox=\"0 0 %g %d\" preserveAspectRatio=\"none\" role=\"img\"><title>valid %.10s "
                   "to %.10s",

@@ -71,7 +71,7 @@ static ssize_t on_read(void *userdata, uint64_t position _unused_, char *to, siz
         write_more(reader);
     if (reader->pieces && reader->pieces->walk.lost)
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    size_t left = reader->text.size - reader->taken, n = left < size ? left : size;
+    size_t left = reader->text.size - reader->taken, n = MIN(left, size);
     if (n == 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
     memcpy(to, reader->text.data + reader->taken, n);

@@ -32,7 +32,7 @@ static void go_on(Stream *stream)
 static ssize_t on_read(void *userdata, uint64_t position _unused_, char *to, size_t size)
 {
     Stream *stream = userdata;
-    size_t n = stream->waiting.size < size ? stream->waiting.size : size;
+    size_t n = MIN(stream->waiting.size, size);
     client_goes_on(stream->client, NULL); /* each heartbeat is read, or the client is hung up on */
     if (n > 0) {
         memcpy(to, stream->waiting.data, n);

@@ -118,7 +118,7 @@ static size_t width_of(const Layout *layout)
     size_t width = 0, last = layout->width[layout->n - 1];
     for (size_t j = 0; j + 1 < layout->n; j++)
         width += layout->dropped[j] ? 0 : layout->width[j] + 2;
-    return width + (last < LAST_LEAST ? last : LAST_LEAST);
+    return width + MIN(last, LAST_LEAST);
 }
 
 /* False if there is nothing left to drop. */

@@ -161,7 +161,7 @@ static bool unwrap(Dialogue *dialogue, Buffer *out)
     Buffer *in = &dialogue->in;
     while (in->size > 0) {
         if (dialogue->packet_left > 0) {
-            size_t n = in->size < dialogue->packet_left ? in->size : dialogue->packet_left;
+            size_t n = MIN(in->size, dialogue->packet_left);
             buffer_append(out, in->data, n);
             buffer_consume(in, n);
             dialogue->packet_left -= n;

@@ -81,7 +81,7 @@ static void try_again(ApiCall *call, const char *why, int64_t retry_after_second
     uint64_t longest = FIRST_PAUSE_USEC << call->n_tries;
     uint64_t pause = longest / 2 + random_below(longest / 2);
     uint64_t asked = pause_spread_usec(pause_asked(0, API_RETRY_AFTER_MAX, retry_after_seconds));
-    pause = asked > pause ? asked : pause;
+    pause = MAX(asked, pause);
     if (++call->n_tries >= API_TRIES ||
         sd_event_add_time_relative(call->event, &call->pause, CLOCK_BOOTTIME, pause, TIMER_ACCURACY_USEC,
                                    on_pause_over, call) < 0)
@@ -136,8 +136,7 @@ static char *words_of(const ApiCall *call, unsigned status, const char *code, co
     size_t length = message ? strcspn(message, "\r\n") : 0;
     if (!code)
         return xasprintf("HTTP status %u", status);
-    _cleanup_free_ char *line =
-        xstrndup(message ? message : "", length < MESSAGE_SAID_MAX ? length : MESSAGE_SAID_MAX);
+    _cleanup_free_ char *line = xstrndup(message ? message : "", MIN(length, MESSAGE_SAID_MAX));
     if (!*line || (token && strstr(line, token)))
         return xstrdup(code);
     return xasprintf("%s: %s", code, line);

@@ -1,6 +1,7 @@
 #include "http/pause.h"
 
 #include "base/instant.h"
+#include "base/macro.h"
 #include "base/random.h"
 
 #define FIRST_RETRY_SECONDS MINUTE
@@ -21,7 +22,7 @@ int64_t pause_until_next(int64_t interval, unsigned n_failures)
 
 int64_t pause_asked(int64_t pause, int64_t most, int64_t retry_after_seconds)
 {
-    int64_t asked = retry_after_seconds < most ? retry_after_seconds : most;
+    int64_t asked = MIN(retry_after_seconds, most);
     return asked > pause ? asked : pause;
 }
 

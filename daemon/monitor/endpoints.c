@@ -156,7 +156,7 @@ static void on_evaluated(EndpointMonitor *monitor)
 {
     Endpoints *all = monitor->owner;
     int64_t at = monitor->state->look_at, wait = at - clock_now();
-    uint64_t due_usec = clock_boottime_usec() + (uint64_t)(wait > 0 ? wait : 0) * USEC_PER_SEC;
+    uint64_t due_usec = clock_boottime_usec() + (uint64_t)MAX(wait, 0) * USEC_PER_SEC;
     if (at == INSTANT_NEVER || monitor->slot.running || monitor->slot.due_usec <= due_usec)
         return;
     schedule_put(&all->schedule, &monitor->slot, due_usec);

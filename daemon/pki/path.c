@@ -79,7 +79,7 @@ unsigned path_find_undated(const Path *path, int64_t now)
 /* False: that would be more work than a server may ask for. */
 static bool spend(Search *search, const Certificate *key)
 {
-    unsigned bits = key->key_bits > KEY_BITS_MIN ? key->key_bits : KEY_BITS_MIN;
+    unsigned bits = MAX(key->key_bits, KEY_BITS_MIN);
     bool enough = search->bits_left >= bits;
     search->bits_left -= enough ? bits : search->bits_left;
     return enough;

@@ -96,7 +96,7 @@ ssize_t tunnel_pull(void *userdata, void *data, size_t size)
         if (r <= 0)
             return r;
     }
-    size_t n = tunnel->in.size < size ? tunnel->in.size : size;
+    size_t n = MIN(tunnel->in.size, size);
     memcpy(data, tunnel->in.data, n);
     buffer_consume(&tunnel->in, n);
     tunnel->n_taken += n;

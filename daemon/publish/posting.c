@@ -155,7 +155,7 @@ static void repeat(Posting *posting, json_t *array, int64_t now, uint64_t now_us
 static void add_news(Posting *posting, json_t *array, int64_t now)
 {
     const TransitionList *outbox = store_outbox(posting->store, OUTBOX_ALERTMANAGER);
-    size_t room = posting->limit - posting->n_repeated, most = room < NEWS_MAX ? room : NEWS_MAX;
+    size_t room = posting->limit - posting->n_repeated, most = MIN(room, NEWS_MAX);
     for (size_t i = 0; i < outbox->n && i < most; i++) {
         const Transition *t = &outbox->items[i];
         note_first(posting, t->about, t->subject, &t->finding);
@@ -187,7 +187,7 @@ static char *words_of(const HttpAnswer *answer)
 {
     if (answer->error)
         return xstrdup(answer->error);
-    size_t length = answer->size < EXCERPT_BYTES ? answer->size : EXCERPT_BYTES;
+    size_t length = MIN(answer->size, EXCERPT_BYTES);
     _cleanup_free_ char *excerpt = text_escape_bytes(answer->body, length);
     return xasprintf("status %u%s%s", answer->status, *excerpt ? ": " : "", excerpt);
 }

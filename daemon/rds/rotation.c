@@ -52,7 +52,7 @@ int rotation_months(RotationClass class)
 Rotation rotation_of(RotationClass class, RotationSource source, int64_t not_before, int64_t not_after,
                      int64_t chain_end, const Window *window, const Thresholds *t)
 {
-    int64_t life = not_after - not_before, end = not_after < chain_end ? not_after : chain_end;
+    int64_t life = not_after - not_before, end = MIN(not_after, chain_end);
     Rotation r = {
         .class = class,
         .source = source,

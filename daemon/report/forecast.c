@@ -103,7 +103,7 @@ static void foresee_rotation(const Outlook *o)
     add(o, beginnings[r->class], r->due_at, r->due_at, "certificate %s %s", serial, words[r->class]);
     if (r->class == CLASS_ONLINE && window->known) {
         int64_t due = window_end_after(window, r->due_at), next = window_next_end(window, o->c->now);
-        int64_t end = due > next ? due : next;
+        int64_t end = MAX(due, next);
         add(o, FORECAST_WINDOW, end - window->length_seconds, end,
             "the maintenance window %s should bring a new certificate in place of %s", WINDOW_TEXT(window),
             serial);

@@ -239,7 +239,7 @@ static void chain_incomplete(const Case *c, Buffer *text)
 /* " a.example, b.example, c.example and 997 more" */
 static void write_names(const Certificate *c, Buffer *text)
 {
-    size_t n_kept = strv_length(c->names), n_said = n_kept < NAMES_SAID_MAX ? n_kept : NAMES_SAID_MAX,
+    size_t n_kept = strv_length(c->names), n_said = MIN(n_kept, NAMES_SAID_MAX),
            n_more = n_kept - n_said + c->n_more_names;
     for (size_t i = 0; i < n_said; i++)
         buffer_printf(text, "%s %s", i ? "," : "", c->names[i]);

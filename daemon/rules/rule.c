@@ -204,7 +204,7 @@ static void rule_disagreement(Case *whole, Case *parts)
         for (size_t j = i + 1; j < whole->n_parts; j++) {
             Difference difference =
                 is_comparable(&parts[i], &parts[j]) ? difference_of(&parts[i], &parts[j]) : DIFFERENCE_NONE;
-            worst = difference > worst ? difference : worst;
+            worst = MAX(difference, worst);
         }
     Severity severity = worst == DIFFERENCE_AGE ? SEVERITY_NOTICE : SEVERITY_WARNING;
     if (worst != DIFFERENCE_NONE)

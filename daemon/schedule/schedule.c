@@ -38,7 +38,7 @@ uint64_t schedule_next(const char *name, uint64_t interval_usec, Result result, 
     if (!result.counted || result.failures <= QUICK_RETRIES)
         delay = least(doubled(FIRST_RETRY_USEC, result.failures - 1, interval_usec), interval_usec);
     else {
-        uint64_t most = interval_usec > DAY_USEC ? interval_usec : DAY_USEC;
+        uint64_t most = MAX(interval_usec, DAY_USEC);
         delay = doubled(interval_usec, result.failures - QUICK_RETRIES, most);
     }
     return now_usec + delay -

@@ -44,7 +44,7 @@ static void add(json_t *array, SubjectKind about, const char *subject, const Fin
     json_object_set_new(alert, "labels", labels);
     json_object_set_new(alert, "annotations", annotations);
     put_instant(alert, "startsAt", begins_at);
-    put_instant(alert, "endsAt", ends_at < begins_at ? begins_at : ends_at);
+    put_instant(alert, "endsAt", MAX(ends_at, begins_at));
     json_array_append_new(array, alert);
 }
 

@@ -326,7 +326,7 @@ const TransitionList *store_outbox(Store *store, Outbox box)
 {
     const TransitionList *all = &store->outbox[box];
     store->visible[box] = *all;
-    store->visible[box].n -= store->unkept[box] < all->n ? store->unkept[box] : all->n;
+    store->visible[box].n -= MIN(store->unkept[box], all->n);
     return &store->visible[box];
 }
 
