@@ -3,14 +3,17 @@
 import ctypes
 import io
 import os
+import resource
 import subprocess
 import sys
 
 import pytest
 from _pytest._io import TerminalWriter
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+TESTS = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [TESTS, os.path.join(TESTS, "standins")]
 import lab as laboratory  # noqa: E402
+import rds  # noqa: E402
 
 BINARIES = os.environ.get("DBCERTD_BINARIES", os.path.join(os.path.dirname(__file__), "../build/daemon"))
 
@@ -68,6 +71,29 @@ def scratch():
     """A lab for one test alone."""
     with laboratory.Lab() as made:
         yield made
+
+
+@pytest.fixture
+def api(scratch):
+    server = rds.RdsApi()
+    scratch.callback(server.stop)
+    return server
+
+
+@pytest.fixture
+def imds(scratch, api):
+    server = rds.Imds(api.grant("ASIAINSTANCE1", "instance/secret+1", "instance//token+1=="))
+    scratch.callback(server.stop)
+    return server
+
+
+@pytest.fixture(scope="module")
+def many_files():
+    """As many open files as the system lets us have."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+sys.path[:0] = [TESTS, os.path.join(TESTS, "standins")]
 from lab import Dbcertd, Process, ZONE, config, run, wait_until  # noqa: E402
 
 CLIENT, SERVER = "0", "1"  # cores

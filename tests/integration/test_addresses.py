@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from lab import Dbcertd, Dnsmasq, Postgres, Server, ago, config, entry, findings, free_port, host, run, wait_until
-from test_engines import answers
+from misdeeds import answers
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
 

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from lab import Dbcertd, closed_port, config, entry
-from test_faults import many_files  # noqa: F401: a fixture
+
+pytestmark = pytest.mark.usefixtures("many_files")
 
 SANITIZED = bool(os.environ.get("DBCERTD_SANITIZED"))
 

@@ -9,7 +9,7 @@ import pytest
 
 import rds
 from lab import closed_port, run, wait_until
-from test_rds import api, closed, imds, names, needs_root, of_source, round_over, ask_again, said, settings, source, start  # noqa: F401
+from discovery import ask_again, closed, names, needs_root, of_source, round_over, said, settings, source, start
 
 
 @needs_root

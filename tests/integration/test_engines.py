@@ -13,6 +13,7 @@ import time
 import pytest
 
 from lab import Dbcertd, Mariadb, Openssl, Postgres, Server, ago, closed_port, config, entry, findings, host, openssl_facts, postgres_version, trusting
+from misdeeds import answers
 from standin import NOT_SUP, OFF, ON, REQ, Mysql8, SqlServer, context_of
 
 DAYS = 30
@@ -166,18 +167,6 @@ def test_others_are_not_weakened_by_that(tls_first, served, engine):
     assert_served(tls_first[f"{engine}-current"], served)
     for name in ("tls-10", "tls-11"):
         assert findings(tls_first[f"{engine}-{name}"]) == [("handshake-failed", "unknown")]
-
-
-def answers(words):
-    """A port in the clear: a listener that answers whatever comes with these bytes, hangs up, or says nothing."""
-    def serve(connection):
-        connection.recv(4096)
-        if words is None:
-            time.sleep(10)
-        elif words:
-            connection.sendall(words)
-            time.sleep(0.2)
-    return serve
 
 
 def test_a_port_in_the_clear_is_refused_with_the_one_to_use(lab, binaries, served):

@@ -17,7 +17,7 @@ import der
 import rds
 from lab import Dbcertd, Journald, Nginx, Openssl, Server, ago, config, entry, host, journal_entries, mysql_packet, run, trusting, wait_until
 from standin import read_exactly
-from test_rds import api, round_over, settings, source, start  # noqa: F401
+from discovery import round_over, settings, source, start
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
 

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import re
-import resource
 import signal
 import socket
 import ssl
@@ -18,19 +17,15 @@ import pytest
 import der
 from lab import Dbcertd, Mariadb, Openssl, Postgres, Process, Server, ago, config, entry, free_port, host, run, wait_until
 from standin import SqlServer
-from test_hostile import SERVER_HELLO, handshake, record
+from impostor import handshake, record
+from misdeeds import SERVER_HELLO
 
 SANITIZED = bool(os.environ.get("DBCERTD_SANITIZED"))
 THOROUGH = bool(os.environ.get("DBCERTD_THOROUGH"))  # every byte offset, in place of every few
 RANKS = ["unreachable", "tls-refused", "handshake-failed", "fetched"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def many_files():
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+pytestmark = pytest.mark.usefixtures("many_files")
 
 
 class Scissors:
@@ -320,7 +315,7 @@ def nowhere(lab):
     with open(resolv, "w") as f:
         f.write("nameserver 127.0.0.53\n")
     inside = ["ip", "netns", "exec", name]
-    server = Process([*inside, "/usr/bin/python3", os.path.join(os.path.dirname(__file__), "../nameserver.py"), "127.0.0.53"],
+    server = Process([*inside, "/usr/bin/python3", os.path.join(os.path.dirname(__file__), "../standins/nameserver.py"), "127.0.0.53"],
                      os.path.join(lab.directory, "nameserver.log"))
     lab.push(server)
     wait_until(lambda: "the name server: " + server.output(), lambda: "listens" in server.output())

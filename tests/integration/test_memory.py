@@ -7,7 +7,7 @@ import pytest
 
 from lab import Dbcertd, Mariadb, Postgres, Server, ago, closed_port, config, entry, host, run
 from standin import Mysql8, SqlServer
-from test_hostile import big_chain, mysql_then, says, silent, tds_then
+from misdeeds import big_chain, mysql_then, says, silent, tds_then
 
 ERROR = 99
 

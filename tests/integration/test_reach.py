@@ -9,7 +9,7 @@ import pytest
 from lab import Dbcertd, Process, Server, config, entry, run, wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
-TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+STANDINS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../standins")
 CONTROL = "10.66.0.1"  # an ordinary address, which the listener has as well
 
 # As the API may name them; the first one has to be reached, so that the listener is known to count.
@@ -57,7 +57,7 @@ def island(scratch):
             f.write(text)
     mounts = " && ".join(f"mount --bind {scratch.directory}/{file} /etc/{file}" for file in files)
     inside = ["ip", "netns", "exec", name, "sh", "-c", f'{mounts} && exec "$@"', "-"]
-    server = Process([*inside, "/usr/bin/python3", TESTS + "/nameserver.py", "127.0.0.53"], os.path.join(scratch.directory, "names.log"))
+    server = Process([*inside, "/usr/bin/python3", STANDINS + "/nameserver.py", "127.0.0.53"], os.path.join(scratch.directory, "names.log"))
     scratch.push(server)
     wait_until(lambda: "the name server: " + server.output(), lambda: "listens" in server.output())
     listener = Process([*inside, "/usr/bin/python3", "-u", "-c", LISTENER], os.path.join(scratch.directory, "listener.log"))
@@ -74,7 +74,7 @@ def knocks(listener):
 def test_discovered_endpoint_never_leads_to_this_host(scratch, binaries, island):
     """An API that names this host in every form makes dbcertd connect to nothing but the ordinary address among them."""
     inside, listener = island
-    api = Process([*inside, "/usr/bin/python3", "-c", API, TESTS, *HOSTS], os.path.join(scratch.directory, "api.log"))
+    api = Process([*inside, "/usr/bin/python3", "-c", API, STANDINS, *HOSTS], os.path.join(scratch.directory, "api.log"))
     scratch.push(api)
     url = wait_until("the API", lambda: api.output().strip())
     text = (f'timeout = "5s"; alerts = {{ unreachable_after = 1; group_wait = "0s"; }};\n'

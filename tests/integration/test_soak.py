@@ -6,9 +6,12 @@ import os
 import socket
 import time
 
+import pytest
+
 from lab import Dbcertd, Nginx, Server, ago, closed_port, config, entry, host, wait_until
-from test_faults import many_files  # noqa: F401: a fixture
-from test_hostile import MISDEEDS, says, silent
+from misdeeds import MISDEEDS, says, silent
+
+pytestmark = pytest.mark.usefixtures("many_files")
 
 PROBES = int(os.environ.get("DBCERTD_SOAK", "2500"))
 VALGRIND = bool(os.environ.get("DBCERTD_VALGRIND"))

@@ -20,7 +20,7 @@ import pytest
 from lab import Dbcertd, Journald, Mariadb, Openssl, Postgres, Process, ago, closed_port, config, entry, findings, host, journal_entries, run, \
     seeing, trusting, wait_until
 from loopwatch import Watcher
-from test_alertmanager import Alertmanager, Receiver
+from alertmanager import Alertmanager, Receiver
 
 here = os.path.dirname(os.path.abspath(__file__))
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace")
@@ -261,7 +261,7 @@ def test_watchdog_of_another_process_is_not_fed(scratch, binaries):
 @needs_root
 def test_name_server_stopped_delays_nobody(scratch, binaries):
     """libcurl resolves in a thread, which a cancelled or expired request must not wait for."""
-    server = Process([sys.executable, os.path.join(here, "../nameserver.py"), "127.0.0.66"], os.path.join(scratch.directory, "names.log"))
+    server = Process([sys.executable, os.path.join(here, "../standins/nameserver.py"), "127.0.0.66"], os.path.join(scratch.directory, "names.log"))
     scratch.push(server)
     conf = os.path.join(scratch.directory, "resolv.conf")
     with open(conf, "w") as f:

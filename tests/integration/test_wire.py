@@ -6,7 +6,7 @@ import time
 import pytest
 
 from lab import Journald, Mariadb, Postgres, ago, findings, journal_entries, openssl_facts, run, wait_until, with_names
-from test_rds import G1, api, ask_again, imds, needs_root, round_over, settings, source, start  # noqa: F401
+from discovery import G1, ask_again, needs_root, round_over, settings, source, start
 
 YEAR, THREE_YEARS = 365, 1096
 
