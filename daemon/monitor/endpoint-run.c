@@ -12,7 +12,6 @@
 #include "rds/rotation.h"
 #include "rules/event.h"
 #include "rules/rule.h"
-#include "sink/journal.h"
 
 #define COUNTED_STEP 25u
 
@@ -48,9 +47,9 @@ static void mind_farewell(EndpointMonitor *monitor, const Observation *observati
 {
     bool failing = observation->outcome == OUTCOME_FETCHED && observation->detail;
     if (failing && !monitor->farewell_failing)
-        journal_event(EVENT_FAREWELL_FAILED,
-                      "%s (%s): the certificate was fetched, but the farewell failed: %s",
-                      monitor->state->endpoint->name, observation->address.text, observation->detail);
+        publisher_event(monitor->context->publisher, EVENT_FAREWELL_FAILED,
+                        "%s (%s): the certificate was fetched, but the farewell failed: %s",
+                        monitor->state->endpoint->name, observation->address.text, observation->detail);
     monitor->farewell_failing = failing;
 }
 
@@ -60,8 +59,8 @@ static void mind_count(const EndpointMonitor *monitor, const AddressState *addre
     if (!address->latest->counted || address->counted % COUNTED_STEP != 0 ||
         address->counted >= MAX_CONNECT_ERRORS)
         return;
-    journal_event(
-        EVENT_CONNECTIONS_COUNTED,
+    publisher_event(
+        monitor->context->publisher, EVENT_CONNECTIONS_COUNTED,
         "%s (%s): the server may have counted %u connections of this host that ended before login; with its "
         "defaults it blocks this host after another %u",
         monitor->state->endpoint->name, address->address.text, address->counted,
@@ -152,10 +151,10 @@ static void on_checked(Survey *survey _unused_, Observation *observation, void *
 {
     EndpointMonitor *monitor = userdata;
     if (observation->plaintext == PLAINTEXT_UNKNOWN)
-        journal_event(EVENT_CHECK_FAILED,
-                      "%s (%s): whether it takes connections without TLS could not be found out: %s",
-                      monitor->state->endpoint->name, observation->address.text,
-                      observation->detail ? observation->detail : "the connection ended without an answer");
+        publisher_event(monitor->context->publisher, EVENT_CHECK_FAILED,
+                        "%s (%s): whether it takes connections without TLS could not be found out: %s",
+                        monitor->state->endpoint->name, observation->address.text,
+                        observation->detail ? observation->detail : "the connection ended without an answer");
     endpoint_state_note_check(monitor->state, observation);
 }
 

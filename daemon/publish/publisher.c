@@ -1,6 +1,7 @@
 #include "publish/publisher.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "alert/alert.h"
@@ -21,6 +22,16 @@
 #define TIMER_ACCURACY_USEC   (100 * USEC_PER_MSEC)
 #define SILENCE_ACCURACY_USEC (10 * USEC_PER_MSEC)
 
+/* Of lines that are no alerts; more come at once. */
+#define LINES_MAX 1000
+
+/* One that waits for its turn of the loop to be over, and then for what that has changed to be kept. */
+typedef struct Line {
+    DaemonEvent event;
+    char *text;
+    Ticket ticket; /* 0: the turn is not over */
+} Line;
+
 struct Publisher {
     sd_event_source *flush;   /* when this turn of the loop is over */
     sd_event_source *keep;    /* when what has changed is kept, with what changes until then */
@@ -30,6 +41,8 @@ struct Publisher {
     Posting *posting;
     PublishPolicy policy;
     GroupMemory groups;
+    Line *lines;
+    size_t n_lines;
     bool journal_fails; /* said once, until it takes entries again */
     bool unwritable;    /* the state database, when it was last looked at */
     const PublisherEvents *events;
@@ -126,10 +139,34 @@ static void deliver_due(Publisher *publisher)
         timer_arm(publisher->deliver, (uint64_t)(wait > 0 ? wait : 1) * USEC_PER_SEC);
 }
 
+/* In order, as far as what belongs to them is kept; all: also the rest. */
+static void say_lines(Publisher *publisher, bool all)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < publisher->n_lines; i++) {
+        Line *line = &publisher->lines[i];
+        if (!all && (line->ticket == 0 || line->ticket > store_kept(publisher->store))) {
+            publisher->lines[left++] = *line;
+            continue;
+        }
+        journal_event(line->event, "%s", line->text);
+        free(line->text);
+    }
+    publisher->n_lines = left;
+}
+
+static void hand_over_lines(Publisher *publisher, Ticket ticket)
+{
+    for (size_t i = 0; i < publisher->n_lines; i++)
+        if (publisher->lines[i].ticket == 0)
+            publisher->lines[i].ticket = ticket;
+    say_lines(publisher, false);
+}
+
 static int on_flush(sd_event_source *source _unused_, void *userdata)
 {
     Publisher *publisher = userdata;
-    (void)publisher_keep(publisher);
+    hand_over_lines(publisher, publisher_keep(publisher));
     if (!publisher->journal_fails)
         deliver_due(publisher);
     return 0;
@@ -155,6 +192,7 @@ static void on_kept(void *userdata)
 {
     Publisher *publisher = userdata;
     mind_error(publisher);
+    say_lines(publisher, false);
     publisher->events->kept(publisher->userdata);
     if (store_outbox(publisher->store, OUTBOX_JOURNAL)->n > 0) {
         if (publisher->journal_fails) /* the retry may have come before there was something to deliver */
@@ -199,6 +237,19 @@ void publisher_commit(Publisher *publisher, const Change *change)
         flush_soon(publisher);
     else
         deliver_within(publisher, wait);
+}
+
+void publisher_event(Publisher *publisher, DaemonEvent event, const char *format, ...)
+{
+    va_list args;
+    if (publisher->n_lines == LINES_MAX)
+        say_lines(publisher, true);
+    va_start(args, format);
+    char *text = xvasprintf(format, args);
+    va_end(args);
+    publisher->lines = xgrow(publisher->lines, publisher->n_lines, sizeof *publisher->lines);
+    publisher->lines[publisher->n_lines++] = (Line) { .event = event, .text = text };
+    flush_soon(publisher);
 }
 
 static void address_to(const Change *change, const EndpointState *state)
@@ -328,6 +379,8 @@ void publisher_free(Publisher *publisher)
         return;
     store_settle(publisher->store);
     (void)deliver(publisher, &at_once);
+    say_lines(publisher, true);
+    free(publisher->lines);
     posting_free(publisher->posting);
     group_memory_deinit(&publisher->groups);
     sd_event_source_disable_unref(publisher->flush);

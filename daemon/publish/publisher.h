@@ -13,6 +13,7 @@
  */
 
 #include "publish/posting.h"
+#include "sink/journal.h"
 
 typedef struct Publisher Publisher;
 
@@ -67,6 +68,9 @@ int64_t publisher_tell(Publisher *publisher, FindingList *findings, const Change
  * run; else NULL. */
 void publisher_resolve(Publisher *publisher, SubjectKind about, const char *subject,
                        const EndpointState *state);
+
+/* Says something in the journal that is no alert, once what has changed until now is kept. */
+void publisher_event(Publisher *publisher, DaemonEvent event, const char *format, ...) _printf_(3, 4);
 
 /* Makes a silence, which it takes, and returns its id; ends one by hand. */
 int64_t publisher_silence(Publisher *publisher, Silence silence);
