@@ -28,7 +28,7 @@ struct App {
     Pool *pool;
     Store *store;
     Publisher *publisher;
-    Figures figures;
+    Counters counters;
 
     Endpoints *endpoints;
     Health *health;

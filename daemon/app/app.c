@@ -259,7 +259,7 @@ static int make_context(App *app)
         .worker = app->worker,
         .http = app->http,
         .pool = app->pool,
-        .figures = &app->figures,
+        .counters = &app->counters,
     };
     return 0;
 }
@@ -356,7 +356,7 @@ static int loop(App *app)
             continue;
         uint64_t began_usec = clock_boottime_usec();
         r = sd_event_dispatch(event);
-        histogram_add(&app->figures.loop, figures_loop_bounds, clock_boottime_usec() - began_usec);
+        histogram_add(&app->counters.loop, counters_loop_bounds, clock_boottime_usec() - began_usec);
     }
     return r < 0 || (r = sd_event_get_exit_code(event, &code)) < 0 ? r : code;
 }

@@ -28,8 +28,8 @@ void view_take(App *app, Snapshot *ret)
         .socket_hosts = app->loaded->config->socket_hosts,
         .self = health_state(app->health),
         .silences = store_silences(app->store),
-        .store = store_figures(app->store),
-        .figures = &app->figures,
+        .store = store_counters(app->store),
+        .counters = &app->counters,
     };
     ret->endpoints = endpoints_states(app->endpoints, &ret->n_endpoints);
     ret->trust_stores = trust_stores_states(app->trust_stores, &ret->n_trust_stores);

@@ -226,21 +226,21 @@ static enum MHD_Result do_and_answer(Exchange *exchange, Answer answer)
     Control *control = exchange->control;
     Snapshot snapshot = { 0 };
     int64_t id = answer.silence.id;
-    switch (answer.deed) {
-    case DEED_PROBE:
+    switch (answer.action) {
+    case ACTION_PROBE:
         return await_probe(exchange, answer.probe);
-    case DEED_SILENCE:
+    case ACTION_SILENCE:
         id = control->events->silence(answer.silence, control->userdata);
         control->events->snapshot(&snapshot, control->userdata);
         return answer_when_kept(exchange, route_silenced(id, &snapshot));
-    case DEED_PAGE:
+    case ACTION_PAGE:
         return send_page(exchange);
-    case DEED_STREAM:
+    case ACTION_STREAM:
         return send_stream(exchange);
-    case DEED_UNSILENCE:
+    case ACTION_UNSILENCE:
         control->events->unsilence(id, control->userdata);
         return answer_when_kept(exchange, route_unsilenced(id));
-    case DEED_HISTORY:
+    case ACTION_HISTORY:
         return await_history(exchange, answer.probe);
     default:
         return send_answer(exchange, answer);

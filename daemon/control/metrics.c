@@ -221,20 +221,20 @@ static void write_histogram(Buffer *text, const char *name, const char *help, co
 
 static void write_probes(Buffer *text, const Snapshot *snapshot)
 {
-    const Figures *figures = snapshot->figures;
+    const Counters *counters = snapshot->counters;
     family(text, "dbcertd_probes_total", "counter", "Probes of addresses since the start, by how they ended.");
-    for (size_t i = 0; i < n_engines && i < FIGURES_ENGINES_MAX; i++)
+    for (size_t i = 0; i < n_engines && i < COUNTERS_ENGINES_MAX; i++)
         for (int o = 0; o < N_OUTCOMES; o++)
-            if (figures->probes[i][o] > 0)
+            if (counters->probes[i][o] > 0)
                 sample(text, "dbcertd_probes_total",
                        (Label[]) {
                            { "engine", engines[i].name }, { "outcome", outcome_to_string((Outcome)o) }, { 0 } },
-                       (double)figures->probes[i][o]);
+                       (double)counters->probes[i][o]);
     write_histogram(text, "dbcertd_probe_duration_seconds", "How long the probe of an address took.",
-                    &figures->durations, figures_probe_bounds);
+                    &counters->durations, counters_probe_bounds);
     write_histogram(text, "dbcertd_loop_busy_seconds",
-                    "How long each thing that the loop did took; all others wait so long.", &figures->loop,
-                    figures_loop_bounds);
+                    "How long each thing that the loop did took; all others wait so long.", &counters->loop,
+                    counters_loop_bounds);
 }
 
 /* What is asked of others, and when it last answered. */
@@ -260,7 +260,7 @@ static void write_process(Buffer *text, const Snapshot *snapshot)
     const struct {
         const char *name, *type, *help;
         double value;
-    } figures[] = {
+    } counters[] = {
         { "process_cpu_seconds_total", "counter", "User and system CPU time spent in seconds.",
           process.cpu_seconds },
         { "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", process.resident_bytes },
@@ -270,11 +270,11 @@ static void write_process(Buffer *text, const Snapshot *snapshot)
         { "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.",
           (double)snapshot->started_at },
     };
-    for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
-        if (isnan(figures[i].value))
+    for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
+        if (isnan(counters[i].value))
             continue;
-        family(text, figures[i].name, figures[i].type, figures[i].help);
-        sample(text, figures[i].name, NULL, figures[i].value);
+        family(text, counters[i].name, counters[i].type, counters[i].help);
+        sample(text, counters[i].name, NULL, counters[i].value);
     }
 }
 

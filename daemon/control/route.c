@@ -240,7 +240,7 @@ static Answer get_endpoint_check(const Request *request, const Snapshot *snapsho
 
 static Answer get_history(const Request *request _unused_, const Snapshot *snapshot _unused_, const char *name)
 {
-    return (Answer) { .deed = DEED_HISTORY, .probe = xstrdup(name) };
+    return (Answer) { .action = ACTION_HISTORY, .probe = xstrdup(name) };
 }
 
 Answer route_history(const char *name, const History *history, const Snapshot *snapshot)
@@ -283,13 +283,13 @@ static Answer get_metrics(const Request *request _unused_, const Snapshot *snaps
 static Answer get_page(const Request *request _unused_, const Snapshot *snapshot _unused_,
                        const char *name _unused_)
 {
-    return (Answer) { .deed = DEED_PAGE };
+    return (Answer) { .action = ACTION_PAGE };
 }
 
 static Answer get_events(const Request *request _unused_, const Snapshot *snapshot _unused_,
                          const char *name _unused_)
 {
-    return (Answer) { .deed = DEED_STREAM };
+    return (Answer) { .action = ACTION_STREAM };
 }
 
 static Answer post_probe(const Request *request, const Snapshot *snapshot, const char *name)
@@ -299,7 +299,7 @@ static Answer post_probe(const Request *request, const Snapshot *snapshot, const
                            "probing is asked for over the Unix socket only, and not by a web page");
     if (!snapshot_find(snapshot, name))
         return no_such_endpoint(name);
-    return (Answer) { .deed = DEED_PROBE, .probe = xstrdup(name) };
+    return (Answer) { .action = ACTION_PROBE, .probe = xstrdup(name) };
 }
 
 static bool is_subject(const Snapshot *snapshot, const char *name)
@@ -349,7 +349,7 @@ static Answer wish_for_silence(const Request *request, const Snapshot *snapshot,
         return route_error(409, "too-many",
                            "there are " STRINGIFY(SILENCES_MAX) " silences; end some of them first");
     Answer answer = {
-        .deed = DEED_SILENCE,
+        .action = ACTION_SILENCE,
         .silence = { .subject = xstrdup(name),
                      .finding = finding ? finding_from_string(finding) : -1,
                      .begins_at = request->now,
@@ -383,7 +383,7 @@ static Answer delete_silence(const Request *request, const Snapshot *snapshot, c
         int64_t id = snapshot->silences->items[i].id;
         _cleanup_free_ char *text = xasprintf("%lld", (long long)id);
         if (strcmp(text, name) == 0)
-            return (Answer) { .deed = DEED_UNSILENCE, .silence = { .id = id } };
+            return (Answer) { .action = ACTION_UNSILENCE, .silence = { .id = id } };
     }
     _cleanup_free_ char *message = xasprintf("no silence has the id \"%s\"", name);
     return route_error(404, "not-found", message);

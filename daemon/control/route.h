@@ -21,24 +21,24 @@ typedef struct Request {
 } Request;
 
 /* What is to be done before the request is answered. */
-typedef enum Deed {
-    DEED_NONE,
-    DEED_PROBE,
-    DEED_SILENCE,
-    DEED_UNSILENCE,
-    DEED_PAGE,   /* drawn with something random in it */
-    DEED_STREAM, /* events until the client goes */
-    DEED_HISTORY,
-} Deed;
+typedef enum Action {
+    ACTION_NONE,
+    ACTION_PROBE,
+    ACTION_SILENCE,
+    ACTION_UNSILENCE,
+    ACTION_PAGE,   /* drawn with something random in it */
+    ACTION_STREAM, /* events until the client goes */
+    ACTION_HISTORY,
+} Action;
 
 typedef struct Answer {
     unsigned status;
-    char *text;       /* owned; NULL while a deed is still to be done */
+    char *text;       /* owned; NULL while a action is still to be done */
     Pieces *pieces;   /* a long one, of whatever kind, owned */
     const char *type; /* Content-Type; NULL: JSON */
     char *policy;     /* its Content-Security-Policy, owned; NULL: none */
     char *allow;      /* for 405, owned; else NULL */
-    Deed deed;
+    Action action;
     char *probe;     /* owned; name of the endpoint to probe, or whose history to read, before the answer */
     Silence silence; /* owned; the one to make, or, with nothing but its id, to end */
 } Answer;

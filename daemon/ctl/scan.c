@@ -19,7 +19,7 @@
 #include "pki/bundle.h"
 #include "pki/facts.h"
 #include "pki/verify.h"
-#include "probe/survey.h"
+#include "probe/probe-run.h"
 #include "rules/rule.h"
 
 #define FILE_BYTES_MAX (32 * 1024 * 1024)
@@ -212,7 +212,7 @@ static void print_tables(const Scan *scan)
 
 static void start_more(Scan *scan);
 
-static size_t on_resolved(Survey *survey _unused_, const Address *addresses _unused_, size_t n,
+static size_t on_resolved(ProbeRun *run _unused_, const Address *addresses _unused_, size_t n,
                           const char *error, void *userdata)
 {
     Job *job = userdata;
@@ -221,7 +221,7 @@ static size_t on_resolved(Survey *survey _unused_, const Address *addresses _unu
     return n;
 }
 
-static void on_observed(Survey *survey _unused_, Observation *observation, void *userdata)
+static void on_observed(ProbeRun *run _unused_, Observation *observation, void *userdata)
 {
     Job *job = userdata;
     EndpointState *state = job->state;
@@ -230,12 +230,12 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
                        state->endpoint, endpoint_state_find(state, observation->address.text));
 }
 
-static bool on_checks(Survey *survey _unused_, const Address *address _unused_, void *userdata _unused_)
+static bool on_checks(ProbeRun *run _unused_, const Address *address _unused_, void *userdata _unused_)
 {
     return true; /* who asks for it in a scan wants it now */
 }
 
-static void on_checked(Survey *survey _unused_, Observation *observation, void *userdata)
+static void on_checked(ProbeRun *run _unused_, Observation *observation, void *userdata)
 {
     Job *job = userdata;
     endpoint_state_note_check(job->state, observation);
@@ -253,16 +253,16 @@ static void job_over(Job *job)
         (void)sd_event_exit(scan->event, 0);
 }
 
-static void on_done(Survey *survey, void *userdata)
+static void on_done(ProbeRun *run, void *userdata)
 {
     Job *job = userdata;
     Scan *scan = job->scan;
-    survey_free(survey);
+    probe_run_free(run);
     job_over(job);
     start_more(scan);
 }
 
-static const SurveyEvents events = {
+static const ProbeRunEvents events = {
     .resolved = on_resolved,
     .observed = on_observed,
     .done = on_done,
@@ -276,13 +276,13 @@ static void start_more(Scan *scan)
     while (scan->n_started < scan->n && scan->n_started - scan->n_done < (size_t)options->concurrency) {
         Job *job = xcalloc(1, sizeof *job);
         *job = (Job) { .scan = scan, .state = scan->states[scan->n_started++] };
-        const SurveyParams params = {
+        const ProbeRunParams params = {
             .endpoint = job->state->endpoint,
             .pool = scan->pool,
             .timeout_usec = (uint64_t)options->timeout_seconds * USEC_PER_SEC,
         };
-        Survey *survey;
-        int r = survey_new(&survey, scan->event, &params, &events, job);
+        ProbeRun *run;
+        int r = probe_run_new(&run, scan->event, &params, &events, job);
         if (r >= 0)
             continue;
         fprintf(stderr, "dbcertctl: %s: cannot start a probe: %s\n", job->state->endpoint->name, strerror(-r));

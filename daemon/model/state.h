@@ -2,11 +2,11 @@
 
 /* All that is known of one endpoint: what was seen, and what follows from it. */
 
-#include "model/figures.h"
+#include "model/counters.h"
+#include "model/daemon-state.h"
 #include "model/finding.h"
 #include "model/history.h"
 #include "model/observation.h"
-#include "model/self.h"
 #include "model/shown.h"
 #include "model/silence.h"
 #include "model/trust.h"
@@ -160,8 +160,8 @@ bool endpoint_state_retain(EndpointState *state, const Address *present, size_t 
 bool endpoint_state_forget_gone(EndpointState *state);
 
 /* Of what is kept on disk: how many transactions there were, and how long the longest took the thread. */
-typedef struct StoreFigures {
+typedef struct StoreCounters {
     uint64_t n_commits;
     uint64_t longest_usec;
     int64_t bytes; /* of the file; 0: nothing is kept */
-} StoreFigures;
+} StoreCounters;

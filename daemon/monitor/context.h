@@ -4,7 +4,7 @@
 
 #include "base/worker.h"
 #include "http/http.h"
-#include "model/figures.h"
+#include "model/counters.h"
 #include "monitor/loaded.h"
 #include "monitor/subject.h"
 #include "pki/pool.h"
@@ -18,6 +18,6 @@ typedef struct Context {
     Subjects *subjects;
     Worker *worker; /* for what files and fetched bodies make take long */
     Http *http;
-    Pool *pool;       /* of the certificates that were seen */
-    Figures *figures; /* of probes */
+    Pool *pool;         /* of the certificates that were seen */
+    Counters *counters; /* of probes */
 } Context;

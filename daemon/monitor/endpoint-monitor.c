@@ -74,7 +74,7 @@ void endpoint_monitor_free(EndpointMonitor *monitor)
     if (!monitor)
         return;
     subject_remove(&monitor->subject);
-    survey_free(monitor->survey);
+    probe_run_free(monitor->probe_run);
     transition_list_deinit(&monitor->events);
     endpoint_state_free(monitor->state);
     free(monitor);

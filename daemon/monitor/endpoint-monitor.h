@@ -3,7 +3,7 @@
 /* One endpoint, with what is known of it, what is found, and its place in the schedule. */
 
 #include "monitor/context.h"
-#include "probe/survey.h"
+#include "probe/probe-run.h"
 #include "schedule/schedule.h"
 
 typedef struct EndpointMonitor EndpointMonitor;
@@ -30,7 +30,7 @@ struct EndpointMonitor {
     const Context *context;
     EndpointState *state;
     Slot slot;
-    Survey *survey;        /* of the run that is under way; NULL: none */
+    ProbeRun *probe_run;   /* of the run that is under way; NULL: none */
     TransitionList events; /* what happened in it, to be said when it is over */
     int64_t n_runs;        /* that are over */
     bool retired;          /* out of the configuration: nothing is said of it any more */

@@ -18,7 +18,7 @@
 /* Between two looks at whether a server does without TLS: each may cost it a line in its log. */
 #define CHECK_INTERVAL (1 * DAY)
 
-static size_t on_resolved(Survey *survey _unused_, const Address *addresses, size_t n, const char *error,
+static size_t on_resolved(ProbeRun *run _unused_, const Address *addresses, size_t n, const char *error,
                           void *userdata)
 {
     EndpointMonitor *monitor = userdata;
@@ -26,7 +26,7 @@ static size_t on_resolved(Survey *survey _unused_, const Address *addresses, siz
     EndpointState *state = monitor->state;
     if (n == 0) {
         endpoint_state_note_unresolved(state, error, clock_now());
-        figures_count_unresolved(monitor->context->figures, state->endpoint->engine);
+        counters_count_unresolved(monitor->context->counters, state->endpoint->engine);
     } else {
         state->unresolved = (Streak) { 0 };
         (void)endpoint_state_retain(state, addresses, n_admitted); /* all is evaluated when the run is over */
@@ -35,7 +35,7 @@ static size_t on_resolved(Survey *survey _unused_, const Address *addresses, siz
 }
 
 /* A server that blocks this host is left alone until somebody says that it does not any more. */
-static bool on_skips(Survey *survey _unused_, const Address *address, void *userdata)
+static bool on_skips(ProbeRun *run _unused_, const Address *address, void *userdata)
 {
     EndpointMonitor *monitor = userdata;
     const AddressState *known = endpoint_state_find(monitor->state, address->text);
@@ -96,7 +96,7 @@ static void note_event(EndpointMonitor *monitor, AddressState *address, const Se
     finding_list_deinit(&events);
 }
 
-static void on_observed(Survey *survey _unused_, Observation *observation, void *userdata)
+static void on_observed(ProbeRun *run _unused_, Observation *observation, void *userdata)
 {
     EndpointMonitor *monitor = userdata;
     EndpointState *state = monitor->state;
@@ -105,7 +105,7 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
     log_debug("%s (%s): %s at %s%s%s", state->endpoint->name, observation->address.text,
               outcome_to_string(observation->outcome), stage_to_string(observation->stage),
               observation->detail ? ": " : "", observation->detail ? observation->detail : "");
-    figures_count(monitor->context->figures, state->endpoint->engine, observation);
+    counters_count(monitor->context->counters, state->endpoint->engine, observation);
     mind_farewell(monitor, observation);
     AddressState *address = endpoint_state_find(state, observation->address.text);
     bool news = is_news(address, observation);
@@ -139,7 +139,7 @@ static void on_observed(Survey *survey _unused_, Observation *observation, void 
                                                       });
 }
 
-static bool on_checks(Survey *survey _unused_, const Address *address, void *userdata)
+static bool on_checks(ProbeRun *run _unused_, const Address *address, void *userdata)
 {
     EndpointMonitor *monitor = userdata;
     const AddressState *known = endpoint_state_find(monitor->state, address->text);
@@ -147,7 +147,7 @@ static bool on_checks(Survey *survey _unused_, const Address *address, void *use
            (known->plaintext_at == INSTANT_NONE || clock_now() - known->plaintext_at >= CHECK_INTERVAL);
 }
 
-static void on_checked(Survey *survey _unused_, Observation *observation, void *userdata)
+static void on_checked(ProbeRun *run _unused_, Observation *observation, void *userdata)
 {
     EndpointMonitor *monitor = userdata;
     if (observation->plaintext == PLAINTEXT_UNKNOWN)
@@ -211,11 +211,11 @@ uint64_t endpoint_run_next(const EndpointMonitor *monitor)
     return schedule_sooner(endpoint->name, due_usec, look - now, now_usec);
 }
 
-static void on_done(Survey *survey, void *userdata)
+static void on_done(ProbeRun *run, void *userdata)
 {
     EndpointMonitor *monitor = userdata;
-    survey_free(survey);
-    monitor->survey = NULL;
+    probe_run_free(run);
+    monitor->probe_run = NULL;
     monitor->n_runs++;
     if (!monitor->retired) {
         if (endpoint_state_forget_gone(monitor->state) || monitor->n_runs == 1)
@@ -226,7 +226,7 @@ static void on_done(Survey *survey, void *userdata)
     monitor->on->over(monitor);
 }
 
-static const SurveyEvents events = {
+static const ProbeRunEvents events = {
     .resolved = on_resolved,
     .observed = on_observed,
     .done = on_done,
@@ -241,11 +241,11 @@ int endpoint_run_start(EndpointMonitor *monitor)
     const Context *context = monitor->context;
     Endpoint *endpoint = monitor->state->endpoint;
     monitor->state->run++;
-    const SurveyParams params = {
+    const ProbeRunParams params = {
         .endpoint = endpoint,
         .pool = context->pool,
         .password = loaded_secret(context->loaded, endpoint->password_credential),
         .timeout_usec = (uint64_t)context->loaded->config->timeout_seconds * USEC_PER_SEC,
     };
-    return survey_new(&monitor->survey, context->event, &params, &events, monitor);
+    return probe_run_new(&monitor->probe_run, context->event, &params, &events, monitor);
 }

@@ -24,13 +24,13 @@ struct Health {
     const Endpoints *endpoints;
     const HealthEvents *events;
     void *userdata;
-    SelfState state;
+    DaemonState state;
     sd_event_source *look;      /* CLOCK_BOOTTIME: the next look */
     sd_event_source *clock_set; /* the wall clock was, or the host has slept */
     uint64_t forget_usec;       /* CLOCK_BOOTTIME: when the store is to forget what is old */
 };
 
-static void note_files(SelfState *self)
+static void note_files(DaemonState *self)
 {
     _cleanup_free_ char *pattern = xasprintf("%s.damaged-*", self->database);
     char **found = NULL;
@@ -45,7 +45,7 @@ static void note_files(SelfState *self)
     strv_free(found);
 }
 
-static void note_clock(SelfState *self)
+static void note_clock(DaemonState *self)
 {
     int synchronised = clock_is_synchronised();
     self->clock = synchronised < 0   ? CLOCK_UNKNOWN
@@ -57,7 +57,7 @@ static void note_clock(SelfState *self)
 static void tend_store(Health *health, int64_t now)
 {
     const Context *context = health->context;
-    SelfState *self = &health->state;
+    DaemonState *self = &health->state;
     size_t n;
     EndpointState *const *states = endpoints_states(health->endpoints, &n);
     store_tend(context->store, states, n, now);
@@ -83,7 +83,7 @@ static const SubjectType type = { .kind = SUBJECT_DAEMON, .by_any_clock = true, 
 
 void health_look(Health *health)
 {
-    SelfState *self = &health->state;
+    DaemonState *self = &health->state;
     int64_t now = clock_now();
     bool waited = self->clock_waits;
     note_clock(self);
@@ -102,7 +102,7 @@ void health_look_soon(Health *health)
     timer_arm(health->look, 0);
 }
 
-const SelfState *health_state(const Health *health)
+const DaemonState *health_state(const Health *health)
 {
     return &health->state;
 }
@@ -160,7 +160,7 @@ int health_new(Health **ret, const Context *context, const Endpoints *endpoints,
     r = watch_clock(health);
     if (r < 0)
         return r;
-    health->subject = (Subject) { .type = &type, .name = SELF_NAME, .findings = &health->state.findings };
+    health->subject = (Subject) { .type = &type, .name = DAEMON_NAME, .findings = &health->state.findings };
     subject_add(context->subjects, &health->subject);
     *ret = TAKE(health);
     return 0;
@@ -176,6 +176,6 @@ void health_free(Health *health)
     subject_remove(&health->subject);
     sd_event_source_disable_unref(health->look);
     sd_event_source_disable_unref(health->clock_set);
-    self_state_deinit(&health->state);
+    daemon_state_deinit(&health->state);
     free(health);
 }

@@ -3,7 +3,7 @@
 /* The daemon about itself: whether the clock of this host can be right, and whether the state database is
  * written. */
 
-#include "model/self.h"
+#include "model/daemon-state.h"
 #include "monitor/endpoints.h"
 
 typedef struct Health Health;
@@ -28,4 +28,4 @@ CLEANUP_OF(Health, health_free);
 void health_look(Health *health);
 void health_look_soon(Health *health);
 
-const SelfState *health_state(const Health *health);
+const DaemonState *health_state(const Health *health);

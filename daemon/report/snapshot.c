@@ -32,7 +32,7 @@ bool snapshot_subject(const Snapshot *snapshot, size_t number, SubjectView *ret)
         *ret = (SubjectView) { SUBJECT_RDS, state->source->name, &state->findings, NULL };
         return true;
     }
-    *ret = (SubjectView) { SUBJECT_DAEMON, SELF_NAME, &snapshot->self->findings, NULL };
+    *ret = (SubjectView) { SUBJECT_DAEMON, DAEMON_NAME, &snapshot->self->findings, NULL };
     return i == snapshot->n_rds_sources;
 }
 

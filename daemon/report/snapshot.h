@@ -23,10 +23,10 @@ typedef struct Snapshot {
     size_t n_rds_sources;
     const Catalogue *catalogue;
     char *const *socket_hosts; /* names that the status socket is reached by; may be NULL */
-    const SelfState *self;
+    const DaemonState *self;
     const SilenceList *silences;
-    StoreFigures store;
-    const Figures *figures;
+    StoreCounters store;
+    const Counters *counters;
 } Snapshot;
 
 /* What findings are about, and those: all borrowed. */

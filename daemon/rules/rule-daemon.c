@@ -25,7 +25,7 @@ static StepList set_clock(void)
  * be right. One that may be right and is not synchronised is waited for only while the host is young, since on
  * many a host nobody tells the kernel.
  */
-static void rule_clock(SelfState *self, int64_t now)
+static void rule_clock(DaemonState *self, int64_t now)
 {
     bool wrong = now < WRITTEN_AT, young = self->uptime_seconds < SETTLING;
     Finding *finding;
@@ -48,7 +48,7 @@ static void rule_clock(SelfState *self, int64_t now)
     finding->pending = young;
 }
 
-static StepList look_at_damage(const SelfState *self)
+static StepList look_at_damage(const DaemonState *self)
 {
     StepList steps = { 0 };
     Step *recover = steps_append(&steps, STEP_LOOK, PLACE_HERE);
@@ -64,7 +64,7 @@ static StepList look_at_damage(const SelfState *self)
     return steps;
 }
 
-static void rule_damage(SelfState *self)
+static void rule_damage(DaemonState *self)
 {
     if (strv_length(self->damaged) == 0)
         return;
@@ -80,7 +80,7 @@ static void rule_damage(SelfState *self)
 }
 
 /* It is tried again every minute, so there is nothing to do but to make room. */
-static StepList look_at_disk(const SelfState *self)
+static StepList look_at_disk(const DaemonState *self)
 {
     StepList steps = { 0 };
     Step *space = steps_append(&steps, STEP_LOOK, PLACE_HERE);
@@ -92,7 +92,7 @@ static StepList look_at_disk(const SelfState *self)
     return steps;
 }
 
-static void rule_unwritable(SelfState *self)
+static void rule_unwritable(DaemonState *self)
 {
     if (!self->unwritable)
         return;
@@ -103,7 +103,7 @@ static void rule_unwritable(SelfState *self)
                      look_at_disk(self));
 }
 
-void rule_evaluate_daemon(SelfState *self, int64_t now)
+void rule_evaluate_daemon(DaemonState *self, int64_t now)
 {
     finding_list_deinit(&self->findings);
     rule_clock(self, now);

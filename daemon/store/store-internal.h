@@ -76,7 +76,7 @@ struct Store {
     Batch *batch;         /* NULL: nothing has changed */
     size_t news[N_OUTBOXES];
     Ticket handed, kept; /* the latest tickets */
-    StoreFigures figures;
+    StoreCounters counters;
 };
 
 /* Whether the file says all that memory does, and is to go on doing so. */

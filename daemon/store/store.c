@@ -164,7 +164,7 @@ int store_open(Store **ret, const char *path, CertificateReader reader, void *us
     disk->lacks = store->lacks |= r != SQLITE_OK;
     if (r != SQLITE_OK)
         tasks_note_error(store, words);
-    store->figures.bytes = disk_bytes(disk);
+    store->counters.bytes = disk_bytes(disk);
     *ret = TAKE(store);
     return 0;
 }
@@ -433,7 +433,7 @@ void store_flush(Store *store, EndpointState *const *states, size_t n_states, in
     store_close_batch(store);
 }
 
-StoreFigures store_figures(const Store *store)
+StoreCounters store_counters(const Store *store)
 {
-    return store->figures;
+    return store->counters;
 }

@@ -166,4 +166,4 @@ void store_forget(Store *store, int64_t before);
 /* Before the end: the times of the latest probes. */
 void store_flush(Store *store, EndpointState *const *states, size_t n_states, int64_t now);
 
-StoreFigures store_figures(const Store *store);
+StoreCounters store_counters(const Store *store);

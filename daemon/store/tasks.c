@@ -129,9 +129,9 @@ static void finish_write(Store *store, const Task *task)
     }
     if (task->kind == TASK_RENEW)
         free(TAKE(store->error));
-    store->figures.n_commits++;
-    if (task->usec > store->figures.longest_usec)
-        store->figures.longest_usec = task->usec;
+    store->counters.n_commits++;
+    if (task->usec > store->counters.longest_usec)
+        store->counters.longest_usec = task->usec;
     for (Outbox box = 0; box < N_OUTBOXES; box++)
         permit(&store->unkept[box], task->news[box]);
     if (task->ticket > store->kept)
@@ -163,7 +163,7 @@ static void task_done(void *data)
     Task *task = data;
     Store *store = task->store;
     take_out(store, task);
-    store->figures.bytes = task->bytes;
+    store->counters.bytes = task->bytes;
     if (task->error)
         tasks_note_error(store, task->error);
     if (task->kind == TASK_WRITE || task->kind == TASK_RENEW)

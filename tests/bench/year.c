@@ -226,9 +226,9 @@ int main(int argc, char *argv[])
         if (now % DAY < every)
             store_forget(store, now - RETENTION);
     }
-    StoreFigures figures = store_figures(store);
-    printf("%lld %llu %lld %zu %llu\n", (long long)figures.bytes, (unsigned long long)figures.n_commits,
-           written(), n_told, (unsigned long long)figures.longest_usec);
+    StoreCounters counters = store_counters(store);
+    printf("%lld %llu %lld %zu %llu\n", (long long)counters.bytes, (unsigned long long)counters.n_commits,
+           written(), n_told, (unsigned long long)counters.longest_usec);
     for (size_t i = 0; i < n; i++) {
         chain_deinit(&fleet[i].chain);
         endpoint_state_free(fleet[i].state);

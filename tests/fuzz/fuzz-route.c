@@ -15,9 +15,9 @@
 
 static Snapshot snapshot_of(EndpointState *const *states)
 {
-    static const SelfState self;
+    static const DaemonState self;
     static const SilenceList silences;
-    static const Figures figures;
+    static const Counters counters;
     static Catalogue *catalogue;
     if (!catalogue)
         catalogue = catalogue_new_builtin(); /* as long as the process is */
@@ -26,7 +26,7 @@ static Snapshot snapshot_of(EndpointState *const *states)
                         .n_endpoints = 1,
                         .self = &self,
                         .silences = &silences,
-                        .figures = &figures,
+                        .counters = &counters,
                         .catalogue = catalogue };
 }
 
@@ -122,7 +122,7 @@ static void check_silence(const Silence *s)
 static void check(Answer *answer, const Snapshot *snapshot)
 {
     int n = (answer->text != NULL) + (answer->pieces != NULL);
-    assert(answer->deed == DEED_NONE ? n == 1 && answer->status >= 200 : n == 0);
+    assert(answer->action == ACTION_NONE ? n == 1 && answer->status >= 200 : n == 0);
     if (answer->pieces)
         answer->text = pieces_join(TAKE(answer->pieces), snapshot);
     if (answer->text) {
@@ -130,7 +130,7 @@ static void check(Answer *answer, const Snapshot *snapshot)
         assert(body || answer->type);
         json_decref(body);
     }
-    if (answer->deed == DEED_SILENCE)
+    if (answer->action == ACTION_SILENCE)
         check_silence(&answer->silence);
     silence_deinit(&answer->silence);
     free(answer->text);

@@ -559,18 +559,18 @@ TEST(a_reload_that_removes_an_endpoint_and_adds_it_again)
 }
 
 /* The daemon looks at its own clock, and then at the endpoint, if it may. */
-static void look_at_clock(Story *s, SelfState *self, const char *now, int64_t uptime, ClockTrust clock)
+static void look_at_clock(Story *s, DaemonState *self, const char *now, int64_t uptime, ClockTrust clock)
 {
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
     s->now = at(now);
     self->uptime_seconds = uptime;
     self->clock = clock;
     rule_evaluate_daemon(self, s->now);
-    alert_update(store_alerts(s->store, SUBJECT_DAEMON, SELF_NAME), &self->findings, s->remind_seconds, s->now,
-                 &transitions);
-    alert_of(&transitions, SUBJECT_DAEMON, SELF_NAME);
+    alert_update(store_alerts(s->store, SUBJECT_DAEMON, DAEMON_NAME), &self->findings, s->remind_seconds,
+                 s->now, &transitions);
+    alert_of(&transitions, SUBJECT_DAEMON, DAEMON_NAME);
     store_commit(s->store,
-                 &(Change) { .about = SUBJECT_DAEMON, .subject = SELF_NAME, .transitions = &transitions },
+                 &(Change) { .about = SUBJECT_DAEMON, .subject = DAEMON_NAME, .transitions = &transitions },
                  s->now);
     kill_and_start(s);
     deliver(s);
@@ -581,7 +581,7 @@ static void look_at_clock(Story *s, SelfState *self, const char *now, int64_t up
 TEST(a_clock_that_starts_in_1970_and_is_then_set)
 {
     _cleanup_(story_deinit) Story s = story("1970-01-01T00:00:10Z");
-    _cleanup_(self_state_deinit) SelfState self = { 0 };
+    _cleanup_(daemon_state_deinit) DaemonState self = { 0 };
     look_at_clock(&s, &self, "1970-01-01T00:00:10Z", 10, CLOCK_UNSYNCHRONISED);
     look_at_clock(&s, &self, "1970-01-01T00:01:59Z", 119, CLOCK_UNSYNCHRONISED);
     look_at_clock(&s, &self, "1970-01-01T00:02:00Z", 120, CLOCK_UNSYNCHRONISED);
@@ -597,7 +597,7 @@ TEST(a_clock_that_starts_in_1970_and_is_then_set)
 TEST(a_host_whose_clock_is_set_in_time_hears_nothing_of_it)
 {
     _cleanup_(story_deinit) Story s = story("1970-01-01T00:00:10Z");
-    _cleanup_(self_state_deinit) SelfState self = { 0 };
+    _cleanup_(daemon_state_deinit) DaemonState self = { 0 };
     look_at_clock(&s, &self, "1970-01-01T00:00:10Z", 10, CLOCK_UNSYNCHRONISED);
     look_at_clock(&s, &self, "2026-12-01T00:00:00Z", 12, CLOCK_SYNCHRONISED);
     assert_said(&s, "2026-12-01T00:00:00Z raised rotation-overdue critical\n");

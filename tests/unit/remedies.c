@@ -261,10 +261,10 @@ static void say_bundle(const Scene *s, Said *said)
 
 static void say_self(const Scene *s, Said *said)
 {
-    _cleanup_(self_state_deinit) SelfState self = { .clock = CLOCK_UNSYNCHRONISED,
-                                                    .uptime_seconds = DAY,
-                                                    .database = xstrdup(s->texts[FIELD_DATABASE]),
-                                                    .unwritable = xstrdup("why") };
+    _cleanup_(daemon_state_deinit) DaemonState self = { .clock = CLOCK_UNSYNCHRONISED,
+                                                        .uptime_seconds = DAY,
+                                                        .database = xstrdup(s->texts[FIELD_DATABASE]),
+                                                        .unwritable = xstrdup("why") };
     strv_append(&self.damaged, xasprintf("%s.damaged-1", s->texts[FIELD_DATABASE]));
     rule_evaluate_daemon(&self, at("2027-01-01T00:00:00Z"));
     take_findings(said, &self.findings);

@@ -20,7 +20,7 @@ static Answer ask(const char *method, const char *path, const char *severity, bo
     EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
     scene_evaluate(state, at("2026-08-01T00:00:00Z"));
-    const SelfState self = { 0 };
+    const DaemonState self = { 0 };
     const SilenceList silences = { 0 };
     _cleanup_(catalogue_freep) Catalogue *catalogue = catalogue_new_builtin();
     const Snapshot snapshot = {
@@ -105,9 +105,9 @@ TEST(each_path_answers_as_documented)
 /* What is foreign may be anything. */
 TEST(the_page_and_the_metrics_escape)
 {
-    static const SelfState self = { 0 };
+    static const DaemonState self = { 0 };
     static const SilenceList silences = { 0 };
-    static const Figures figures = { 0 };
+    static const Counters counters = { 0 };
     static const unsigned char nonce[PAGE_NONCE_BYTES] = { 0xab };
     EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
@@ -120,7 +120,7 @@ TEST(the_page_and_the_metrics_escape)
                                 .n_endpoints = 1,
                                 .self = &self,
                                 .silences = &silences,
-                                .figures = &figures };
+                                .counters = &counters };
     _cleanup_free_ char *policy = NULL;
     _cleanup_free_ char *html = pieces_join(page_pieces(at("2026-03-01T00:00:00Z"), nonce, &policy), &snapshot),
                         *metrics = pieces_join(metrics_pieces(), &snapshot);

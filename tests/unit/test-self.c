@@ -6,7 +6,7 @@
 #include "base/instant.h"
 #include "rules/rule-daemon.h"
 
-static const char *found(SelfState *self, const char *now)
+static const char *found(DaemonState *self, const char *now)
 {
     static char text[512];
     rule_evaluate_daemon(self, at(now));
@@ -23,7 +23,7 @@ TEST(a_clock_that_cannot_be_right_is_waited_for_as_long_as_it_takes)
 {
     static const ClockTrust all[] = { CLOCK_UNKNOWN, CLOCK_SYNCHRONISED, CLOCK_UNSYNCHRONISED };
     for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-        _cleanup_(self_state_deinit) SelfState self = { .clock = all[i], .uptime_seconds = 10 };
+        _cleanup_(daemon_state_deinit) DaemonState self = { .clock = all[i], .uptime_seconds = 10 };
         assert_string_equal(found(&self, "1970-01-01T00:00:12Z"), "clock-unsynchronised critical pending");
         assert_true(self.clock_waits);
         self.uptime_seconds = 10 * DAY;
@@ -37,7 +37,7 @@ TEST(a_clock_that_cannot_be_right_is_waited_for_as_long_as_it_takes)
 
 TEST(a_clock_that_may_be_right_is_waited_for_while_the_host_is_young)
 {
-    _cleanup_(self_state_deinit) SelfState self = { .clock = CLOCK_UNSYNCHRONISED, .uptime_seconds = 119 };
+    _cleanup_(daemon_state_deinit) DaemonState self = { .clock = CLOCK_UNSYNCHRONISED, .uptime_seconds = 119 };
     assert_string_equal(found(&self, "2027-01-01T00:00:00Z"), "clock-unsynchronised notice pending");
     assert_true(self.clock_waits);
     self.uptime_seconds = 120;
@@ -51,8 +51,8 @@ TEST(a_clock_that_may_be_right_is_waited_for_while_the_host_is_young)
 
 TEST(what_cannot_be_kept_and_what_was_set_aside_is_said_with_the_file)
 {
-    _cleanup_(self_state_deinit)
-        SelfState self = { .clock = CLOCK_SYNCHRONISED, .database = xstrdup("/s/d.db") };
+    _cleanup_(daemon_state_deinit)
+        DaemonState self = { .clock = CLOCK_SYNCHRONISED, .database = xstrdup("/s/d.db") };
     strv_append(&self.damaged, xstrdup("/s/d.db.damaged-20270101T000000Z"));
     self.unwritable = xstrdup("/s/d.db: database or disk is full");
     assert_string_equal(found(&self, "2027-01-01T00:00:00Z"),

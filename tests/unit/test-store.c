@@ -182,15 +182,15 @@ TEST(many_steps_may_be_kept_together)
         store_commit(p.store, &(Change) { .about = SUBJECT_BUNDLE, .subject = "s", .transitions = &list }, 1);
         transition_list_deinit(&list);
     }
-    assert_int_equal(store_figures(p.store).n_commits, 0);
+    assert_int_equal(store_counters(p.store).n_commits, 0);
     assert_true(store_is_open(p.store));
     store_begin(p.store); /* once more, and still one end */
     store_end(p.store);
-    assert_int_equal(store_figures(p.store).n_commits, 1);
+    assert_int_equal(store_counters(p.store).n_commits, 1);
     assert_false(store_is_open(p.store));
     store_begin(p.store);
     store_end(p.store);
-    assert_int_equal(store_figures(p.store).n_commits, 1);
+    assert_int_equal(store_counters(p.store).n_commits, 1);
     assert_null(store_error(p.store));
     reopen(&p);
     assert_int_equal(store_outbox(p.store, OUTBOX_JOURNAL)->n, 6);
@@ -361,10 +361,10 @@ TEST(the_heartbeat_keeps_the_times_of_many_in_one_transaction)
         states[i]->addresses[0].seen->observed_at = later - 5;
         states[i]->addresses[0].plaintext_at = later - 4;
     }
-    uint64_t n = store_figures(p.store).n_commits;
+    uint64_t n = store_counters(p.store).n_commits;
     for (uint64_t i = 1; i <= 3; i++) {
         store_heartbeat(p.store, states, ARRAY_SIZE(states), later);
-        assert_int_equal(store_figures(p.store).n_commits,
+        assert_int_equal(store_counters(p.store).n_commits,
                          n + (i < 2 ? i : 2)); /* the third time nobody is left */
     }
     reopen(&p);
@@ -388,29 +388,29 @@ TEST(nothing_is_written_while_nothing_changes_but_for_the_heartbeat)
     _cleanup_(endpoint_state_freep) EndpointState *state = scene_new();
     scene_fetch(state, "10.0.0.1", BEGIN_TEXT, END_TEXT);
     keep(&p, state, at(BEGIN_TEXT));
-    uint64_t n = store_figures(p.store).n_commits;
+    uint64_t n = store_counters(p.store).n_commits;
     assert_int_equal(n, 1);
     for (int64_t t = 1; t < STORE_HEARTBEAT; t += HOUR) {
         state->addresses[0].latest->observed_at = at(BEGIN_TEXT) + t;
         state->addresses[0].plaintext_at = at(BEGIN_TEXT) + t; /* as SQL Server's, with every probe */
         keep(&p, state, at(BEGIN_TEXT) + t);
-        assert_int_equal(store_figures(p.store).n_commits, n);
+        assert_int_equal(store_counters(p.store).n_commits, n);
     }
     store_heartbeat(p.store, &state, 1, at(BEGIN_TEXT) + STORE_HEARTBEAT - 1);
-    assert_int_equal(store_figures(p.store).n_commits, n);
+    assert_int_equal(store_counters(p.store).n_commits, n);
     store_heartbeat(p.store, &state, 1, at(BEGIN_TEXT) + STORE_HEARTBEAT);
     store_heartbeat(p.store, &state, 1, at(BEGIN_TEXT) + STORE_HEARTBEAT + 60); /* it is fresh again */
-    assert_int_equal(store_figures(p.store).n_commits, n + 1);
+    assert_int_equal(store_counters(p.store).n_commits, n + 1);
     store_heartbeat(p.store, &state, 1, at(BEGIN_TEXT)); /* the clock was set back */
-    assert_int_equal(store_figures(p.store).n_commits, n + 2);
+    assert_int_equal(store_counters(p.store).n_commits, n + 2);
     n++;
     scene_fail(state, "10.0.0.1", OUTCOME_UNREACHABLE, "2026-01-01T07:00:00Z");
     keep(&p, state, at("2026-01-01T07:00:00Z"));
-    assert_int_equal(store_figures(p.store).n_commits, n + 2);
+    assert_int_equal(store_counters(p.store).n_commits, n + 2);
     reopen(&p);
     _cleanup_(endpoint_state_freep) EndpointState *again = recall(&p, state);
     keep(&p, again, at("2026-01-01T08:00:00Z")); /* as it was left */
-    assert_int_equal(store_figures(p.store).n_commits, 0);
+    assert_int_equal(store_counters(p.store).n_commits, 0);
 }
 
 /* Another certificate at the address, seen at that instant. */
@@ -449,7 +449,7 @@ static void storm(Place *p, EndpointState *state, unsigned n_addresses, unsigned
 static int64_t bytes_of(const Place *p)
 {
     store_tend(p->store, NULL, 0, at(BEGIN_TEXT));
-    return store_figures(p->store).bytes;
+    return store_counters(p->store).bytes;
 }
 
 TEST(history_keeps_the_first_and_the_latest_of_a_storm_and_counts_the_others)
@@ -648,13 +648,13 @@ TEST(what_the_api_said_comes_back_by_its_source_and_what_it_does_not_say_any_mor
         assert_true(rds_endpoint_same(&got.endpoints[i], &east.endpoints[i]));
     rds_inventory_deinit(&got);
 
-    const uint64_t commits = store_figures(p.store).n_commits;
+    const uint64_t commits = store_counters(p.store).n_commits;
     text_set(&east.endpoints[1].status, xstrdup("stopped"));
     rds_endpoint_deinit(&east.endpoints[0]);
     east.endpoints[0] = east.endpoints[1];
     east.n_endpoints = 1;
     store_keep_discovered(p.store, "east", &east);
-    assert_true(store_figures(p.store).n_commits == commits + 1);
+    assert_true(store_counters(p.store).n_commits == commits + 1);
     assert_int_equal(unlink(p.path), 0); /* and it is part of what is written anew */
     store_tend(p.store, NULL, 0, at(BEGIN_TEXT));
     reopen(&p);
@@ -749,7 +749,7 @@ TEST(a_place_that_cannot_be_written_is_said_and_taken_as_soon_as_it_can)
     assert_int_equal(mkdir(directory, 0700), 0);
     store_tend(store, &state, 1, 3);
     assert_null(store_error(store));
-    assert_int_equal(store_figures(store).n_commits, 1);
+    assert_int_equal(store_counters(store).n_commits, 1);
     store_free(TAKE(store));
     store = open_at(path, 4);
     assert_int_equal(store_outbox(store, OUTBOX_JOURNAL)->n, 2);

@@ -183,7 +183,7 @@ TEST(transitions_become_visible_in_order_once_they_are_kept)
     assert_int_equal(p->visible[0], 1);
     assert_int_equal(p->visible[1], 2);
     assert_string_equal(store_outbox(p->store, OUTBOX_JOURNAL)->items[0].finding.message, "first");
-    assert_int_equal(store_figures(p->store).n_commits, 2);
+    assert_int_equal(store_counters(p->store).n_commits, 2);
     reopen(p);
     assert_int_equal(n_visible(p), 2);
     assert_string_equal(store_outbox(p->store, OUTBOX_JOURNAL)->items[1].finding.message, "second");
@@ -222,7 +222,7 @@ TEST(a_disk_that_is_full_holds_back_nothing_and_gets_all_later)
     set_disk(false, false);
     store_tend(p->store, NULL, 0, 2);
     run_until(p, has_no_error);
-    assert_int_equal(store_figures(p->store).n_commits, 1);
+    assert_int_equal(store_counters(p->store).n_commits, 1);
     reopen(p);
     assert_int_equal(n_visible(p), 3);
 }

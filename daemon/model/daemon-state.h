@@ -4,7 +4,7 @@
 
 #include "model/finding.h"
 
-#define SELF_NAME "dbcertd" /* as the subject of such findings */
+#define DAEMON_NAME "dbcertd" /* as the subject of such findings */
 
 typedef enum ClockTrust {
     CLOCK_UNKNOWN, /* the kernel does not say */
@@ -12,7 +12,7 @@ typedef enum ClockTrust {
     CLOCK_UNSYNCHRONISED,
 } ClockTrust;
 
-typedef struct SelfState {
+typedef struct DaemonState {
     ClockTrust clock;
     int64_t uptime_seconds; /* of the host */
     char *database;         /* the path of what is kept */
@@ -22,6 +22,6 @@ typedef struct SelfState {
     /* What the rules made of it. */
     FindingList findings;
     bool clock_waits; /* nothing may be evaluated by this clock */
-} SelfState;
+} DaemonState;
 
-void self_state_deinit(SelfState *self);
+void daemon_state_deinit(DaemonState *self);

@@ -1,12 +1,12 @@
-#include "model/self.h"
+#include "model/daemon-state.h"
 
 #include "base/alloc.h"
 
-void self_state_deinit(SelfState *self)
+void daemon_state_deinit(DaemonState *self)
 {
     free(self->database);
     strv_free(self->damaged);
     free(self->unwritable);
     finding_list_deinit(&self->findings);
-    *self = (SelfState) { 0 };
+    *self = (DaemonState) { 0 };
 }
