@@ -53,6 +53,11 @@ typedef struct Case {
     Evidence found;         /* what the texts are of; made by evidence.c, for them alone */
 } Case;
 
+static inline const Endpoint *case_endpoint(const Case *c)
+{
+    return c->state->endpoint;
+}
+
 /* case.c */
 
 /* Looks at the certificate that was last seen at the case's address: fills in server, path, authority,

@@ -8,28 +8,28 @@
 
 static EngineFamily family_of(const Case *c)
 {
-    return endpoint_of(c)->engine->family;
+    return case_endpoint(c)->engine->family;
 }
 
 static bool is_aurora(const Case *c)
 {
-    return strncmp(endpoint_of(c)->engine_name, "aurora-", strlen("aurora-")) == 0;
+    return strncmp(case_endpoint(c)->engine_name, "aurora-", strlen("aurora-")) == 0;
 }
 
 /* Which parameter group the instance or the cluster has. */
 static void find_group(const Case *c, StepList *steps, bool cluster)
 {
     if (!cluster) {
-        Step *step = command_instance(steps, STEP_LOOK, endpoint_of(c), "describe-db-instances");
+        Step *step = command_instance(steps, STEP_LOOK, case_endpoint(c), "describe-db-instances");
         step_words(step, "--query 'DBInstances[].DBParameterGroups'");
-        command_region(step, endpoint_of(c)->region);
+        command_region(step, case_endpoint(c)->region);
         return;
     }
     Step *step = steps_append(steps, STEP_LOOK, PLACE_AWS);
     step_words(
         step,
         "aws rds describe-db-clusters --query 'DBClusters[].[DBClusterIdentifier,DBClusterParameterGroup]'");
-    command_region(step, endpoint_of(c)->region);
+    command_region(step, case_endpoint(c)->region);
 }
 
 /* "aws rds modify-db-parameter-group ..."; Aurora has such parameters in the cluster's group. */
@@ -46,7 +46,7 @@ static void set_parameter(const Case *c, StepList *steps, const char *assignment
         step_words(step, "modify-db-parameter-group --db-parameter-group-name");
     step_words(step, "DB-PARAMETER-GROUP --parameters");
     step_value(step, assignment);
-    command_region(step, endpoint_of(c)->region);
+    command_region(step, case_endpoint(c)->region);
     step_effect(step, "%s", effect);
 }
 
@@ -57,7 +57,7 @@ static void look_at_chain(const Case *c, StepList *steps)
         [FAMILY_POSTGRES] = "postgres",
         [FAMILY_MYSQL] = "mysql",
     };
-    const Endpoint *e = endpoint_of(c);
+    const Endpoint *e = case_endpoint(c);
     Step *step = steps_append(steps, STEP_LOOK, PLACE_HERE);
     step_words(step, "openssl s_client -connect");
     step_value(step, c->address->address.text);
@@ -74,7 +74,7 @@ static void look_at_chain(const Case *c, StepList *steps)
 void remedy_self_signed(const Case *c, StepList *steps)
 {
     if (family_of(c) == FAMILY_SQLSERVER) {
-        command_show(steps, endpoint_of(c)->name);
+        command_show(steps, case_endpoint(c)->name);
         steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER,
                       "choose a certificate of a CA in SQL Server Configuration Manager");
     } else {
@@ -82,7 +82,7 @@ void remedy_self_signed(const Case *c, StepList *steps)
         steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER,
                       "configure a certificate of a CA on the server (ssl_cert, ssl_key)");
     }
-    command_probe(steps, endpoint_of(c)->name);
+    command_probe(steps, case_endpoint(c)->name);
 }
 
 void remedy_reach(const Case *c, StepList *steps)
@@ -100,28 +100,28 @@ void remedy_reach(const Case *c, StepList *steps)
         Step *step = steps_append(steps, STEP_LOOK, PLACE_HERE);
         step_words(step, "nc -vz");
         step_value(step, c->address->address.text);
-        step_number(step, endpoint_of(c)->port);
+        step_number(step, case_endpoint(c)->port);
     }
-    command_probe(steps, endpoint_of(c)->name);
+    command_probe(steps, case_endpoint(c)->name);
 }
 
 static void allow_tls_of_oracle(const Case *c, StepList *steps)
 {
-    Step *look = command_instance(steps, STEP_LOOK, endpoint_of(c), "describe-db-instances");
+    Step *look = command_instance(steps, STEP_LOOK, case_endpoint(c), "describe-db-instances");
     step_words(look, "--query 'DBInstances[].[OptionGroupMemberships,VpcSecurityGroups]'");
-    command_region(look, endpoint_of(c)->region);
+    command_region(look, case_endpoint(c)->region);
     command_configure(steps, "if the option group has the option SSL, set port to the SSL option's for %s",
-                      endpoint_of(c)->name);
+                      case_endpoint(c)->name);
     Step *step = steps_append(steps, STEP_CHANGE, PLACE_AWS);
     step_words(step, "aws rds add-option-to-option-group --option-group-name OPTION-GROUP --apply-immediately "
                      "--options OptionName=SSL,Port=2484,VpcSecurityGroupMemberships=SECURITY-GROUP");
-    command_region(step, endpoint_of(c)->region);
+    command_region(step, case_endpoint(c)->region);
     step_effect(step, "adds a listener with TLS to every instance of the option group");
 }
 
 static void allow_tls_of_engine(const Case *c, StepList *steps)
 {
-    const char *name = endpoint_of(c)->name;
+    const char *name = case_endpoint(c)->name;
     switch (family_of(c)) {
     case FAMILY_POSTGRES:
         step_words(steps_append(steps, STEP_CHANGE, PLACE_SERVER),
@@ -154,7 +154,7 @@ static void allow_tls_of_engine(const Case *c, StepList *steps)
 
 void remedy_allow_tls(const Case *c, StepList *steps)
 {
-    const Endpoint *e = endpoint_of(c);
+    const Endpoint *e = case_endpoint(c);
     if (e->direct_tls || e->strict)
         command_configure(steps, "leave %s out for %s", e->strict ? "strict" : "direct_tls", e->name);
     else
@@ -167,17 +167,17 @@ void remedy_allow_tls(const Case *c, StepList *steps)
 static void require_tls_of_proxy(const Case *c, StepList *steps)
 {
     RdsHostname host;
-    bool known = rds_hostname_parse(endpoint_of(c)->host, &host);
+    bool known = rds_hostname_parse(case_endpoint(c)->host, &host);
     Step *step = steps_append(steps, STEP_CHANGE, PLACE_AWS);
     step_words(step, "aws rds modify-db-proxy --require-tls --db-proxy-name");
     step_value(step, known ? host.id : "DB-PROXY-NAME");
-    command_region(step, endpoint_of(c)->region);
+    command_region(step, case_endpoint(c)->region);
     step_effect(step, REFUSES_PLAINTEXT);
 }
 
 static void require_tls_of_redshift(const Case *c, StepList *steps)
 {
-    const char *region = endpoint_of(c)->region;
+    const char *region = case_endpoint(c)->region;
     Step *look = steps_append(steps, STEP_LOOK, PLACE_AWS);
     step_words(
         look, "aws redshift describe-clusters --query 'Clusters[].[ClusterIdentifier,ClusterParameterGroups]'");
@@ -191,9 +191,9 @@ static void require_tls_of_redshift(const Case *c, StepList *steps)
 
 static void require_tls_at_rds(const Case *c, StepList *steps)
 {
-    if (endpoint_of(c)->kind == KIND_PROXY)
+    if (case_endpoint(c)->kind == KIND_PROXY)
         require_tls_of_proxy(c, steps);
-    else if (endpoint_of(c)->engine->acm)
+    else if (case_endpoint(c)->engine->acm)
         require_tls_of_redshift(c, steps);
     else if (family_of(c) == FAMILY_MYSQL)
         set_parameter(c, steps,
@@ -226,17 +226,17 @@ void remedy_require_tls(const Case *c, StepList *steps)
                       "write hostssl in place of host in pg_hba.conf; that " REFUSES_PLAINTEXT ". Then:");
         step_words(steps_append(steps, STEP_CHANGE, PLACE_SERVER), "psql -c 'SELECT pg_reload_conf()'");
     }
-    command_probe(steps, endpoint_of(c)->name);
+    command_probe(steps, case_endpoint(c)->name);
 }
 
 static void modernise_oracle(const Case *c, StepList *steps)
 {
-    Step *look = command_instance(steps, STEP_LOOK, endpoint_of(c), "describe-db-instances");
+    Step *look = command_instance(steps, STEP_LOOK, case_endpoint(c), "describe-db-instances");
     step_words(look, "--query 'DBInstances[].OptionGroupMemberships'");
-    command_region(look, endpoint_of(c)->region);
+    command_region(look, case_endpoint(c)->region);
     Step *options = steps_append(steps, STEP_LOOK, PLACE_AWS);
     step_words(options, "aws rds describe-option-groups --option-group-name OPTION-GROUP");
-    command_region(options, endpoint_of(c)->region);
+    command_region(options, case_endpoint(c)->region);
     steps_by_hand(steps, STEP_CHANGE, PLACE_AWS,
                   "set SQLNET.SSL_VERSION to 1.2 and SQLNET.CIPHER_SUITE to one with ECDHE in the SSL option");
 }
@@ -250,28 +250,28 @@ void remedy_modernise(const Case *c, StepList *steps)
         modernise_oracle(c, steps);
     else
         steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER, "allow TLS 1.2 with ECDHE on the server");
-    command_probe(steps, endpoint_of(c)->name);
+    command_probe(steps, case_endpoint(c)->name);
 }
 
 void remedy_unblock(const Case *c, StepList *steps)
 {
     if (case_is_rds(c)) {
-        command_show(steps, endpoint_of(c)->name);
+        command_show(steps, case_endpoint(c)->name);
         steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER,
                       "as the master user, from another host: FLUSH HOSTS, or TRUNCATE TABLE "
                       "performance_schema.host_cache");
     } else
         step_words(steps_append(steps, STEP_CHANGE, PLACE_SERVER),
                    "mysql -e 'FLUSH HOSTS' || mysql -e 'TRUNCATE TABLE performance_schema.host_cache'");
-    if (endpoint_of(c)->farewell == FAREWELL_DROP)
+    if (case_endpoint(c)->farewell == FAREWELL_DROP)
         command_configure(steps, "set farewell = \"refused\" or \"login\" for %s (the server counts \"drop\")",
-                          endpoint_of(c)->name);
-    command_probe(steps, endpoint_of(c)->name);
+                          case_endpoint(c)->name);
+    command_probe(steps, case_endpoint(c)->name);
 }
 
 void remedy_look_up(const Case *c, StepList *steps)
 {
     Step *step = steps_append(steps, STEP_LOOK, PLACE_HERE);
     step_words(step, "getent ahosts");
-    step_value(step, endpoint_of(c)->host);
+    step_value(step, case_endpoint(c)->host);
 }

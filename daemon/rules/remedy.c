@@ -22,8 +22,8 @@ static bool is_foreign(const Case *c)
 static void look_at_acm(const Case *c, StepList *steps)
 {
     RdsHostname host;
-    bool known = rds_hostname_parse(endpoint_of(c)->host, &host);
-    const bool redshift = endpoint_of(c)->engine->acm;
+    bool known = rds_hostname_parse(case_endpoint(c)->host, &host);
+    const bool redshift = case_endpoint(c)->engine->acm;
     Step *step = steps_append(steps, STEP_LOOK, PLACE_AWS);
     if (redshift)
         step_words(step, "aws redshift describe-clusters");
@@ -35,7 +35,7 @@ static void look_at_acm(const Case *c, StepList *steps)
         step_words(step, "--db-proxy-name");
     if (known)
         step_value(step, host.id);
-    command_region(step, endpoint_of(c)->region);
+    command_region(step, case_endpoint(c)->region);
     steps_by_hand(
         steps, STEP_CHANGE, PLACE_AWS,
         "AWS Certificate Manager renews the certificate; if it does not, open a case with AWS Support");
@@ -44,14 +44,14 @@ static void look_at_acm(const Case *c, StepList *steps)
 /* What the region gives to new instances, as far as the API was asked. */
 static const char *default_ca(const Case *c)
 {
-    const RdsEndpoint *rds = endpoint_of(c)->rds;
+    const RdsEndpoint *rds = case_endpoint(c)->rds;
     return rds && rds->default_ca && authority_id_rotates(rds->default_ca) ? rds->default_ca : DEFAULT_CA;
 }
 
 /* The one it is set to or is to be; else the one that signs now, if it still does; else RDS's default. */
 static const char *wanted_ca(const Case *c)
 {
-    const char *set = endpoint_next_ca(endpoint_of(c));
+    const char *set = endpoint_next_ca(case_endpoint(c));
     return set ? set : authority_rotates(&c->authority) ? c->authority.id : default_ca(c);
 }
 
@@ -76,33 +76,33 @@ static const char *restart_words(const Case *c)
 
 static void modify(const Case *c, StepList *steps, const char *ca, bool at_once)
 {
-    Step *step = command_instance(steps, STEP_CHANGE, endpoint_of(c), "modify-db-instance");
+    Step *step = command_instance(steps, STEP_CHANGE, case_endpoint(c), "modify-db-instance");
     step_words(step, "--ca-certificate-identifier");
     step_value(step, ca);
     if (at_once)
         step_words(step, "--apply-immediately");
     else
         step_words(step, "--no-apply-immediately");
-    command_region(step, endpoint_of(c)->region);
+    command_region(step, case_endpoint(c)->region);
     step_effect(step, "%s, %s; refuses clients that do not trust %s",
                 at_once ? "at once" : "in the maintenance window", restart_words(c), ca);
 }
 
 static void look_at_instance(const Case *c, StepList *steps)
 {
-    if (endpoint_is_acm(endpoint_of(c))) {
+    if (endpoint_is_acm(case_endpoint(c))) {
         look_at_acm(c, steps);
         return;
     }
-    Step *step = command_instance(steps, STEP_LOOK, endpoint_of(c), "describe-db-instances");
+    Step *step = command_instance(steps, STEP_LOOK, case_endpoint(c), "describe-db-instances");
     step_words(step,
                "--query 'DBInstances[].[CertificateDetails,PreferredMaintenanceWindow,PendingModifiedValues]'");
-    command_region(step, endpoint_of(c)->region);
+    command_region(step, case_endpoint(c)->region);
 }
 
 static void rotate_now(const Case *c, StepList *steps)
 {
-    if (endpoint_is_acm(endpoint_of(c))) {
+    if (endpoint_is_acm(case_endpoint(c))) {
         look_at_acm(c, steps);
         return;
     }
@@ -110,7 +110,7 @@ static void rotate_now(const Case *c, StepList *steps)
         steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER, "install a new certificate on the server");
     else
         modify(c, steps, next_ca(c), true);
-    command_probe(steps, endpoint_of(c)->name);
+    command_probe(steps, case_endpoint(c)->name);
 }
 
 static void rotate_if_due(const Case *c, StepList *steps)
@@ -124,12 +124,12 @@ static void rotate_if_due(const Case *c, StepList *steps)
 /* Clients first, then instances: the plan has both. */
 static void change_ca(const Case *c, StepList *steps)
 {
-    if (endpoint_is_acm(endpoint_of(c))) {
+    if (endpoint_is_acm(case_endpoint(c))) {
         look_at_acm(c, steps);
     } else if (is_foreign(c)) {
         steps_by_hand(steps, STEP_CHANGE, PLACE_CLIENT, "add another root to the trust stores of the clients");
         steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER, "install a certificate from that root on the server");
-        command_probe(steps, endpoint_of(c)->name);
+        command_probe(steps, case_endpoint(c)->name);
     } else {
         Step *step = steps_append(steps, STEP_LOOK, PLACE_HERE);
         step_words(step, "dbcertctl plan");
@@ -141,7 +141,7 @@ static void change_ca(const Case *c, StepList *steps)
 static void replace_ca(const Case *c, StepList *steps)
 {
     change_ca(c, steps);
-    if (!endpoint_is_acm(endpoint_of(c)) && !is_foreign(c))
+    if (!endpoint_is_acm(case_endpoint(c)) && !is_foreign(c))
         modify(c, steps, next_ca(c), true);
 }
 
@@ -151,18 +151,18 @@ static void show_certificates(const Case *c, StepList *steps)
     step_words(
         step,
         "aws rds describe-certificates --query 'Certificates[].[CertificateIdentifier,Thumbprint,ValidTill]'");
-    command_region(step, endpoint_of(c)->region);
+    command_region(step, case_endpoint(c)->region);
 }
 
 static void identify_ca(const Case *c, StepList *steps)
 {
     if (c->authority.trust_services) {
-        command_show(steps, endpoint_of(c)->name);
-        command_configure(steps, "if %s is a proxy, set kind = \"proxy\" for it", endpoint_of(c)->name);
+        command_show(steps, case_endpoint(c)->name);
+        command_configure(steps, "if %s is a proxy, set kind = \"proxy\" for it", case_endpoint(c)->name);
     } else if (!c->authority.id[0])
         look_at_instance(c, steps);
     else if (case_ca_is_known(c)) {
-        command_show(steps, endpoint_of(c)->name);
+        command_show(steps, case_endpoint(c)->name);
         step_words(steps_append(steps, STEP_LOOK, PLACE_HERE), "dbcertctl authorities --json");
         steps_by_hand(steps, STEP_LOOK, PLACE_HERE,
                       "find out who answers at this address, and who put that root into the bundle");
@@ -177,7 +177,7 @@ static void look_up_region(const Case *c, StepList *steps)
 {
     remedy_look_up(c, steps);
     command_configure(steps, "if that is the right instance, set region = \"%s\" for %s", c->authority.region,
-                      endpoint_of(c)->name);
+                      case_endpoint(c)->name);
 }
 
 static void correct_ca(const Case *c, StepList *steps)
@@ -189,17 +189,17 @@ static void correct_ca(const Case *c, StepList *steps)
     else if (!c->found.configured_differs && case_differs_from_rds(c))
         look_at_instance(c, steps);
     else {
-        command_show(steps, endpoint_of(c)->name);
-        if (endpoint_of(c)->ca && c->authority.id[0] && !c->authority.preview)
+        command_show(steps, case_endpoint(c)->name);
+        if (case_endpoint(c)->ca && c->authority.id[0] && !c->authority.preview)
             command_configure(steps, "if %s is right, set ca = \"%s\" for %s", c->authority.id, c->authority.id,
-                              endpoint_of(c)->name);
+                              case_endpoint(c)->name);
         modify(c, steps, next_ca(c), false);
     }
 }
 
 static void ask_for_offer(const Case *c, StepList *steps)
 {
-    const Endpoint *e = endpoint_of(c);
+    const Endpoint *e = case_endpoint(c);
     bool asked = e->rds && e->rds->offered;
     if (asked)
         command_versions(steps, e);
@@ -215,18 +215,19 @@ static void ask_for_offer(const Case *c, StepList *steps)
 static void refresh_bundle(const Case *c, StepList *steps)
 {
     const Catalogue *catalogue = c->policy->catalogue;
-    if (endpoint_is_acm(endpoint_of(c)))
+    if (endpoint_is_acm(case_endpoint(c)))
         step_words(steps_append(steps, STEP_CHANGE, PLACE_HERE),
                    "apt-get install -y ca-certificates && systemctl reload dbcertd");
     else
-        command_bundle(steps, catalogue ? catalogue_bundle_url(catalogue, endpoint_of(c)->region) : BUNDLE_URL);
-    command_probe(steps, endpoint_of(c)->name);
+        command_bundle(steps,
+                       catalogue ? catalogue_bundle_url(catalogue, case_endpoint(c)->region) : BUNDLE_URL);
+    command_probe(steps, case_endpoint(c)->name);
 }
 
 static void correct_name(const Case *c, StepList *steps)
 {
     char **names = c->server->names;
-    const char *name = endpoint_of(c)->name;
+    const char *name = case_endpoint(c)->name;
     command_show(steps, name);
     if (names && value_is_host(names[0]))
         command_configure(steps, "set host to the endpoint's own name, or verify_name = \"%s\", for %s",
@@ -237,21 +238,21 @@ static void correct_name(const Case *c, StepList *steps)
 
 static void compare(const Case *c, StepList *steps)
 {
-    command_show(steps, endpoint_of(c)->name);
-    if (case_is_rds(c) && !endpoint_is_acm(endpoint_of(c)))
+    command_show(steps, case_endpoint(c)->name);
+    if (case_is_rds(c) && !endpoint_is_acm(case_endpoint(c)))
         look_at_instance(c, steps);
 }
 
 /* RDS has it ready; the database takes it when it starts. */
 static void restart(const Case *c, StepList *steps)
 {
-    command_restart(steps, endpoint_of(c));
-    command_probe(steps, endpoint_of(c)->name);
+    command_restart(steps, case_endpoint(c));
+    command_probe(steps, case_endpoint(c)->name);
 }
 
 static void see_maintenance(const Case *c, StepList *steps)
 {
-    const RdsEndpoint *rds = endpoint_of(c)->rds;
+    const RdsEndpoint *rds = case_endpoint(c)->rds;
     if (!rds->maintenance) {
         modify(c, steps, rds->pending_ca, true);
         return;
@@ -263,12 +264,12 @@ static void see_maintenance(const Case *c, StepList *steps)
     else
         step_words(step, "Name=db-cluster-id,Values=");
     step_glue_value(step, rds->identifier);
-    command_region(step, endpoint_of(c)->region);
+    command_region(step, case_endpoint(c)->region);
 }
 
 static void probe_again(const Case *c, StepList *steps)
 {
-    command_probe(steps, endpoint_of(c)->name);
+    command_probe(steps, case_endpoint(c)->name);
 }
 
 /* A certificate that was made new for each connection, or at each start, cannot be trusted. */
@@ -276,10 +277,10 @@ static void keep_certificate(const Case *c, StepList *steps)
 {
     Step *step = steps_append(steps, STEP_LOOK, PLACE_HERE);
     step_words(step, "dbcertctl history");
-    step_value(step, endpoint_of(c)->name);
+    step_value(step, case_endpoint(c)->name);
     steps_by_hand(steps, STEP_CHANGE, PLACE_SERVER, "give the server a certificate and a key that it keeps%s",
                   case_is_rds(c) ? "" : " (ssl_cert, ssl_key)");
-    command_probe(steps, endpoint_of(c)->name);
+    command_probe(steps, case_endpoint(c)->name);
 }
 
 static const Remedy remedies[N_FINDINGS] = {

@@ -6,11 +6,6 @@
 
 typedef void (*Remedy)(const Case *c, StepList *steps);
 
-static inline const Endpoint *endpoint_of(const Case *c)
-{
-    return c->state->endpoint;
-}
-
 void remedy_self_signed(const Case *c, StepList *steps);
 void remedy_reach(const Case *c, StepList *steps);
 void remedy_allow_tls(const Case *c, StepList *steps);
