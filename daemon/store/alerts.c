@@ -6,6 +6,15 @@
 #include "base/alloc.h"
 #include "base/instant.h"
 
+/* As they are written and read, in this order. */
+#define FINDING_COLUMNS "finding, severity, address, ca, since, due, message, steps, cause"
+#define ALERT_COLUMNS \
+    "about, subject, " FINDING_COLUMNS ", state, said, worst, sent_at, calmer_since, raises, raises_since"
+#define TRANSITION_COLUMNS                                                                          \
+    "number, id, kind, at, raises, about, subject, engine, served_ca, configured_ca, fingerprint, " \
+    "not_after, " FINDING_COLUMNS
+#define SILENCE_COLUMNS "id, subject, finding, begins_at, ends_at, reason, author"
+
 void alerts_write(Batch *batch, SubjectKind about, const char *subject, const AlertList *alerts)
 {
     const char *kind = subject_kind_to_string(about);
@@ -14,7 +23,9 @@ void alerts_write(Batch *batch, SubjectKind about, const char *subject, const Al
         const Alert *a = &alerts->items[i];
         const Finding *f = &a->finding;
         _cleanup_free_ char *steps = steps_write(&f->steps);
-        batch_add(batch, "INSERT INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        batch_add(batch,
+                  "INSERT INTO alert (" ALERT_COLUMNS
+                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                   VALUES(TEXT(kind), TEXT(subject), TEXT(finding_to_string(f->id)),
                          TEXT(severity_to_string(f->severity)), TEXT(f->address), TEXT(f->ca),
                          INSTANT(f->since), INSTANT(f->due), TEXT(f->message), TEXT(steps), TEXT(f->cause),
@@ -24,15 +35,17 @@ void alerts_write(Batch *batch, SubjectKind about, const char *subject, const Al
     }
 }
 
-#define OUTBOX_VALUES " VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define OUTBOX_VALUES \
+    " (" TRANSITION_COLUMNS ") VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 static const struct {
     const char *insert, *remove, *clear, *select;
 } outboxes[N_OUTBOXES] = {
     [OUTBOX_JOURNAL] = { "INSERT INTO outbox" OUTBOX_VALUES, "DELETE FROM outbox WHERE id = ?",
-                         "DELETE FROM outbox", "SELECT * FROM outbox ORDER BY number" },
+                         "DELETE FROM outbox", "SELECT " TRANSITION_COLUMNS " FROM outbox ORDER BY number" },
     [OUTBOX_ALERTMANAGER] = { "INSERT INTO posting" OUTBOX_VALUES, "DELETE FROM posting WHERE id = ?",
-                              "DELETE FROM posting", "SELECT * FROM posting ORDER BY number" },
+                              "DELETE FROM posting",
+                              "SELECT " TRANSITION_COLUMNS " FROM posting ORDER BY number" },
 };
 
 void outbox_write(Batch *batch, Outbox box, const Transition *t)
@@ -55,7 +68,7 @@ void outbox_remove(Batch *batch, Outbox box, const char *id)
 
 void silence_write(Batch *batch, const Silence *s)
 {
-    batch_add(batch, "INSERT INTO silence VALUES (?, ?, ?, ?, ?, ?, ?)",
+    batch_add(batch, "INSERT INTO silence (" SILENCE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?)",
               VALUES(INTEGER(s->id), TEXT(s->subject),
                      TEXT(s->finding < 0 ? NULL : finding_to_string((FindingId)s->finding)),
                      INTEGER(s->begins_at), INTEGER(s->ends_at), TEXT(s->reason), TEXT(s->author)));
@@ -139,7 +152,7 @@ int alerts_read(Database *db, void (*fn)(SubjectKind about, const char *subject,
                 void *userdata)
 {
     AlertReading reading = { .fn = fn, .userdata = userdata };
-    return database_query(db, "SELECT * FROM alert", NO_VALUES, on_alert, &reading);
+    return database_query(db, "SELECT " ALERT_COLUMNS " FROM alert", NO_VALUES, on_alert, &reading);
 }
 
 static int on_transition(sqlite3_stmt *row, void *userdata)
@@ -190,5 +203,6 @@ static int on_silence(sqlite3_stmt *row, void *userdata)
 
 int silences_read(Database *db, SilenceList *ret)
 {
-    return database_query(db, "SELECT * FROM silence ORDER BY id", NO_VALUES, on_silence, ret);
+    return database_query(db, "SELECT " SILENCE_COLUMNS " FROM silence ORDER BY id", NO_VALUES, on_silence,
+                          ret);
 }

@@ -5,6 +5,12 @@
 
 #define COLUMNS_MAX 32
 
+/* As they are written and read: rds_fields, in their order. */
+#define COLUMNS                                                                                               \
+    "source, identifier, host, problem, engine, engine_version, status, ca, pending_ca, maintenance_window, " \
+    "offered, default_ca, kind, port, valid_till, since, settle_seconds, online, maintenance, "               \
+    "auto_applied_after, forced_apply, current_apply, missing_since"
+
 void discovered_write(Batch *batch, const RdsEndpoint *endpoint)
 {
     RdsEndpoint e = *endpoint; /* its texts are borrowed */
@@ -13,7 +19,7 @@ void discovered_write(Batch *batch, const RdsEndpoint *endpoint)
         values[i] = rds_fields[i].is_text ? TEXT(*rds_field_text(&e, &rds_fields[i]))
                                           : INSTANT(*rds_field_number(&e, &rds_fields[i]));
     batch_add(batch,
-              "INSERT OR REPLACE INTO discovered VALUES "
+              "INSERT OR REPLACE INTO discovered (" COLUMNS ") VALUES "
               "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
               values, n_rds_fields);
 }
@@ -47,6 +53,6 @@ static int on_row(sqlite3_stmt *row, void *userdata)
 
 int discovered_read(Database *db, RdsInventory *ret)
 {
-    return database_query(db, "SELECT * FROM discovered ORDER BY source, kind, identifier, host", NO_VALUES,
-                          on_row, ret);
+    return database_query(db, "SELECT " COLUMNS " FROM discovered ORDER BY source, kind, identifier, host",
+                          NO_VALUES, on_row, ret);
 }
