@@ -29,7 +29,8 @@
 typedef struct Line {
     DaemonEvent event;
     char *text;
-    Ticket ticket; /* 0: the turn is not over */
+    bool handed_over; /* the turn is over, and the ticket is of what it has changed */
+    Ticket ticket;
 } Line;
 
 struct Publisher {
@@ -145,7 +146,7 @@ static void say_lines(Publisher *publisher, bool all)
     size_t left = 0;
     for (size_t i = 0; i < publisher->n_lines; i++) {
         Line *line = &publisher->lines[i];
-        if (!all && (line->ticket == 0 || line->ticket > store_kept(publisher->store))) {
+        if (!all && (!line->handed_over || line->ticket > store_kept(publisher->store))) {
             publisher->lines[left++] = *line;
             continue;
         }
@@ -158,8 +159,10 @@ static void say_lines(Publisher *publisher, bool all)
 static void hand_over_lines(Publisher *publisher, Ticket ticket)
 {
     for (size_t i = 0; i < publisher->n_lines; i++)
-        if (publisher->lines[i].ticket == 0)
+        if (!publisher->lines[i].handed_over) {
+            publisher->lines[i].handed_over = true;
             publisher->lines[i].ticket = ticket;
+        }
     say_lines(publisher, false);
 }
 
