@@ -485,3 +485,13 @@ def test_a_proxy_is_acm_s_and_the_system_s_to_trust(scratch, binaries):
     # RDS's own authorities are not among the roots that a system trusts.
     assert findings(endpoints["impostor"]) == [("chain-untrusted", "warning")]
     assert "the system's bundle of roots" in endpoints["impostor"]["findings"][0]["message"]
+
+
+def test_farewell_that_fails_is_said_without_a_state_database(lab, binaries, served, credentials):
+    """What it waits for otherwise is that the state database has what belongs to it."""
+    open(os.path.join(lab.directory, "mysql8-stateless.state"), "w").close()  # no directory
+    server = Mysql8(lab.pki, served[0], {"dbcertd": ("caching_sha2_password", b"another")})
+    daemon = watch(lab, binaries, [db("db", "mysql", server.port, **LOGIN)], "mysql8-stateless", env=credentials)
+    daemon.settle()
+    daemon.told("the farewell failed: the login of user")
+    assert "state-unwritable" in [f["id"] for f in daemon.get("/v1/findings")["findings"]]
