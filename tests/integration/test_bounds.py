@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lab import Dbcertd, Journald, Server, UnixConnection, config, entry, findings, journal_entries, wait_until
+from lab import Dbcertd, Journald, Server, UnixConnection, closed_port, config, entry, findings, journal_entries, wait_until
 from mint import ADDRESSES, Mint
 
 KB = 1024
@@ -130,6 +130,19 @@ def test_bounds_a_hostile_fleet_stays_under_the_units_limit(scratch, binaries, m
     daemon = watched(scratch, binaries, Mint(scratch.directory, names=1000), n=8)
     print(f"RSS {daemon.resident_mb():.0f} MB, at most {daemon.resident_mb(peak=True):.0f} MB")
     assert daemon.resident_mb() < 64 and daemon.resident_mb(peak=True) < 96
+
+
+def test_bounds_addresses_of_all_endpoints_have_a_sum(scratch, binaries):
+    """Of 70 endpoints with 64 addresses each, 4096 addresses beyond the first of each are probed; whose are left out is in the log."""
+    addresses = [f"127.0.1.{i}" for i in range(1, 65)]
+    entries = [entry(f"db-{i}", "tls", closed_port(), host="orders.test", addresses=addresses) for i in range(70)]
+    daemon = Dbcertd(scratch, binaries, config(scratch.pki.bundle("rsa2048"), entries, 'timeout = "60s";'))
+    counts = [len(e["addresses"]) for e in daemon.settle(seconds=120).values()]
+    assert sum(counts) == 4096 + 70 and min(counts) >= 1 and max(counts) == 64, counts
+    cut = [e for e in daemon.get("/v1/endpoints")["endpoints"] if len(e["addresses"]) < 64]
+    for e in cut:
+        daemon.told(f"{e['name']}: {64 - len(e['addresses'])} of its 64 addresses left out: the endpoints have more than 4096 beyond the first of each")
+    assert daemon.output().count("left out") == len(cut)
 
 
 def test_bounds_a_long_subject_is_cut(scratch, binaries):
