@@ -32,7 +32,7 @@ struct App {
 
     Endpoints *endpoints;
     Health *health;
-    Bundles *bundles; /* these three: of the configuration, made anew by a reload */
+    Bundles *bundles; /* these three: of the configuration, replaced by a reload */
     TrustStores *trust_stores;
     Targets *targets;
 
@@ -43,7 +43,7 @@ struct App {
     int64_t started_at;
     int64_t reloaded_at;
     char *reload_error;        /* NULL: the latest reload was fine */
-    sd_event_source *announce; /* CLOCK_BOOTTIME: when systemctl's line is made anew */
+    sd_event_source *announce; /* CLOCK_BOOTTIME: when systemctl's line is made again */
     uint64_t announced_usec;   /* CLOCK_BOOTTIME: when it last was */
     sd_event_source *stop; /* CLOCK_BOOTTIME: the next look whether all has ended; NULL: nobody wants it to */
     uint64_t stop_by_usec; /* CLOCK_BOOTTIME; who has not ended by then is cut short */
@@ -70,7 +70,7 @@ void view_announce_soon(App *app);
  */
 int reload_take(App *app, Loaded *loaded);
 
-/* Reads the configuration again; with an error in it, the old one goes on. */
+/* Reads the configuration again; with an error in it, the current one stays. */
 void reload_configuration(App *app);
 
 /*

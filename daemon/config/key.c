@@ -153,7 +153,7 @@ const Key config_keys[] = {
     { "interval", KEY_DURATION, IN_CONFIG(interval_seconds), 10, 30 * DAY, "1h",
       .help = "Between two probes of an endpoint. Endpoints are spread over it by their names. A probe comes sooner where a rotation is to be expected: within half an hour of the half-life, of the end of each maintenance window after it, and of the instants at which it is overdue and critical." },
     { "timeout", KEY_DURATION, IN_CONFIG(timeout_seconds), 1, 60, "10s",
-      .help = "For one probe, from the question to the name server to the farewell; where a name has more than 8 addresses, for each of the others anew." },
+      .help = "For one probe, from the question to the name server to the farewell; where a name has more than 8 addresses, again for each of the others." },
     { "concurrency", KEY_INTEGER, IN_CONFIG(concurrency), 1, 4096, "64", "a number of endpoints to probe at once, from 1 to 4096",
       .help = "How many are probed at a time; the others wait for their turn. Of one endpoint at most 8 addresses are probed at a time." },
     { "socket", KEY_TEXT, IN_CONFIG(socket), 1, 107, NULL, "a path of at most 107 characters", "/run/dbcertd/status.sock",

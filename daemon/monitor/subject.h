@@ -4,9 +4,8 @@
  * What is monitored: whatever findings are about. A subject is evaluated when something about it has changed,
  * and when time alone changes what is found; its findings are published, and it is known by its name.
  *
- *     something changed -> subject_evaluate()  \
- *                                               -> rule_evaluate_endpoint() -> publisher_tell() -> wake again
- * at ... an instant came   -> woken()             /
+ *   something has changed: subject_evaluate() -> type->evaluate() -> publisher_tell() -> subject_wake_at()
+ *   an instant has come:   type->woken(), else the same
  */
 
 #include "base/heap.h"
@@ -19,8 +18,8 @@ typedef struct SubjectType {
     SubjectKind kind;
     bool by_any_clock; /* also by one that cannot be right */
 
-    /* Makes the findings anew. When time alone changes them; INSTANT_NONE: it cannot be evaluated yet, and what
-     * stands stays. */
+    /* Makes the findings again. Returns when time alone changes them; INSTANT_NONE: it cannot be evaluated yet,
+     * and the active alerts stay. */
     int64_t (*evaluate)(Subject *subject, int64_t now);
 
     /* The instant has come; NULL: it is evaluated. */
@@ -31,7 +30,7 @@ typedef struct SubjectType {
 struct Subject {
     const SubjectType *type;
     const char *name;      /* borrowed, as all that follows */
-    FindingList *findings; /* what rule_evaluate_endpoint() makes */
+    FindingList *findings; /* what type->evaluate() makes */
     EndpointState *state;  /* of an endpoint; else NULL */
     Subjects *subjects;
     HeapItem wake;
@@ -70,5 +69,5 @@ void subject_remove(Subject *subject);
 /* Wakes it at that instant, in place of the one before; INSTANT_NEVER: not at all. */
 void subject_wake_at(Subject *subject, int64_t at);
 
-/* Makes its findings anew, publishes them, and sets when to wake it. Does nothing if it was not added. */
+/* Makes its findings again, publishes them, and sets when to wake it. Does nothing if it was not added. */
 void subject_evaluate(Subject *subject);

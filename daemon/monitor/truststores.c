@@ -14,7 +14,7 @@
 /* For what inotify does not see: network file systems, a link's other end, a directory that is made later. */
 #define LOOK_AGAIN_USEC (15 * 60 * USEC_PER_SEC)
 
-#define SLICE_USEC (10 * USEC_PER_MSEC) /* of judging stores; then others have their turn */
+#define SLICE_USEC (10 * USEC_PER_MSEC) /* of evaluating stores; then others have their turn */
 
 typedef struct StoreMonitor {
     Subject subject;
@@ -101,7 +101,7 @@ static void evaluate_step(StoreMonitor *monitor)
     subject_evaluate(&monitor->subject);
 }
 
-/* Judges stores that are due, for as long as a slice is; the others come to their turn from the loop. */
+/* Evaluates stores that are due, for as long as a slice is; the others come to their turn from the loop. */
 static void evaluate_due(TrustStores *all)
 {
     uint64_t until_usec = clock_boottime_usec() + SLICE_USEC;
