@@ -37,7 +37,7 @@ static void write_certificate(Buffer *text, const Certificate *c, bool der)
     json_text_end(text, '}');
 }
 
-static void write_truth(Buffer *text, const char *key, bool known, bool value)
+void json_write_truth(Buffer *text, const char *key, bool known, bool value)
 {
     if (known)
         json_text_boolean(text, key, value);
@@ -84,8 +84,8 @@ static void write_address(Buffer *text, const AddressState *address, bool der)
         json_text_null(text, "duration_ms");
     json_text_integer(text, "failures", address->failures.n);
     json_text_instant(text, "seen_at", seen ? seen->observed_at : INSTANT_NONE);
-    write_truth(text, "trusted", seen && v->possible, v->trusted);
-    write_truth(text, "name_matches", seen != NULL, v->name_matches);
+    json_write_truth(text, "trusted", seen && v->possible, v->trusted);
+    json_write_truth(text, "name_matches", seen != NULL, v->name_matches);
     write_tls(text, seen);
     json_text_string(text, "plaintext",
                      address->plaintext == PLAINTEXT_UNKNOWN ? NULL : plaintext_to_string(address->plaintext));
@@ -210,8 +210,8 @@ static void write_rds(Buffer *text, const RdsEndpoint *rds)
     json_text_instant(text, "valid_till", rds->valid_till);
     json_text_instant(text, "since", rds->since);
     json_text_string(text, "preferred_maintenance_window", rds->window);
-    write_truth(text, "supports_certificate_rotation_without_restart", rds->online != SUPPORT_UNKNOWN,
-                rds->online == SUPPORT_YES);
+    json_write_truth(text, "supports_certificate_rotation_without_restart", rds->online != SUPPORT_UNKNOWN,
+                     rds->online == SUPPORT_YES);
     write_words(text, "supported_ca_certificate_identifiers", rds->offered);
     json_text_string(text, "default_ca_certificate_identifier", rds->default_ca);
     write_maintenance(text, rds);

@@ -10,6 +10,9 @@
 /* Ends with NULL; may be NULL itself. */
 void json_write_list(Buffer *text, const char *key, const char *const *values);
 
+/* null if it is not known. */
+void json_write_truth(Buffer *text, const char *key, bool known, bool value);
+
 /* Of an object that was begun. der: also the certificate as it is, in hex. */
 void json_write_certificate_members(Buffer *text, const Certificate *certificate, bool der);
 

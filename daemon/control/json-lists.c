@@ -22,10 +22,7 @@ static void write_authority(Buffer *text, const AuthorityUse *use)
     json_text_boolean(text, "rotates", use->rotates);
     json_text_boolean(text, "offered", use->offered);
     json_text_string(text, "offered_by", use->asked ? "api" : "guide");
-    if (use->asked)
-        json_text_boolean(text, "default", use->is_default);
-    else
-        json_text_null(text, "default");
+    json_write_truth(text, "default", use->asked, use->is_default);
     json_text_boolean(text, "trusted", use->trusted);
     json_write_list(text, "served_by", (const char *const *)use->served_by);
     json_write_list(text, "configured_by", (const char *const *)use->configured_by);
@@ -48,10 +45,7 @@ void json_write_authorities(Buffer *text, const AuthorityUses *uses)
 
 static void write_acceptance(Buffer *text, const char *key, Acceptance acceptance)
 {
-    if (acceptance == ACCEPTANCE_UNKNOWN)
-        json_text_null(text, key);
-    else
-        json_text_boolean(text, key, acceptance == ACCEPTANCE_YES);
+    json_write_truth(text, key, acceptance != ACCEPTANCE_UNKNOWN, acceptance == ACCEPTANCE_YES);
 }
 
 static void write_verdicts(Buffer *text, const char *key, const TrustVerdicts *verdicts)

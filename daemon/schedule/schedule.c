@@ -11,11 +11,6 @@
 #define LOOK_SPREAD_USEC (1800 * USEC_PER_SEC) /* a rotation is to be seen within the hour */
 #define DOUBLINGS_MAX    24                    /* beyond this every interval is reached */
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t doubled(uint64_t usec, unsigned times, uint64_t most)
 {
     if (times > DOUBLINGS_MAX || usec > most >> times)
@@ -36,7 +31,7 @@ uint64_t schedule_next(const char *name, uint64_t interval_usec, Result result, 
     if (result.failures == 0)
         return next_phase(hash, interval_usec, now_usec);
     if (!result.counted || result.failures <= QUICK_RETRIES)
-        delay = least(doubled(FIRST_RETRY_USEC, result.failures - 1, interval_usec), interval_usec);
+        delay = MIN(doubled(FIRST_RETRY_USEC, result.failures - 1, interval_usec), interval_usec);
     else {
         uint64_t most = MAX(interval_usec, DAY_USEC);
         delay = doubled(interval_usec, result.failures - QUICK_RETRIES, most);
@@ -48,7 +43,7 @@ uint64_t schedule_next(const char *name, uint64_t interval_usec, Result result, 
 uint64_t schedule_sooner(const char *name, uint64_t due_usec, int64_t wait_seconds, uint64_t now_usec)
 {
     uint64_t wait_usec = wait_seconds > 0 ? (uint64_t)wait_seconds * USEC_PER_SEC : 0;
-    return least(due_usec, now_usec + wait_usec + text_hash(name) % LOOK_SPREAD_USEC);
+    return MIN(due_usec, now_usec + wait_usec + text_hash(name) % LOOK_SPREAD_USEC);
 }
 
 static Slot *slot_of(HeapItem *item)
