@@ -77,7 +77,7 @@ static const SubjectType type = { .kind = SUBJECT_BUNDLE, .evaluate = on_evaluat
 void bundles_evaluate(Bundles *all)
 {
     for (size_t i = 0; i < all->n; i++)
-        subject_evaluate(&all->monitors[i].subject);
+        (void)subject_evaluate(&all->monitors[i].subject);
 }
 
 static void use_bundle(Bundles *all, Bundle *bundle)
@@ -288,6 +288,6 @@ void bundles_start(Bundles *all)
 {
     for (size_t i = 0; i < all->n; i++) {
         subject_add(all->context->subjects, &all->monitors[i].subject);
-        subject_evaluate(&all->monitors[i].subject);
+        (void)subject_evaluate(&all->monitors[i].subject);
     }
 }

@@ -168,8 +168,8 @@ static bool on_authorises(const Chain *chain, void *userdata, char **ret_reason)
     return false;
 }
 
-/* What the run has seen is kept, also where it cannot be evaluated. */
-static void publish_events(EndpointMonitor *monitor)
+/* What happened in the run, and what it has seen. */
+static void publish_run(EndpointMonitor *monitor)
 {
     alert_of_endpoint(&monitor->events, monitor->state);
     publisher_commit(monitor->context->publisher, &(Change) {
@@ -220,8 +220,11 @@ static void on_done(ProbeRun *run, void *userdata)
     if (!monitor->retired) {
         if (endpoint_state_forget_gone(monitor->state) || monitor->n_runs == 1)
             monitor->on->shows(monitor);
-        publish_events(monitor);
-        subject_evaluate(&monitor->subject);
+        bool happened = monitor->events.n > 0;
+        if (happened)
+            publish_run(monitor);
+        if (!subject_evaluate(&monitor->subject) && !happened)
+            publish_run(monitor); /* what was seen is kept all the same */
     }
     monitor->on->over(monitor);
 }

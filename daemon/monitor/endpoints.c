@@ -61,7 +61,7 @@ static void give_up(Endpoints *all, EndpointMonitor *monitor, int r)
                  clock_boottime_usec() + (uint64_t)endpoint->interval_seconds * USEC_PER_SEC);
     log_error("%s: cannot start a probe: %s; trying again at the next interval", endpoint->name, strerror(-r));
     monitor->recalled = false;
-    subject_evaluate(&monitor->subject);
+    (void)subject_evaluate(&monitor->subject);
     all->events->given_up(endpoint->name, all->userdata);
 }
 
@@ -362,7 +362,7 @@ void endpoints_evaluate(Endpoints *all, const char *name)
     EndpointMonitor *one = name ? find(all, name) : NULL;
     int64_t now = clock_now();
     if (one && one->state->evaluated_at != INSTANT_NONE)
-        subject_evaluate(&one->subject);
+        (void)subject_evaluate(&one->subject);
     for (size_t i = 0; !name && i < all->n; i++)
         if (all->states[i]->evaluated_at != INSTANT_NONE)
             subject_wake_at(&all->monitors[i]->subject, now);

@@ -89,7 +89,7 @@ void health_look(Health *health)
     note_clock(self);
     note_files(self);
     tend_store(health, now);
-    subject_evaluate(&health->subject);
+    (void)subject_evaluate(&health->subject);
     publisher_hold(health->context->publisher, self->clock_waits);
     subjects_hold(health->context->subjects, self->clock_waits);
     timer_arm(health->look, self->clock_waits ? LOOK_SOON_USEC : LOOK_USEC);

@@ -65,15 +65,15 @@ void subject_wake_at(Subject *subject, int64_t at)
     arm(subjects);
 }
 
-static void evaluate(Subject *subject)
+static bool evaluate(Subject *subject)
 {
     _cleanup_(transition_list_deinit) TransitionList transitions = { 0 };
     Subjects *subjects = subject->subjects;
     if (subjects->held && !subject->type->by_any_clock)
-        return;
+        return false;
     int64_t at = subject->type->evaluate(subject, clock_now());
     if (at == INSTANT_NONE)
-        return;
+        return false;
     Change change = {
         .about = subject->type->kind,
         .subject = subject->name,
@@ -82,14 +82,16 @@ static void evaluate(Subject *subject)
     };
     int64_t reminder = publisher_tell(subjects->publisher, subject->findings, &change);
     subject_wake_at(subject, instant_earlier(at, reminder));
+    return true;
 }
 
-void subject_evaluate(Subject *subject)
+bool subject_evaluate(Subject *subject)
 {
     if (!subject->subjects)
-        return;
-    evaluate(subject);
+        return false;
+    bool published = evaluate(subject);
     subject->subjects->changed(subject, subject->subjects->userdata);
+    return published;
 }
 
 /*
@@ -108,7 +110,7 @@ static int on_timer(sd_event_source *source _unused_, uint64_t usec _unused_, vo
         if (subject->type->woken)
             subject->type->woken(subject);
         else
-            evaluate(subject);
+            (void)evaluate(subject);
     }
     arm(subjects);
     subjects->changed(NULL, subjects->userdata);

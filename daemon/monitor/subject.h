@@ -69,5 +69,6 @@ void subject_remove(Subject *subject);
 /* Wakes it at that instant, in place of the one before; INSTANT_NEVER: not at all. */
 void subject_wake_at(Subject *subject, int64_t at);
 
-/* Makes its findings again, publishes them, and sets when to wake it. Does nothing if it was not added. */
-void subject_evaluate(Subject *subject);
+/* Makes its findings again, publishes them, and sets when to wake it. False: it cannot be evaluated
+ * yet, and nothing was published; or it was not added. */
+bool subject_evaluate(Subject *subject);

@@ -280,7 +280,7 @@ static void on_answered(const RdsSource *source, bool news, void *userdata)
                        before, n_before, now, n_now);
         targets->events->changed(targets->userdata);
     }
-    subject_evaluate(&monitor->subject);
+    (void)subject_evaluate(&monitor->subject);
 }
 
 static const DiscoveryEvents discovery_events = { .answered = on_answered };

@@ -98,7 +98,7 @@ static void evaluate_step(StoreMonitor *monitor)
                               states, n, all->context->loaded->catalogue))
         return;
     monitor->due = false;
-    subject_evaluate(&monitor->subject);
+    (void)subject_evaluate(&monitor->subject);
 }
 
 /* Evaluates stores that are due, for as long as a slice is; the others come to their turn from the loop. */
